@@ -1,0 +1,168 @@
+/* trainer.h - trains, evaluates and predicts with any model that a dl_model table describes:
+ * generated code linked into the program or loaded from a shared object, or the interpreter
+ * behind the same table. The table is all that is known of a model.
+ *
+ * In: a table, a DlConfig (what the model's `train` block says), data files, options.
+ * Out: weights in a safetensors file, metrics on standard output, progress on standard error.
+ * Nothing here keeps global state. Functions that can fail return false (or NULL) and leave
+ * one message in a DlError; only the command line (options.c, command.c) and progress.c print. */
+#ifndef DL_TRAINER_H
+#define DL_TRAINER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "../dl.h"
+
+/* ---- messages (error.c) --------------------------------------------------- */
+
+typedef struct DlError { char text[4096]; } DlError;
+
+/* Formats the message and returns false, so that a check is one line. */
+bool dl_fail(DlError *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- what the model file says (filled by the compiler) ---------------------- */
+
+/* One argument of the `data` line: imdb("reviews", words: 200) has {NULL, "reviews"} and
+ * {"words", "200"}. Numbers stay as written. */
+typedef struct DlArg { const char *name, *text; } DlArg;
+
+/* Called when the loss of a batch is not finite: appends to `text` which tensor is the
+ * first that is not, with its source line. `data` are the batch's arrays. */
+typedef void DlExplain(void *context, const dl_model *table, const void *model, void *work,
+                       int64_t n, const void *const *data, char *text, size_t size);
+
+typedef struct DlConfig {
+    const char *reader;          /* NULL: the program has no `data` line */
+    int narg;
+    const DlArg *arg;
+    int epochs;
+    bool keep_order;             /* `shuffle false` */
+    const char *directory;       /* of the model file, where data are sought first; NULL: none */
+    DlExplain *explain;          /* may be NULL */
+    void *context;
+} DlConfig;
+
+/* ---- data (data.c and the readers) ------------------------------------------ */
+
+#define DL_RANK 8                /* most axes of a row */
+
+typedef struct DlArray {
+    const char *name;
+    dl_type type;                /* as the file has it */
+    int rank;
+    int64_t shape[DL_RANK];      /* of one row */
+    size_t stride;               /* bytes of one row */
+    unsigned char *at;           /* [rows] rows */
+} DlArray;
+
+typedef struct DlSplit {
+    int64_t rows;
+    DlArray *array;              /* the inputs, then the targets, in the model's order */
+} DlSplit;
+
+/* What prepared the data: vocabulary, class names, scaling. Stored with the weights and
+ * applied again when they are used. */
+typedef struct DlPair { const char *key, *value; } DlPair;
+typedef struct DlMeta { int n; DlPair *pair; } DlMeta;
+
+typedef struct DlPool DlPool;    /* owns all that a DlData points to */
+
+typedef struct DlData {
+    DlPool *pool;
+    int ninput, ntarget;
+    DlSplit train, test;
+    int nclass;                  /* 0: not a classification, or its classes have no names */
+    const char **class_name;
+    DlMeta meta;
+} DlData;
+
+typedef struct DlRequest {
+    const dl_model *table;
+    const DlConfig *config;
+    const char *data_dir;        /* of --data, or NULL */
+    const DlMeta *stored;        /* what came with the weights: applied. NULL: learnt anew */
+} DlRequest;
+
+/* Finds, reads and prepares the data, and checks them against the model's inputs and
+ * targets: their number, shapes, types and the ranges of indices and labels. */
+DlData *dl_data_open(const DlRequest *r, DlError *e);
+void dl_data_free(DlData *d);
+
+const char *dl_meta_get(const DlMeta *m, const char *key);      /* NULL: not there */
+
+/* ---- a model in memory (train.c) --------------------------------------------- */
+
+typedef struct DlSession {
+    const dl_model *table;
+    void *model, *work;          /* 64-byte aligned, of the sizes that the table asks for */
+    int threads;
+} DlSession;
+
+bool dl_session_open(DlSession *s, const dl_model *table, int threads, uint64_t seed, DlError *e);
+void dl_session_close(DlSession *s);
+
+/* ---- training (train.c) -------------------------------------------------------- */
+
+/* A run between two batches. (seed, epoch, batch) and the model's own object are all that
+ * a resumed run needs: the order of the rows is a function of seed and epoch. */
+typedef struct DlRun {
+    DlSession *session;
+    const DlData *data;
+    const DlConfig *config;
+    uint64_t seed;
+    int64_t epoch;               /* epochs done */
+    int64_t batch;               /* batches done in this epoch */
+    double loss_sum;             /* over the rows of this epoch so far */
+    int64_t rows_done;
+    int64_t *order;              /* this epoch's order of the training rows */
+    void **buffer;               /* one batch of each input and target */
+} DlRun;
+
+bool dl_run_open(DlRun *r, DlSession *s, const DlData *d, const DlConfig *c, uint64_t seed,
+                 DlError *e);
+void dl_run_close(DlRun *r);
+int64_t dl_run_batches(const DlRun *r);                   /* in an epoch, the short one included */
+bool dl_run_step(DlRun *r, float *loss, DlError *e);      /* one batch; wraps into the next epoch */
+
+/* ---- using (evaluate.c) ----------------------------------------------------------- */
+
+bool dl_evaluate(const DlSession *s, const DlData *d, const DlSplit *split,
+                 double *metric /* [nmetric] */, DlError *e);
+/* `output`: one array a model output, each with room for the split's rows. */
+bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e);
+
+/* ---- the command line (options.c, command.c) ------------------------------------- */
+
+typedef struct DlBinding { const char *name, *file; } DlBinding;   /* name NULL: the only one */
+
+typedef struct DlOptions {
+    const char *program;         /* begins every message; "dlc" or the program's name */
+    int epochs;                  /* 0: as the model file says */
+    uint64_t seed;
+    int threads;                 /* 0: one a processor */
+    const char *data_dir, *weights;
+    bool json, quiet;
+    int show;                    /* so many predictions of test rows, and the confusion matrix */
+    int ninput, noutput;
+    DlBinding input[32], output[32];
+} DlOptions;
+
+/* Takes argv[*i] (and its value) when it is an option of `command` and moves *i past it.
+ * 1: taken, 0: not an option of the trainer's, -1: a wrong value, already reported. */
+int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i);
+/* Reports an unknown option or command, with the nearest name of the trainer's and of
+ * `more` (NULL-terminated, may be NULL). Returns 2, the exit code. */
+int dl_usage_error(const DlOptions *o, const char *command, const char *word,
+                   const char *const *more);
+void dl_print_options(FILE *f, const char *command);      /* one line each, for --help */
+
+/* Each returns the exit code: 0, 1 (the input is wrong), 2 (the usage is wrong). */
+int dl_command_train(const dl_model *table, const DlConfig *c, const DlOptions *o);
+int dl_command_evaluate(const dl_model *table, const DlConfig *c, const DlOptions *o);
+int dl_command_predict(const dl_model *table, const DlConfig *c, const DlOptions *o);
+
+/* The whole `main` of a program that holds one model. */
+int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv);
+
+#endif
