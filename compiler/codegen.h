@@ -1,0 +1,100 @@
+/* codegen.h - from graph to C functions: what the rest of the compiler asks of this part.
+ *
+ * A Routine is a set of values to compute and the places where they go. Compiling one
+ * fuses its nodes into kernels, schedules these as loops, plans one arena for everything
+ * in between, and leaves the loops in the Codegen; printing writes, in this order, the
+ * constant tables, a static C function for each kernel (kernels alike but for their
+ * operands are one function), and a static driver function for each routine:
+ *
+ *   static int NAME([const] char *model, char *work, char *arena, int64_t n, int threads,
+ *                   uint64_t seed, uint32_t step, <the routine's own arguments>)
+ *
+ * which returns DL_OK, or DL_E_LOSS when the value of `finite` is not (then nothing but
+ * early roots was written). Unused parameters are marked as such by a cast to void; a
+ * scalar parameter that no kernel needs is still there, so all drivers are called alike.
+ * model is const where no root is placed in the model. The text stands on
+ * runtime/{dl.h,dl_math.h,dl_random.h,dl_vector.h} and <stdint.h>, which the caller
+ * includes before, together with the switches of codegen_print_switches.
+ *
+ * Alignment: model, work, arena are 64-byte aligned, offsets of places at least 4. */
+#ifndef DLC_CODEGEN_H
+#define DLC_CODEGEN_H
+
+#include "graph.h"
+
+typedef enum { P_MODEL, P_WORK, P_ARG } PlaceObject;
+typedef enum { PT_F32, PT_I32, PT_U8, PT_F64, PT_I64 } PlaceType;   /* bool is PT_U8 */
+
+/* Where the elements of a tensor are: row-major, the batch axis with `batch` rows in
+ * model and work, with the call's n in arguments. */
+typedef struct Place {
+    PlaceObject object;
+    int64_t offset;          /* bytes from the start of the object (of an argument too: totals) */
+    int arg;                 /* P_ARG: which of the routine's arguments */
+    PlaceType type;
+} Place;
+
+PlaceType place_type(DType t);          /* how a dtype is usually stored */
+
+typedef struct Root {
+    Node *value;             /* no dependence on open scans */
+    Place to;
+    bool accumulate;         /* += (gradients; totals in f64, i64) */
+    bool early;              /* written before the check of `finite` */
+} Root;
+
+typedef struct Binding {
+    Node *leaf;
+    Place from;
+    int64_t bound;           /* the caller has checked 0 <= values < bound; 0: unknown */
+} Binding;
+
+typedef struct RoutineArg {
+    const char *name;        /* of the C parameter */
+    PlaceType type;
+    bool written;            /* else pointer to const */
+    const char *struct_type; /* NULL, or the pointer's type ("cifar10_totals"): seen as bytes */
+} RoutineArg;
+
+/* Leaves that need no binding: L_DATA, L_UNIFORM, L_ROWS (n), L_STEP (step). A leaf that is
+ * also the place of a root keeps its old value until its last read. */
+typedef struct Routine {
+    const char *name;        /* of the driver function */
+    const char *comment;     /* one line above it */
+    Vec(RoutineArg) arg;
+    Vec(Root) root;
+    Vec(Binding) leaf;
+    Node *finite;            /* one of the early roots' values: f32 scalar; NULL: no check */
+} Routine;
+
+typedef struct PlanBuffer {
+    const char *name;        /* for people: path, name, or source line */
+    int64_t offset, bytes;   /* in the arena */
+    int first, last;         /* kernels, in order of execution, that write and last read it */
+} PlanBuffer;
+
+typedef struct PlanKernel {
+    const char *function;    /* C function, or "scan" */
+    const char *what;        /* what it computes, one line */
+    int depth;               /* nesting in scans */
+    double flops, bytes;     /* a call with all rows */
+} PlanKernel;
+
+typedef struct Plan {
+    int64_t arena;           /* bytes, a multiple of 64 */
+    Vec(PlanBuffer) buffer;
+    Vec(PlanKernel) kernel;
+} Plan;
+
+typedef struct Codegen Codegen;
+
+/* prefix: begins every emitted name ("cifar10"); file: the source's name, for comments. */
+Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch);
+const Plan *codegen_routine(Codegen *cg, const Routine *r);
+
+/* Compiler switches of the emitted file: contraction off, vector code at every -O level.
+ * Goes first, before any #include. */
+void codegen_print_switches(FILE *f);
+void codegen_print(Codegen *cg, FILE *f);         /* tables, kernels, drivers */
+
+#endif
