@@ -20,12 +20,12 @@
 #include <stdint.h>
 #include <string.h>
 
-/* gcc ignores the standard pragma. Assuming traps and errno (its default) it would also keep
- * the selects below as branches, and square roots as calls. None of these changes a value. */
+/* gcc ignores the standard pragma. With trapping mathematics assumed (its default) it would
+ * also keep the selects below as branches. Neither option changes a value. */
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off", "no-trapping-math", "no-math-errno")
+#pragma GCC optimize("fp-contract=off", "no-trapping-math")
 #endif
 
 /* ---- bits ---- */
@@ -89,8 +89,8 @@ static inline float dl_min(float x, float y)
     return x != x ? x : m;
 }
 
-#ifdef __clang__
-float sqrtf(float x) __attribute__((const));             /* sets no errno: one instruction */
+#ifdef __GNUC__
+float sqrtf(float x) __attribute__((const));             /* errno aside: one instruction */
 #endif
 static inline float dl_sqrt(float x) { return sqrtf(x); }
 
@@ -143,7 +143,7 @@ static inline int32_t dl_isign(int32_t x) { return (x > 0) - (x < 0); }
  * x / 1 = INT32_MIN is the wrapped quotient). */
 static inline int32_t dl_divisor(int32_t x, int32_t y)
 {
-    return (y == 0) | ((x == INT32_MIN) & (y == -1)) ? 1 : y;
+    return ((y == 0) | ((x == INT32_MIN) & (y == -1))) ? 1 : y;
 }
 
 static inline int32_t dl_idiv(int32_t x, int32_t y)
@@ -156,7 +156,7 @@ static inline int32_t dl_idiv(int32_t x, int32_t y)
 static inline int32_t dl_imod(int32_t x, int32_t y)
 {
     int32_t d = dl_divisor(x, y), r = x % d;
-    return (r != 0) & ((r ^ d) < 0) ? r + d : r;
+    return r + (((r != 0) & ((r ^ d) < 0)) ? d : 0);
 }
 
 /* ---- exponential family ---- */
@@ -296,10 +296,16 @@ static inline float dl_log1p(float x)
     return x >= -1.0f ? y : NAN;
 }
 
+/* max(x, 0) + log(1 + e), e = exp(-|x|) <= 1: the exponent of 1 + e is 0 or 1. */
 static inline float dl_softplus(float x)
 {
     float top = x < 0.0f ? 0.0f : x;
-    return top + dl_log1p(dl_exp(-dl_abs(x)));
+    float e = dl_exp(-dl_abs(x));
+    float u = 1.0f + e;
+    float c = e - (u - 1.0f);
+    float halved = (0.5f * u - 1.0f) + 0.5f * c;
+    float f = u > 1.41421354f ? halved : e;
+    return top + dl_log_parts(f, u > 1.41421354f ? 1.0f : 0.0f);
 }
 
 /* |x|**y in double: log2 by atanh's series, exp by a polynomial; both to 2**-40. */
@@ -344,11 +350,11 @@ static inline float dl_pow(float x, float y)
     float at_infinity = y < 0.0f ? 0.0f : INFINITY;
     power = a == 0.0f ? at_zero : power;
     power = a > 0x1.fffffep127f ? at_infinity : power;
-    power = (x < 0.0f) & !whole & (a <= 0x1.fffffep127f) ? NAN : power;
+    power = ((x < 0.0f) & !whole & (a <= 0x1.fffffep127f)) ? NAN : power;
     power = dl_from_bits(dl_bits(power) ^ (odd ? dl_bits(x) & 0x80000000u : 0u));
-    power = (a == 1.0f) & (dl_abs(y) > 0x1.fffffep127f) ? 1.0f : power;
-    power = (x != x) | (y != y) ? x + y : power;
-    return (x == 1.0f) | (y == 0.0f) ? 1.0f : power;
+    power = ((a == 1.0f) & (dl_abs(y) > 0x1.fffffep127f)) ? 1.0f : power;
+    power = ((x != x) | (y != y)) ? x + y : power;
+    return ((x == 1.0f) | (y == 0.0f)) ? 1.0f : power;
 }
 
 /* ---- trigonometry ---- */
