@@ -4,23 +4,25 @@
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 WARN     = -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-B        = build
+B       ?= build
 
-DSL      = $(patsubst %.c,$(B)/%.o,$(filter-out dsl/embed.c,$(wildcard dsl/*.c)))
-COMPILER = $(patsubst %.c,$(B)/%.o,$(filter-out compiler/main.c,$(wildcard compiler/*.c)))
-RUNTIME  = $(patsubst %.c,$(B)/%.o,$(wildcard runtime/*.c))
-TRAINER  = $(patsubst %.c,$(B)/%.o,$(wildcard runtime/trainer/*.c))
+objects  = $(patsubst %.c,$(B)/%.o,$(1))
+DSL      = $(call objects,$(filter-out dsl/embed.c,$(wildcard dsl/*.c)))
+COMPILER = $(call objects,$(filter-out compiler/main.c,$(wildcard compiler/*.c)))
+RUNTIME  = $(call objects,$(wildcard runtime/*.c))
+TRAINER  = $(call objects,$(wildcard runtime/trainer/*.c))
 GENERATED = $(B)/dsl/lex.o $(B)/dsl/parse.tab.o $(B)/dsl/std_files.o
-
+EMBEDDED = $(wildcard compiler/templates/*.in) $(wildcard runtime/*.h runtime/*.c)
+ARCHIVES = $(B)/libcompiler.a $(B)/libdsl.a $(B)/libtrainer.a $(B)/libruntime.a
 LIBS     = -lz -llzma -ljson-c -ldl -lm
 
 all: $(B)/dlc
 
-$(B)/dlc: $(B)/compiler/main.o $(B)/libcompiler.a $(B)/libdsl.a $(B)/libtrainer.a $(B)/libruntime.a
-	$(CC) $(CFLAGS) -fopenmp -rdynamic -o $@ $^ $(LIBS)
+$(B)/dlc: $(B)/compiler/main.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libdsl.a: $(DSL) $(GENERATED)
-$(B)/libcompiler.a: $(COMPILER)
+$(B)/libcompiler.a: $(COMPILER) $(B)/compiler/embedded_files.o
 $(B)/libruntime.a: $(RUNTIME)
 $(B)/libtrainer.a: $(TRAINER)
 $(B)/%.a:
@@ -28,9 +30,10 @@ $(B)/%.a:
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(WARN) $(CFLAGS) -I$(B)/dsl -MMD -MP -c -o $@ $<
+	$(CC) $(WARN) $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -c -o $@ $<
 
-# flex and bison write code that -Wconversion dislikes; it is not ours to change.
+# flex and bison write code that -Wconversion dislikes, and embedded texts are long strings;
+# neither is ours to change.
 $(B)/dsl/lex.o $(B)/dsl/parse.tab.o: $(B)/dsl/%.o: $(B)/dsl/%.c
 	$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -c -o $@ $<
 $(B)/dsl/lex.c: dsl/lex.l $(B)/dsl/parse.tab.c
@@ -39,9 +42,32 @@ $(B)/dsl/parse.tab.c: dsl/parse.y
 	@mkdir -p $(@D)
 	bison -Wall -Werror -d -o $@ $<
 
+$(B)/embed: dsl/embed.c
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(CFLAGS) -o $@ $<
+$(B)/dsl/std_files.c: $(B)/embed $(sort $(wildcard dsl/std/*.dl))
+	@mkdir -p $(@D)
+	$(B)/embed std_file $(filter %.dl,$^) > $@
+$(B)/compiler/embedded_files.c: $(B)/embed $(sort $(EMBEDDED))
+	@mkdir -p $(@D)
+	$(B)/embed embedded_file $(filter-out $(B)/embed,$^) > $@
+$(B)/dsl/std_files.o $(B)/compiler/embedded_files.o: %.o: %.c
+	$(CC) -std=c11 $(CFLAGS) -I. -Idsl -c -o $@ $<
+
+# ---- tests ----------------------------------------------------------------------------
+
+UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+
+$(B)/unit/%: tests/unit/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -MF $@.d -o $@ $< $(ARCHIVES) -lcriterion $(LIBS) -lmpfr -lgmp -lutil
+
+units: $(UNITS)
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean
+.PHONY: all units clean
+.SECONDARY:

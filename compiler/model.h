@@ -59,7 +59,9 @@ typedef struct Layer {      /* for `show`: one line a layer instance */
     Span span;
 } Layer;
 
-typedef struct DataSetting { const char *reader; Vec(const char *) arg; Span span; } DataSetting;
+/* data imdb("reviews", words: 200): arguments {NULL, "reviews"}, {"words", "200"}; numbers as written */
+typedef struct DataArg { const char *name, *text; } DataArg;
+typedef struct DataSetting { const char *reader; Vec(DataArg) arg; Span span; } DataSetting;
 
 typedef struct Model {
     Graph *graph;

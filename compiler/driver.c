@@ -1,0 +1,126 @@
+/* driver.c - from a file's name to a Model and to the two C files.
+ *
+ * Output files appear whole or not at all: both texts are made in memory first, then
+ * written beside their places and renamed. */
+#include "driver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph.h"
+#include "passes.h"
+
+Model *driver_model(Arena *a, const Options *o) {
+    passes_begin(o->dump, o->stop_after, o->time_passes);
+    Ast *std = ast_load_std(a);
+    Ast *program = ast_load(a, o->input);
+    if (!program || diag_errors()) return NULL;
+    ast_check(program);
+    passes_ast("parse", program);
+    if (diag_errors()) return NULL;
+    Model *m = lower(a, std, program, o->input, &o->lower);
+    if (!m || diag_errors()) return NULL;
+    passes_model("lower", m);
+    return m;
+}
+
+static const char *without_suffix(Arena *a, const char *path, const char *suffix) {
+    size_t n = strlen(path), k = strlen(suffix);
+    if (n > k && strcmp(path + n - k, suffix) == 0) n -= k;
+    return arena_printf(a, "%.*s", (int)n, path);
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool file_error(const char *path, const char *what) {
+    fprintf(stderr, "%s: error: cannot %s: %s\n", path, what, strerror(errno));
+    return false;
+}
+
+static bool write_whole(Arena *a, const char *path, const char *text, size_t size) {
+    const char *temp = arena_printf(a, "%s.part", path);
+    FILE *f = fopen(temp, "wb");
+    if (!f) return file_error(path, "write");
+    bool ok = fwrite(text, 1, size, f) == size;
+    ok = fclose(f) == 0 && ok;
+    if (ok && rename(temp, path) == 0) return true;
+    int saved = errno;
+    remove(temp);
+    errno = saved;
+    return file_error(path, "write");
+}
+
+/* For make: the outputs depend on the model and on every file that it imports. */
+static bool write_dependencies(Arena *a, const char *output, const Ast *program) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return file_error(output, "allocate memory for");
+    fprintf(f, "%s:", output);
+    const Source *last = NULL;
+    for (const Ast *item = program->list; item; item = item->next) {
+        if (item->span.src && item->span.src != last) fprintf(f, " %s", item->span.src->path);
+        last = item->span.src;
+    }
+    fprintf(f, "\n");
+    fclose(f);
+    bool ok = write_whole(a, arena_printf(a, "%s.d", without_suffix(a, output, ".c")), text, size);
+    free(text);
+    return ok;
+}
+
+/* Both texts of a model, malloc'ed. */
+typedef struct Texts { char *header, *source; size_t header_size, source_size; } Texts;
+
+static Program *make_texts(Arena *a, const Options *o, const Model *m, const char *header, Texts *t) {
+    FILE *h = open_memstream(&t->header, &t->header_size);
+    FILE *c = open_memstream(&t->source, &t->source_size);
+    if (!h || !c) {
+        file_error(header, "allocate memory for");
+        return NULL;
+    }
+    Program *p = program_build(a, m, o->prefix);
+    EmitOptions e = {.header = base_name(header), .standalone = o->standalone,
+            .with_main = o->with_main};
+    emit_program(p, &e, h, c);
+    return fclose(h) == 0 && fclose(c) == 0 ? p : NULL;
+}
+
+bool driver_compile(Arena *a, const Options *o) {
+    Model *m = driver_model(a, o);
+    if (!m) return false;
+    const char *output = o->output ? o->output : arena_printf(a, "%s.c", m->name);
+    const char *header = o->header ? o->header
+                                   : arena_printf(a, "%s.h", without_suffix(a, output, ".c"));
+    Texts t = {0};
+    if (!make_texts(a, o, m, header, &t)) return false;
+    bool ok = passes_stopped() ||
+            (write_whole(a, header, t.header, t.header_size) &&
+                    write_whole(a, output, t.source, t.source_size));
+    if (ok && o->dependencies) ok = write_dependencies(a, output, ast_load(a, o->input));
+    free(t.header);
+    free(t.source);
+    return ok;
+}
+
+bool driver_write(Arena *a, const Options *o, const Model *m, const char *output, const char *header) {
+    Texts t = {0};
+    bool ok = make_texts(a, o, m, header, &t) &&
+            write_whole(a, header, t.header, t.header_size) &&
+            write_whole(a, output, t.source, t.source_size);
+    free(t.header);
+    free(t.source);
+    return ok;
+}
+
+Program *driver_plan(Arena *a, const Options *o, const Model *m) {
+    Texts t = {0};
+    Program *p = make_texts(a, o, m, "model.h", &t);
+    free(t.header);
+    free(t.source);
+    return p;
+}

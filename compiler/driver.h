@@ -1,0 +1,43 @@
+/* driver.h - what the command line calls: from a file's name to a Model, to generated C,
+ * to a table that can be run. Each prints its own messages; NULL or false after errors. */
+#ifndef DLC_DRIVER_H
+#define DLC_DRIVER_H
+
+#include "../runtime/dl.h"
+#include "model.h"
+#include "program.h"
+
+typedef struct Options {
+    const char *input;             /* the .dl file */
+    const char *output, *header;   /* -o, -h */
+    const char *prefix;
+    const char *dump;              /* --dump=PASS */
+    const char *stop_after;
+    LowerOptions lower;
+    bool standalone, with_main, dependencies;
+    bool time_passes, list_passes;
+    bool interpret, gradients, dot;
+} Options;
+
+/* driver.c */
+Model *driver_model(Arena *a, const Options *o);                 /* parse, check, lower */
+bool driver_compile(Arena *a, const Options *o);                 /* writes the C files, whole or not at all */
+
+bool driver_write(Arena *a, const Options *o, const Model *m, const char *output, const char *header);
+
+Program *driver_plan(Arena *a, const Options *o, const Model *m);   /* generated, nothing written */
+
+/* build.c: generated code in this process. The shared object stays loaded. */
+const dl_model *build_table(Arena *a, const Options *o, Model *m);
+
+/* interpret.c: the same table, run by the interpreter. One model a process. */
+const dl_model *interpret_table(Arena *a, Model *m);
+/* Appends which tensor is the first that is not finite, with its source line. */
+void interpret_explain(const Model *m, const dl_model *table, const void *model, int64_t n,
+        const void *const *data, char *text, size_t size);
+
+/* show.c, gradients.c */
+int show_model(Arena *a, const Options *o, Model *m);
+int check_gradients(Arena *a, Model *m);
+
+#endif

@@ -1,0 +1,254 @@
+/* main.c - the command line of dlc: options, commands, exit codes.
+ *
+ * 0: done. 1: the input is wrong (messages have said where). 2: the usage is wrong.
+ * Results go to standard output, everything else to standard error. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../runtime/trainer/trainer.h"
+#include "driver.h"
+#include "passes.h"
+#include "version.h"
+
+typedef struct Command {
+    const char *name, *arguments, *help;
+    bool trainer;                  /* takes the trainer's options too */
+    int (*run)(Arena *a, Options *o, DlOptions *t);
+} Command;
+
+static int run_compile(Arena *a, Options *o, DlOptions *t);
+static int run_check(Arena *a, Options *o, DlOptions *t);
+static int run_show(Arena *a, Options *o, DlOptions *t);
+static int run_train(Arena *a, Options *o, DlOptions *t);
+static int run_evaluate(Arena *a, Options *o, DlOptions *t);
+static int run_predict(Arena *a, Options *o, DlOptions *t);
+static int run_gradients(Arena *a, Options *o, DlOptions *t);
+
+static const Command commands[] = {
+    {"compile", "model.dl -o model.c", "write C that trains and runs the model", false, run_compile},
+    {"train", "model.dl", "compile, build with $CC, train, save the weights", true, run_train},
+    {"evaluate", "model.dl --weights F", "the metrics on the test data", true, run_evaluate},
+    {"predict", "model.dl --weights F --input x.npy", "outputs for rows of a file", true, run_predict},
+    {"gradients", "model.dl --weights F --input x.npy --target y.npy -o g.safetensors",
+            "the gradient of the loss for every parameter", true, run_gradients},
+    {"show", "model.dl", "layers, shapes, parameters, memory", false, run_show},
+    {"check", "model.dl", "errors only; --gradients compares them with differences", false, run_check},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+/* An option of the compiler's own: a flag, or a text. */
+typedef struct Flag {
+    const char *name, *value, *help;
+    size_t flag, text;             /* offset in Options of what it sets; 0: the other one */
+} Flag;
+
+#define FLAG(name, member, help) {name, NULL, help, offsetof(Options, member), 0}
+#define TEXT(name, value, member, help) {name, value, help, 0, offsetof(Options, member)}
+
+static const Flag flags[] = {
+    TEXT("-o", "FILE", output, "the C file to write (default: the model's name and .c)"),
+    TEXT("-h", "FILE", header, "the header (default: beside the C file)"),
+    TEXT("--prefix", "NAME", prefix, "begins every exported name (default: the model's name)"),
+    TEXT("--model", "NAME", lower.model, "which model of the file (default: the last)"),
+    FLAG("--standalone", standalone, "fold the runtime in: one file, no library to link"),
+    FLAG("--main", with_main, "add a main that trains, evaluates and predicts"),
+    FLAG("-MD", dependencies, "write FILE.d, the files that the output depends on, for make"),
+    FLAG("--interpret", interpret, "run the interpreter: no C compiler is needed"),
+    FLAG("--gradients", gradients, "(check) compare gradients with central differences"),
+    FLAG("--dot", dot, "(show) the graph for graphviz"),
+    TEXT("--dump", "PASS", dump, "print what a pass made, if it changed anything; `all`: each"),
+    TEXT("--stop-after", "PASS", stop_after, "go no further"),
+    FLAG("--time-passes", time_passes, "say how long each pass took"),
+    FLAG("--list-passes", list_passes, "the passes in order, each with the reason for its place"),
+};
+enum { FLAGS = sizeof flags / sizeof *flags };
+
+static void print_help(FILE *f) {
+    fprintf(f, "dlc " DLC_VERSION ": an ahead-of-time compiler for neural networks\n\n"
+               "    dlc model.dl -o model.c\n");
+    for (int i = 1; i < COMMANDS; i++) fprintf(f, "    dlc %s %s\n", commands[i].name, commands[i].arguments);
+    fprintf(f, "\nCommands\n");
+    for (int i = 0; i < COMMANDS; i++) fprintf(f, "  %-12s %s\n", commands[i].name, commands[i].help);
+    fprintf(f, "\nOptions\n");
+    for (int i = 0; i < FLAGS; i++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s", flags[i].name,
+                flags[i].value ? (flags[i].name[1] == '-' ? "=" : " ") : "",
+                flags[i].value ? flags[i].value : "");
+        fprintf(f, "  %-22s %s\n", left, flags[i].help);
+    }
+    fprintf(f, "  %-22s %s\n", "--batch=N", "most rows of a training step (default: the train block's, or 32)");
+    fprintf(f, "\nOptions of train, evaluate, predict and gradients\n");
+    dl_print_options(f, "train");
+    fprintf(f, "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong.\n");
+}
+
+/* The value of an option: --name=value, or the next word. NULL after a message. */
+static const char *option_value(int argc, char **argv, int *i, size_t name_length) {
+    if (argv[*i][name_length] == '=') return argv[*i] + name_length + 1;
+    if (*i + 1 < argc) return argv[++*i];
+    fprintf(stderr, "dlc: %s needs a value; see dlc --help\n", argv[*i]);
+    return NULL;
+}
+
+/* 1: taken; 0: not ours; -1: wrong, reported. */
+static int take_flag(Options *o, int argc, char **argv, int *i) {
+    const char *word = argv[*i];
+    for (int k = 0; k < FLAGS; k++) {
+        size_t n = strlen(flags[k].name);
+        bool same = strcmp(word, flags[k].name) == 0;
+        bool with_value = flags[k].value && strncmp(word, flags[k].name, n) == 0 && word[n] == '=';
+        if (!same && !with_value) continue;
+        if (!flags[k].value) {
+            *(bool *)((char *)o + flags[k].flag) = true;
+            return 1;
+        }
+        const char *value = option_value(argc, argv, i, n);
+        if (value) *(const char **)((char *)o + flags[k].text) = value;
+        return value ? 1 : -1;
+    }
+    if (strncmp(word, "--batch", 7) != 0 || (word[7] && word[7] != '=')) return 0;
+    const char *value = option_value(argc, argv, i, 7);
+    if (!value) return -1;
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (*end || n < 1 || n > 1 << 24) {
+        fprintf(stderr, "dlc: --batch=%s: a number of rows from 1 to 16777216 was expected\n", value);
+        return -1;
+    }
+    o->lower.batch = n;
+    return 1;
+}
+
+/* ---- commands ----------------------------------------------------------------------- */
+
+static int run_compile(Arena *a, Options *o, DlOptions *t) {
+    (void)t;
+    return driver_compile(a, o) ? 0 : 1;
+}
+
+static int run_check(Arena *a, Options *o, DlOptions *t) {
+    (void)t;
+    Model *m = driver_model(a, o);
+    if (!m) return 1;
+    return o->gradients ? check_gradients(a, m) : 0;
+}
+
+static int run_show(Arena *a, Options *o, DlOptions *t) {
+    (void)t;
+    Model *m = driver_model(a, o);
+    return m ? show_model(a, o, m) : 1;
+}
+
+typedef struct Explain { Model *model; } Explain;
+
+static void explain(void *context, const dl_model *table, const void *model, void *work, int64_t n,
+        const void *const *data, char *text, size_t size) {
+    (void)work;
+    interpret_explain(((Explain *)context)->model, table, model, n, data, text, size);
+}
+
+static const char *directory_of(Arena *a, const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? arena_printf(a, "%.*s", (int)(slash - path), path) : ".";
+}
+
+/* What the train block says, as the trainer takes it. */
+static DlConfig config_of(Arena *a, const Options *o, Model *m) {
+    DlArg *arg = NEW_ARRAY(a, DlArg, m->data.arg.n + 1);
+    for (int i = 0; i < m->data.arg.n; i++)
+        arg[i] = (DlArg){m->data.arg.at[i].name, m->data.arg.at[i].text};
+    Explain *e = NEW(a, Explain);
+    e->model = m;
+    return (DlConfig){.reader = m->data.reader, .narg = m->data.arg.n, .arg = arg,
+            .epochs = m->epochs, .keep_order = !m->shuffle,
+            .directory = directory_of(a, o->input), .explain = explain, .context = e};
+}
+
+typedef int TableCommand(const dl_model *table, const DlConfig *c, const DlOptions *o);
+
+static int run_with_table(Arena *a, Options *o, DlOptions *t, TableCommand *use) {
+    Model *m = driver_model(a, o);
+    if (!m) return 1;
+    const dl_model *table = o->interpret ? interpret_table(a, m) : build_table(a, o, m);
+    if (!table) return 1;
+    DlConfig config = config_of(a, o, m);
+    return use(table, &config, t);
+}
+
+static int run_train(Arena *a, Options *o, DlOptions *t) {
+    return run_with_table(a, o, t, dl_command_train);
+}
+
+static int run_evaluate(Arena *a, Options *o, DlOptions *t) {
+    return run_with_table(a, o, t, dl_command_evaluate);
+}
+
+static int run_predict(Arena *a, Options *o, DlOptions *t) {
+    return run_with_table(a, o, t, dl_command_predict);
+}
+
+static int run_gradients(Arena *a, Options *o, DlOptions *t) {
+    return run_with_table(a, o, t, dl_command_gradients);
+}
+
+/* ---- arguments -------------------------------------------------------------------------- */
+
+static const Command *find_command(const char *word) {
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, word) == 0) return &commands[i];
+    return NULL;
+}
+
+static int unknown_option(const DlOptions *t, const Command *c, const char *word) {
+    const char *names[FLAGS + 2] = {0};
+    for (int i = 0; i < FLAGS; i++) names[i] = flags[i].name;
+    names[FLAGS] = "--batch";
+    return dl_usage_error(t, c->trainer ? c->name : NULL, word, names);
+}
+
+static int read_options(Options *o, DlOptions *t, const Command *c, int first, int argc, char **argv) {
+    for (int i = first; i < argc; i++) {
+        const char *word = argv[i];
+        if (word[0] != '-') {
+            if (o->input) {
+                fprintf(stderr, "dlc: one model at a time: '%s' and '%s' were given\n", o->input, word);
+                return 2;
+            }
+            o->input = word;
+            continue;
+        }
+        int taken = c->trainer ? dl_option(t, c->name, argc, argv, &i) : 0;
+        if (!taken) taken = take_flag(o, argc, argv, &i);
+        if (taken < 0) return 2;
+        if (!taken) return unknown_option(t, c, word);
+    }
+    if (o->input || o->list_passes) return 0;
+    fprintf(stderr, "dlc: which model? Usage: dlc %s%s%s\n", c == commands ? "" : c->name,
+            c == commands ? "" : " ", c->arguments);
+    return 2;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("dlc " DLC_VERSION "\n");
+        return 0;
+    }
+    const Command *c = find_command(argv[1]);
+    Options o = {0};
+    DlOptions t = {.program = "dlc"};
+    int status = read_options(&o, &t, c ? c : commands, c ? 2 : 1, argc, argv);
+    if (status) return status;
+    if (o.list_passes) {
+        passes_list(stdout);
+        return 0;
+    }
+    Arena *a = arena_new();
+    status = (c ? c : commands)->run(a, &o, &t);
+    arena_free(a);
+    return status;
+}

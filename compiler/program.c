@@ -1,0 +1,280 @@
+/* program.c - see program.h.
+ *
+ * Who writes what, and when, follows from the promises of a step: the loss is an early
+ * root, so that a routine can refuse before anything that the model holds is written;
+ * parameters, slots and states are written in place, after the last read of the old value.
+ *
+ * Gradient accumulation keeps the running mean over rows,
+ *     G <- g                     on the first call after an apply (share = 1),
+ *     G <- G + (g - G) * share   afterwards, share = n / (rows so far + n),
+ * so that one accumulate followed by apply has the bits of the fused step, and several
+ * have the gradient of the mean loss over all their rows. */
+#include "program.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "../runtime/dl_object.h"
+
+static const char *const c_words[] = {"auto", "break", "case", "char", "const", "continue",
+        "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if",
+        "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
+        "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+        "class", "delete", "new", "operator", "private", "public", "template", "this", "virtual",
+        /* names that the emitted functions use themselves */
+        "n", "model", "work", "totals", "arena", "head", "loss", "row", "rows", "status", "mem",
+        "size", "threads", "seed", "out", "data", "path", "main"};
+
+const char *c_identifier(Arena *a, const char *path) {
+    char *name = arena_printf(a, "%s%s", isdigit((unsigned char)path[0]) ? "_" : "", path);
+    for (char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p)) *p = '_';
+    for (size_t i = 0; i < sizeof c_words / sizeof *c_words; i++)
+        if (strcmp(name, c_words[i]) == 0) return arena_printf(a, "%s_", name);
+    return name;
+}
+
+int place_bytes(PlaceType t) { return t == PT_U8 ? 1 : t == PT_F64 || t == PT_I64 ? 8 : 4; }
+
+/* ---- members: layout of the two structs ----------------------------------------- */
+
+enum { ALIGNMENT = 64 };
+
+static int64_t aligned(int64_t offset) {
+    return (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static bool taken(const Program *p, const char *name) {
+    for (int i = 0; i < p->in_model.n; i++)
+        if (strcmp(p->in_model.at[i].c_name, name) == 0) return true;
+    for (int i = 0; i < p->in_work.n; i++)
+        if (strcmp(p->in_work.at[i].c_name, name) == 0) return true;
+    return false;
+}
+
+/* Adds a member at the end of the model's or the work area's struct. */
+static Member *add_member(Arena *a, Program *p, Node *leaf, const char *path, const char *c_path,
+        int role) {
+    bool in_work = role == DL_ROW_STATE || role == DL_GRADIENT;
+    int64_t *end = in_work ? &p->work_bytes : &p->model_bytes;
+    const char *base = c_identifier(a, c_path), *name = base;
+    for (int i = 2; taken(p, name); i++) name = arena_printf(a, "%s_%d", base, i);
+    Member m = {.path = path, .c_name = name, .leaf = leaf, .role = role,
+            .elements = node_elements(leaf, p->model->batch), .type = place_type(leaf->dtype),
+            .span = leaf->span};
+    m.offset = role == DL_NUMBER ? *end : aligned(*end);
+    *end = m.offset + (m.elements ? m.elements : 1) * place_bytes(m.type);
+    if (in_work) {
+        vec_push(a, &p->in_work, m);
+        return &p->in_work.at[p->in_work.n - 1];
+    }
+    vec_push(a, &p->in_model, m);
+    return &p->in_model.at[p->in_model.n - 1];
+}
+
+static void add_vars(Arena *a, Program *p, Var *const *var, int n, int role) {
+    for (int i = 0; i < n; i++)
+        add_member(a, p, var[i]->leaf, var[i]->path, var[i]->path, role)->var = var[i];
+}
+
+static void add_members(Arena *a, Program *p) {
+    const Model *m = p->model;
+    p->model_bytes = sizeof(dl_head);
+    p->work_bytes = sizeof(dl_work_head);
+    for (int i = 0; i < m->number.n; i++) {
+        const Number *k = &m->number.at[i];
+        add_member(a, p, k->leaf, k->path, k->path, DL_NUMBER)->value = k->value;
+    }
+    add_vars(a, p, m->param.at, m->param.n, DL_PARAMETER);
+    add_vars(a, p, m->state.at, m->state.n, DL_STATE);
+    add_vars(a, p, m->slot.at, m->slot.n, DL_SLOT);
+    add_vars(a, p, m->row_state.at, m->row_state.n, DL_ROW_STATE);
+    for (int i = 0; i < m->param.n; i++) {
+        const Var *v = m->param.at[i];
+        if (!v->grad_leaf) continue;
+        const char *c_path = arena_printf(a, "gradient_%s", v->path);
+        add_member(a, p, v->grad_leaf, v->path, c_path, DL_GRADIENT)->var = v;
+    }
+    p->model_bytes = aligned(p->model_bytes);
+    p->work_bytes = aligned(p->work_bytes);
+}
+
+static Place member_place(const Member *m) {
+    bool in_work = m->role == DL_ROW_STATE || m->role == DL_GRADIENT;
+    return (Place){.object = in_work ? P_WORK : P_MODEL, .offset = m->offset, .type = m->type};
+}
+
+static Place place_of_leaf(const Program *p, const Node *leaf) {
+    for (int i = 0; i < p->in_model.n; i++)
+        if (p->in_model.at[i].leaf == leaf) return member_place(&p->in_model.at[i]);
+    for (int i = 0; i < p->in_work.n; i++)
+        if (p->in_work.at[i].leaf == leaf) return member_place(&p->in_work.at[i]);
+    ICE(leaf->span, "leaf '%s' has no place", leaf->name);
+}
+
+/* ---- routines -------------------------------------------------------------------- */
+
+static Use *new_use(Arena *a, Program *p, const char *name, const char *comment) {
+    Use *u = NEW(a, Use);
+    u->routine.name = name;
+    u->routine.comment = comment;
+    for (int i = 0; i < p->in_model.n; i++)
+        vec_push(a, &u->routine.leaf,
+                ((Binding){.leaf = p->in_model.at[i].leaf, .from = member_place(&p->in_model.at[i])}));
+    for (int i = 0; i < p->in_work.n; i++)
+        vec_push(a, &u->routine.leaf,
+                ((Binding){.leaf = p->in_work.at[i].leaf, .from = member_place(&p->in_work.at[i])}));
+    vec_push(a, &p->all, u);
+    return u;
+}
+
+static Place add_argument(Arena *a, Routine *r, const char *name, PlaceType type, bool written) {
+    RoutineArg arg = {.name = c_identifier(a, name), .type = type, .written = written};
+    vec_push(a, &r->arg, arg);
+    return (Place){.object = P_ARG, .arg = r->arg.n - 1, .type = type};
+}
+
+static void add_ports(Arena *a, Routine *r, const Port *port, int n) {
+    for (int i = 0; i < n; i++) {
+        Place from = add_argument(a, r, port[i].name, place_type(port[i].node->dtype), false);
+        vec_push(a, &r->leaf, ((Binding){port[i].node, from, port[i].bound}));
+    }
+}
+
+static void add_root(Arena *a, Routine *r, Node *value, Place to) {
+    vec_push(a, &r->root, ((Root){.value = value, .to = to}));
+}
+
+static Use *build_init(Arena *a, Program *p) {
+    Use *u = new_use(a, p, "initial_values", "Draws the initial values of parameters, states and slots.");
+    for (int i = 0; i < p->in_model.n; i++) {
+        const Member *m = &p->in_model.at[i];
+        if (m->var && m->var->init) add_root(a, &u->routine, m->var->init, member_place(m));
+    }
+    return u;
+}
+
+static Use *build_data_use(Arena *a, Program *p, const char *name, const char *comment) {
+    Use *u = new_use(a, p, name, comment);
+    add_ports(a, &u->routine, p->model->input.at, p->model->input.n);
+    add_ports(a, &u->routine, p->model->target.at, p->model->target.n);
+    return u;
+}
+
+/* The loss is written first, and refuses the step when it is not finite. */
+static void add_loss(Arena *a, const Program *p, Routine *r) {
+    Place to = add_argument(a, r, "loss_out", PT_F32, true);
+    vec_push(a, &r->root, ((Root){.value = p->model->loss, .to = to, .early = true}));
+    r->finite = p->model->loss;
+}
+
+/* Everything that training writes in the model: parameters, slots and, with `states`,
+ * running statistics. From gradients in memory, or computed on the way. */
+static void add_updates(Arena *a, const Program *p, Routine *r, bool from_memory, bool states) {
+    const Model *m = p->model;
+    NodeList value = {0}, from = {0}, to = {0};
+    Vec(Place) place = {0};
+    for (int i = 0; i < p->in_model.n; i++) {
+        const Member *k = &p->in_model.at[i];
+        if (!k->var || !k->var->next || (k->role == DL_STATE && !states)) continue;
+        vec_push(a, &value, k->var->next);
+        vec_push(a, &place, member_place(k));
+    }
+    for (int i = 0; i < m->param.n && !from_memory; i++) {
+        if (!m->param.at[i]->grad_leaf) continue;
+        vec_push(a, &from, m->param.at[i]->grad_leaf);
+        vec_push(a, &to, m->param.at[i]->grad);
+    }
+    graph_replace(m->graph, value.at, value.n, from.at, to.at, from.n);
+    for (int i = 0; i < value.n; i++) add_root(a, r, value.at[i], place.at[i]);
+}
+
+static Use *build_step(Arena *a, Program *p) {
+    Use *u = build_data_use(a, p, "step", "One training step: the loss, its gradients, the update.");
+    add_loss(a, p, &u->routine);
+    add_updates(a, p, &u->routine, false, true);
+    return u;
+}
+
+/* The running mean of a parameter's gradient over rows, as the head of this file has it. */
+static Node *mean_gradient(Graph *g, const Var *v, Node *share) {
+    int rank = v->leaf->rank;
+    Expr *index[MAX_RANK] = {0};
+    for (int k = 0; k < rank; k++) index[k] = ex_var(g, k, v->leaf->dim[k]);
+    Expr *now = ex_load(g, v->grad, index, NULL), *old = ex_load(g, v->grad_leaf, index, NULL);
+    Expr *w = ex_load(g, share, NULL, NULL);
+    Expr *mean = ex_op2(g, OP_add, old, ex_op2(g, OP_mul, ex_op2(g, OP_sub, now, old), w));
+    Expr *first = ex_op2(g, OP_eq, w, ex_real(g, 1));
+    return node_comp(g, rank, v->leaf->dim, F_NONE, 0, NULL, NULL,
+            ex_select(g, first, now, mean), v->span);
+}
+
+static Use *build_accumulate(Arena *a, Program *p) {
+    const Model *m = p->model;
+    Use *u = build_data_use(a, p, "gradients", "The loss and its gradients, added to the running mean.");
+    add_loss(a, p, &u->routine);
+    Node *share = node_leaf(m->graph, L_NUMBER, T_F32, 0, NULL, "share of the rows", m->span);
+    Place at = {.object = P_WORK, .offset = offsetof(dl_work_head, share), .type = PT_F32};
+    vec_push(a, &u->routine.leaf, ((Binding){.leaf = share, .from = at}));
+    for (int i = 0; i < m->param.n; i++) {
+        const Var *v = m->param.at[i];
+        if (!v->grad_leaf) continue;
+        add_root(a, &u->routine, mean_gradient(m->graph, v, share), place_of_leaf(p, v->grad_leaf));
+    }
+    return u;
+}
+
+static Use *build_apply(Arena *a, Program *p) {
+    Use *u = new_use(a, p, "update", "The optimiser's step from gradients in memory.");
+    add_updates(a, p, &u->routine, true, false);
+    return u;
+}
+
+static Use *build_evaluate(Arena *a, Program *p) {
+    Use *u = build_data_use(a, p, "add_totals", "Adds what some rows contribute to the metrics' totals.");
+    int argument = u->routine.arg.n;
+    RoutineArg totals = {.name = "totals", .type = PT_F64, .written = true,
+            .struct_type = arena_printf(a, "%s_totals", p->prefix)};
+    vec_push(a, &u->routine.arg, totals);
+    int64_t offset = 0;
+    for (int i = 0; i < p->model->metric.n; i++) {
+        const Metric *k = &p->model->metric.at[i];
+        for (int j = 0; j < k->ntotal; j++, offset += 8) {
+            Place to = {.object = P_ARG, .arg = argument, .offset = offset,
+                    .type = k->total[j]->dtype == T_F32 ? PT_F64 : PT_I64};
+            vec_push(a, &u->routine.root,
+                    ((Root){.value = k->total[j], .to = to, .accumulate = true}));
+        }
+    }
+    return u;
+}
+
+static void build_entry(Arena *a, Program *p, const Entry *e) {
+    const char *name = c_identifier(a, e->name);
+    Use *u = new_use(a, p, arena_printf(a, "run_%s", name), arena_printf(a, "Entry %s.", e->name));
+    add_ports(a, &u->routine, e->input.at, e->input.n);
+    for (int i = 0; i < e->output.n; i++) {
+        const Port *o = &e->output.at[i];
+        Place to = add_argument(a, &u->routine, o->name, place_type(o->node->dtype), true);
+        add_root(a, &u->routine, o->node, to);
+    }
+    for (int i = 0; i < e->writes.n; i++)
+        add_root(a, &u->routine, e->next.at[i], place_of_leaf(p, e->writes.at[i]->leaf));
+    vec_push(a, &p->entry, ((EntryUse){e, name, u}));
+}
+
+Program *program_build(Arena *a, const Model *m, const char *prefix) {
+    Program *p = NEW(a, Program);
+    p->model = m;
+    p->prefix = prefix ? prefix : c_identifier(a, m->name);
+    add_members(a, p);
+    p->init = build_init(a, p);
+    if (m->loss) {
+        p->step = build_step(a, p);
+        p->accumulate = build_accumulate(a, p);
+        p->apply = build_apply(a, p);
+    }
+    if (m->metric.n) p->evaluate = build_evaluate(a, p);
+    for (int i = 0; i < m->entry.n; i++) build_entry(a, p, &m->entry.at[i]);
+    return p;
+}

@@ -1,0 +1,33 @@
+/* dl_arithmetic.h - included before everything else by generated code: one result for all
+ * compilers and levels.
+ *
+ * A product and a sum are contracted into one rounding only where the code says so (DL_FMA),
+ * never where the compiler likes it; the elementary functions of dl_math.h rely on each
+ * operation being rounded on its own. What a user's options would have to switch is
+ * switched here: gcc ignores the standard pragma, so it has its own. */
+#ifndef DL_ARITHMETIC_H
+#define DL_ARITHMETIC_H
+
+#if defined(__FAST_MATH__)
+#error "generated code needs IEEE arithmetic: compile without -ffast-math"
+#endif
+
+#if defined(__clang__)
+#pragma clang fp contract(off)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("O3", "fp-contract=off", "no-math-errno", "no-trapping-math", \
+        "no-predictive-commoning")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+/* Of the small functions of the runtime's headers: a loop over a function that a compiler
+ * thought too large to inline would not be vectorised. */
+#ifdef __GNUC__
+#define DL_INLINE static inline __attribute__((always_inline))
+#else
+#define DL_INLINE static inline
+#endif
+
+#endif

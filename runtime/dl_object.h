@@ -1,0 +1,58 @@
+/* dl_object.h - what every generated model needs around its kernels: the heads of its two
+ * objects, and the checks that come before any work. Static inline: nothing to link. */
+#ifndef DL_OBJECT_H
+#define DL_OBJECT_H
+
+#include "dl.h"
+
+/* Head of a model object. Objects hold no pointers: they may be copied, mapped, forked. */
+typedef struct dl_head {
+    uint64_t magic;            /* of this model and layout; a wrong one is not our object */
+    uint64_t seed;
+    int64_t step;              /* training steps done */
+} dl_head;
+
+/* Head of a work area. */
+typedef struct dl_work_head {
+    uint64_t magic;
+    int32_t threads;
+    float rows;                /* rows accumulated since the last apply */
+    float share;               /* of the running mean of gradients, what the next rows weigh */
+    dl_fault fault;
+} dl_work_head;
+
+/* Is mem fit for an object of `need` bytes? */
+static inline int dl_check_memory(const void *mem, size_t size, size_t need) {
+    if (!mem) return DL_E_NULL;
+    return size < need || (uintptr_t)mem % 64 != 0 ? DL_E_SIZE : DL_OK;
+}
+
+/* Notes in the work area where a call failed; returns the status, for `return`. */
+static inline int dl_refuse(dl_work_head *work, int status, int32_t tensor, int64_t element) {
+    work->fault.status = status;
+    work->fault.tensor = tensor;
+    work->fault.element = element;
+    return status;
+}
+
+/* The first element outside [0, bound), or -1. */
+static inline int64_t dl_outside(const int32_t *v, int64_t n, int64_t bound) {
+    uint32_t worst = 0;
+    for (int64_t i = 0; i < n; i++) worst = (uint32_t)v[i] > worst ? (uint32_t)v[i] : worst;
+    if (n == 0 || (int64_t)worst < bound) return -1;
+    int64_t i = 0;
+    while ((int64_t)(uint32_t)v[i] < bound) i++;
+    return i;
+}
+
+/* The first element that is infinite or NaN, or -1. */
+static inline int64_t dl_nonfinite(const float *v, int64_t n) {
+    float sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += v[i] * 0.0f;
+    if (sum == 0) return -1;
+    int64_t i = 0;
+    while (v[i] * 0.0f == 0) i++;
+    return i;
+}
+
+#endif
