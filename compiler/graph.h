@@ -83,10 +83,14 @@ struct Expr {
     int64_t extent;           /* of a variable: 0 <= var < extent; may be DIM_BATCH */
     int64_t lo, hi;           /* range of an i32 or bool expression, inclusive */
     uint32_t vars;            /* which variables occur in it (bit = number), guards included */
+    const struct Affine *affine; /* of a sum of i32: its terms; NULL: an atom, or not i32 */
+    const Scan *const *in; int nin; /* scans whose time or carries occur in it, as Node.in */
+    uint64_t hash;            /* of its content, the same in every graph that has it */
     int id;                   /* order of creation in its graph */
 };
 
-/* Constructors, expr.c. Operands of mixed types are converted as ops.def says. */
+/* Constructors, expr.c. Operands of mixed types are converted as ops.def says. An integer
+ * or test whose range is one value is a constant: also the variable of an extent of 1. */
 Expr *ex_real(Graph *g, double v);
 Expr *ex_int(Graph *g, int64_t v);
 Expr *ex_bool(Graph *g, bool v);
@@ -109,10 +113,16 @@ typedef Expr *ExLoadFn(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *g
 Expr *ex_rewrite(Graph *g, Expr *e, Expr *const *to, Scan *scan, Expr *time, ExLoadFn *f, void *ctx);
 
 /* An i32 expression as  c0 + sum c[k]*atom[k]; atoms are variables, times, or opaque
- * expressions (quotients, remainders, loads, products of unknowns), in order of id. */
-typedef struct Affine { int64_t c0; int n; struct { int64_t c; Expr *atom; } term[16]; } Affine;
-bool ex_affine(const Expr *e, Affine *out);        /* false: more terms than fit */
+ * expressions (quotients, remainders, loads, products of unknowns), in order of kind, number
+ * and content (ex_before), so that no order of building shows. A sum of more than
+ * MAX_TERMS terms is itself an atom. Values wrap at 32 bits as machine integers do; what
+ * does not hold under wrapping is concluded only where ranges exclude it. */
+enum { MAX_TERMS = 16 };
+typedef struct Term { int64_t c; Expr *atom; } Term;
+typedef struct Affine { int64_t c0; int n; Term term[MAX_TERMS]; } Affine;
+bool ex_affine(const Expr *e, Affine *out);        /* false: not an i32 */
 Expr *ex_from_affine(Graph *g, const Affine *a);
+bool ex_before(const Expr *a, const Expr *b);
 
 /* ---- nodes ------------------------------------------------------------------ */
 
@@ -168,6 +178,7 @@ struct Node {
     /* the open scans whose time or carries it depends on, by id, ascending: a node with
      * none is computed once, others once a step */
     const Scan *const *in; int nin;
+    uint64_t hash;             /* of its content */
 };
 
 /* A loop over `extent` steps. A node of its body is one that depends on its time or
@@ -184,7 +195,9 @@ struct Scan {
     Node **next;               /* set by scan_close */
     bool closed;
     Span span;
-    const Scan *const *in; int nin;   /* scans it stands in itself */
+    const Scan *const *in; int nin;   /* scans it stands in itself; known when it is closed */
+    uint64_t hash;
+    int first_expr, first_node;       /* what was built before has other ids */
 };
 
 struct Graph { Arena *arena; struct GraphTables *t; };   /* tables: graph.c */
