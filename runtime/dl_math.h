@@ -1,8 +1,8 @@
 /* dl_math.h - the functions behind the operators, in single precision and in int32.
  *
  * The same bits on every machine, compiler, level and vector width: every function is a
- * fixed sequence of IEEE operations, each rounded on its own (contraction is switched off
- * below), without tables, without branches, without libm. Choices are ternaries over values
+ * fixed sequence of IEEE operations, each rounded on its own (dl_arithmetic.h sees to it),
+ * without tables, without branches, without libm. Choices are ternaries over values
  * already computed, so that a plain loop over any of these vectorises.
  *
  * Bounds, against the exact value, in units of the last place (tests/unit/test_math.c):
@@ -20,71 +20,57 @@
 #include <stdint.h>
 #include <string.h>
 
-/* gcc ignores the standard pragma. With trapping mathematics assumed (its default) it would
- * also keep the selects below as branches. Neither option changes a value. */
-#if defined(__clang__)
-#pragma clang fp contract(off)
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off", "no-trapping-math")
-#endif
+#include "dl_arithmetic.h"
 
 /* ---- bits ---- */
 
-static inline uint32_t dl_bits(float x)
-{
+DL_INLINE uint32_t dl_bits(float x) {
     uint32_t u;
     memcpy(&u, &x, sizeof u);
     return u;
 }
 
-static inline float dl_from_bits(uint32_t u)
-{
+DL_INLINE float dl_from_bits(uint32_t u) {
     float x;
     memcpy(&x, &u, sizeof x);
     return x;
 }
 
-static inline uint64_t dl_bits64(double x)
-{
+DL_INLINE uint64_t dl_bits64(double x) {
     uint64_t u;
     memcpy(&u, &x, sizeof u);
     return u;
 }
 
-static inline double dl_from_bits64(uint64_t u)
-{
+DL_INLINE double dl_from_bits64(uint64_t u) {
     double x;
     memcpy(&x, &u, sizeof x);
     return x;
 }
 
 /* The sign of s on the magnitude of x. */
-static inline float dl_copysign(float x, float s)
-{
+DL_INLINE float dl_copysign(float x, float s) {
     return dl_from_bits((dl_bits(x) & 0x7fffffffu) | (dl_bits(s) & 0x80000000u));
 }
 
 /* 2**k for -126 <= k <= 127. */
-static inline float dl_exp2i(int32_t k) { return dl_from_bits((uint32_t)(k + 127) << 23); }
+DL_INLINE float dl_exp2i(int32_t k) { return dl_from_bits((uint32_t)(k + 127) << 23); }
 
 /* ---- exact functions ---- */
 
-static inline float dl_abs(float x) { return dl_from_bits(dl_bits(x) & 0x7fffffffu); }
-static inline float dl_sign(float x)
-{
+DL_INLINE float dl_abs(float x) { return dl_from_bits(dl_bits(x) & 0x7fffffffu); }
+DL_INLINE float dl_sign(float x) {
     float s = x > 0.0f ? 1.0f : x;                       /* zero and NaN stay as they are */
     return x < 0.0f ? -1.0f : s;
 }
 
 /* The larger; NaN if either is. */
-static inline float dl_max(float x, float y)
-{
+DL_INLINE float dl_max(float x, float y) {
     float m = x > y ? x : y;
     return x != x ? x : m;
 }
 
-static inline float dl_min(float x, float y)
-{
+DL_INLINE float dl_min(float x, float y) {
     float m = x < y ? x : y;
     return x != x ? x : m;
 }
@@ -92,36 +78,32 @@ static inline float dl_min(float x, float y)
 #ifdef __GNUC__
 float sqrtf(float x) __attribute__((const));             /* errno aside: one instruction */
 #endif
-static inline float dl_sqrt(float x) { return sqrtf(x); }
+DL_INLINE float dl_sqrt(float x) { return sqrtf(x); }
 
 /* To the nearest integer, ties to even: adding 2**23 leaves no fraction bits. */
-static inline float dl_round(float x)
-{
+DL_INLINE float dl_round(float x) {
     float a = dl_abs(x);
     float r = (a + 0x1p23f) - 0x1p23f;
     r = a < 0x1p23f ? r : a;
     return dl_copysign(r, x);
 }
 
-static inline float dl_floor(float x)
-{
+DL_INLINE float dl_floor(float x) {
     float r = dl_round(x), below = r - 1.0f;
     r = r > x ? below : r;
     return dl_copysign(r, x);
 }
 
-static inline float dl_ceil(float x)
-{
+DL_INLINE float dl_ceil(float x) {
     float r = dl_round(x), above = r + 1.0f;
     r = r < x ? above : r;
     return dl_copysign(r, x);
 }
 
-static inline float dl_real(int32_t x) { return (float)x; }
+DL_INLINE float dl_real(int32_t x) { return (float)x; }
 
 /* Towards zero; beyond the range its nearest end; 0 for NaN. */
-static inline int32_t dl_int(float x)
-{
+DL_INLINE int32_t dl_int(float x) {
     float c = x > -0x1p31f ? x : -0x1p31f;
     c = c < 0x1.fffffep30f ? c : 0x1.fffffep30f;
     c = x != x ? 0.0f : c;
@@ -131,30 +113,27 @@ static inline int32_t dl_int(float x)
 
 /* ---- int32: wrapping; division to minus infinity, by zero 0 ---- */
 
-static inline int32_t dl_iadd(int32_t x, int32_t y) { return (int32_t)((uint32_t)x + (uint32_t)y); }
-static inline int32_t dl_isub(int32_t x, int32_t y) { return (int32_t)((uint32_t)x - (uint32_t)y); }
-static inline int32_t dl_imul(int32_t x, int32_t y) { return (int32_t)((uint32_t)x * (uint32_t)y); }
-static inline int32_t dl_imax(int32_t x, int32_t y) { return x > y ? x : y; }
-static inline int32_t dl_imin(int32_t x, int32_t y) { return x < y ? x : y; }
-static inline int32_t dl_iabs(int32_t x) { return x < 0 ? dl_isub(0, x) : x; }
-static inline int32_t dl_isign(int32_t x) { return (x > 0) - (x < 0); }
+DL_INLINE int32_t dl_iadd(int32_t x, int32_t y) { return (int32_t)((uint32_t)x + (uint32_t)y); }
+DL_INLINE int32_t dl_isub(int32_t x, int32_t y) { return (int32_t)((uint32_t)x - (uint32_t)y); }
+DL_INLINE int32_t dl_imul(int32_t x, int32_t y) { return (int32_t)((uint32_t)x * (uint32_t)y); }
+DL_INLINE int32_t dl_imax(int32_t x, int32_t y) { return x > y ? x : y; }
+DL_INLINE int32_t dl_imin(int32_t x, int32_t y) { return x < y ? x : y; }
+DL_INLINE int32_t dl_iabs(int32_t x) { return x < 0 ? dl_isub(0, x) : x; }
+DL_INLINE int32_t dl_isign(int32_t x) { return (x > 0) - (x < 0); }
 
 /* What may be divided by: y, or 1 where the quotient is undefined or overflows (where
  * x / 1 = INT32_MIN is the wrapped quotient). */
-static inline int32_t dl_divisor(int32_t x, int32_t y)
-{
+DL_INLINE int32_t dl_divisor(int32_t x, int32_t y) {
     return ((y == 0) | ((x == INT32_MIN) & (y == -1))) ? 1 : y;
 }
 
-static inline int32_t dl_idiv(int32_t x, int32_t y)
-{
+DL_INLINE int32_t dl_idiv(int32_t x, int32_t y) {
     int32_t d = dl_divisor(x, y), q = x / d, r = x % d;
     q -= (r != 0) & ((r ^ d) < 0);
     return y == 0 ? 0 : q;
 }
 
-static inline int32_t dl_imod(int32_t x, int32_t y)
-{
+DL_INLINE int32_t dl_imod(int32_t x, int32_t y) {
     int32_t d = dl_divisor(x, y), r = x % d;
     return r + (((r != 0) & ((r ^ d) < 0)) ? d : 0);
 }
@@ -162,8 +141,7 @@ static inline int32_t dl_imod(int32_t x, int32_t y)
 /* ---- exponential family ---- */
 
 /* exp(x) = 2**k (1 + p), |x - k ln 2| <= ln 2 / 2; returns p. |x| <= 128. */
-static inline float dl_exp_parts(float x, int32_t *k)
-{
+DL_INLINE float dl_exp_parts(float x, int32_t *k) {
     const float shift = 0x1.8p23f;                       /* integers, in the low bits */
     float t = x * 1.44269502f + shift;
     float n = t - shift;
@@ -179,14 +157,12 @@ static inline float dl_exp_parts(float x, int32_t *k)
 }
 
 /* x brought into [low, high]; NaN stays. */
-static inline float dl_clamp(float x, float low, float high)
-{
+DL_INLINE float dl_clamp(float x, float low, float high) {
     float c = x < low ? low : x;
     return c > high ? high : c;
 }
 
-static inline float dl_exp(float x)
-{
+DL_INLINE float dl_exp(float x) {
     int32_t k;
     float p = dl_exp_parts(dl_clamp(x, -104.0f, 89.0f), &k);
     int32_t half = k >> 1;                               /* in two steps, to reach subnormals */
@@ -194,16 +170,14 @@ static inline float dl_exp(float x)
 }
 
 /* exp(x) for -87 <= x <= 88, where one scaling does. */
-static inline float dl_exp_mid(float x)
-{
+DL_INLINE float dl_exp_mid(float x) {
     int32_t k;
     float p = dl_exp_parts(x, &k);
     return (1.0f + p) * dl_exp2i(k);
 }
 
 /* 2**k (p + (1 - 2**-k)): the parenthesis is exact where it matters. */
-static inline float dl_expm1(float x)
-{
+DL_INLINE float dl_expm1(float x) {
     int32_t k;
     float p = dl_exp_parts(dl_clamp(x, -20.0f, 89.0f), &k);
     int32_t half = k >> 1;
@@ -213,8 +187,7 @@ static inline float dl_expm1(float x)
 
 /* 1 / (1 + e) or e / (1 + e), e = 2**k (1 + p) = exp(-|x|), as q + q (p - low): the sum's
  * rounding error is taken back, and e's own never enters. */
-static inline float dl_sigmoid(float x)
-{
+DL_INLINE float dl_sigmoid(float x) {
     int32_t k;
     float p = dl_exp_parts(-dl_clamp(dl_abs(x), 0.0f, 104.0f), &k);
     int32_t half = k >> 1;
@@ -229,8 +202,7 @@ static inline float dl_sigmoid(float x)
 }
 
 /* -m / (2 + m) with m = expm1(-2 |x|). */
-static inline float dl_tanh(float x)
-{
+DL_INLINE float dl_tanh(float x) {
     int32_t k;
     float a = dl_abs(x);
     float p = dl_exp_parts(-2.0f * dl_clamp(a, 0.0f, 10.0f), &k);
@@ -242,8 +214,7 @@ static inline float dl_tanh(float x)
 /* ---- logarithms ---- */
 
 /* e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2). */
-static inline float dl_log_parts(float f, float e)
-{
+DL_INLINE float dl_log_parts(float f, float e) {
     float z = f * f;
     float p = 4.19723205e-02f;
     p = p * f - 1.03174810e-01f;
@@ -262,13 +233,11 @@ static inline float dl_log_parts(float f, float e)
 #define DL_SQRT_HALF_BITS 0x3f3504f3u
 
 /* The exponent e of x = 2**e m, sqrt(1/2) <= m < sqrt(2); x positive and normal. */
-static inline int32_t dl_exponent(float x)
-{
+DL_INLINE int32_t dl_exponent(float x) {
     return (int32_t)(dl_bits(x) - DL_SQRT_HALF_BITS) >> 23;
 }
 
-static inline float dl_log(float x)
-{
+DL_INLINE float dl_log(float x) {
     float up = x * 0x1p23f;                              /* subnormal numbers become normal */
     float n = x < 0x1p-126f ? up : x;
     float bias = x < 0x1p-126f ? -23.0f : 0.0f;
@@ -281,8 +250,7 @@ static inline float dl_log(float x)
 }
 
 /* log(u) for u + c = 1 + x exactly, c the rounding error, scaled into the fraction. */
-static inline float dl_log1p(float x)
-{
+DL_INLINE float dl_log1p(float x) {
     float u = 1.0f + x;
     float v = u - x;                                     /* Knuth's two-sum */
     float c = (x - (u - v)) + (1.0f - v);
@@ -297,8 +265,7 @@ static inline float dl_log1p(float x)
 }
 
 /* max(x, 0) + log(1 + e), e = exp(-|x|) <= 1: the exponent of 1 + e is 0 or 1. */
-static inline float dl_softplus(float x)
-{
+DL_INLINE float dl_softplus(float x) {
     float top = x < 0.0f ? 0.0f : x;
     float e = dl_exp(-dl_abs(x));
     float u = 1.0f + e;
@@ -309,8 +276,7 @@ static inline float dl_softplus(float x)
 }
 
 /* |x|**y in double: log2 by atanh's series, exp by a polynomial; both to 2**-40. */
-static inline double dl_pow_positive(double x, double y)
-{
+DL_INLINE double dl_pow_positive(double x, double y) {
     const uint64_t root = 0x3fe6a09e667f3bcdu, one = (uint64_t)1023 << 52;
     const double shift = 0x1.8p52;
     uint64_t u = dl_bits64(x) - root;
@@ -340,8 +306,7 @@ static inline double dl_pow_positive(double x, double y)
 }
 
 /* C's pow: x**0 and 1**y are 1 even of NaN; a negative base takes integer exponents. */
-static inline float dl_pow(float x, float y)
-{
+DL_INLINE float dl_pow(float x, float y) {
     float a = dl_abs(x);
     float power = (float)dl_pow_positive(a, y);
     int whole = dl_floor(y) == y;
@@ -361,8 +326,7 @@ static inline float dl_pow(float x, float y)
 
 /* x = q pi/2 + r, |r| <= pi/4: q pi/2 is subtracted in two parts, the first exact to
  * q < 2**20. Returns r (clamped, for x too large to mean anything) and q mod 4. */
-static inline float dl_quadrant(float x, uint32_t *q)
-{
+DL_INLINE float dl_quadrant(float x, uint32_t *q) {
     const double shift = 0x1.8p52;
     double t = (double)x * 0.63661977236758138 + shift;
     double n = t - shift;
@@ -372,8 +336,7 @@ static inline float dl_quadrant(float x, uint32_t *q)
 }
 
 /* sin(r + q pi/2). */
-static inline float dl_sin_parts(float r, uint32_t q)
-{
+DL_INLINE float dl_sin_parts(float r, uint32_t q) {
     float z = r * r;
     float s = -1.95186047e-04f;
     s = s * z + 8.33219104e-03f;
@@ -387,24 +350,21 @@ static inline float dl_sin_parts(float r, uint32_t q)
     return dl_from_bits(dl_bits(y) ^ ((q & 2u) << 30));
 }
 
-static inline float dl_sin(float x)
-{
+DL_INLINE float dl_sin(float x) {
     uint32_t q;
     float r = dl_quadrant(x, &q);
     float y = dl_sin_parts(r, q);
     return x == 0.0f ? x : y;
 }
 
-static inline float dl_cos(float x)
-{
+DL_INLINE float dl_cos(float x) {
     uint32_t q;
     float r = dl_quadrant(x, &q);
     return dl_sin_parts(r, q + 1u);
 }
 
 /* atan(|x|) on [0, 1], or pi/2 - atan(1 / |x|). */
-static inline float dl_atan(float x)
-{
+DL_INLINE float dl_atan(float x) {
     float a = dl_abs(x);
     int far = a > 1.0f;
     float top = far ? -1.0f : a, bottom = far ? a : 1.0f;
@@ -428,8 +388,7 @@ static inline float dl_atan(float x)
 /* ---- error function ---- */
 
 /* x + x P(x**2) to |x| < 1; then 1 - exp(Q(|x|)), which is 1 from 3.92 on. */
-static inline float dl_erf(float x)
-{
+DL_INLINE float dl_erf(float x) {
     float a = dl_clamp(dl_abs(x), 0.0f, 3.95f), z = a * a;
     float p = 7.80690316e-05f;
     p = p * z - 7.99785310e-04f;
