@@ -18,8 +18,9 @@
 
 typedef struct DlError { char text[4096]; } DlError;
 
-/* Formats the message and returns false, so that a check is one line. */
-bool dl_fail(DlError *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Keeps the message, unless there is one. dl_fail is false, so that a check is one line. */
+void dl_error(DlError *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define dl_fail(...) (dl_error(__VA_ARGS__), false)
 
 /* ---- what the model file says (filled by the compiler) ---------------------- */
 
@@ -52,7 +53,8 @@ typedef struct DlArray {
     dl_type type;                /* as the file has it */
     int rank;
     int64_t shape[DL_RANK];      /* of one row */
-    size_t stride;               /* bytes of one row */
+    bool fixed;                  /* one array for all rows: the input has no batch axis */
+    size_t stride;               /* bytes of one row (of the whole array, when fixed) */
     unsigned char *at;           /* [rows] rows */
 } DlArray;
 
@@ -91,18 +93,37 @@ void dl_data_free(DlData *d);
 
 const char *dl_meta_get(const DlMeta *m, const char *key);      /* NULL: not there */
 
-/* ---- a model in memory (train.c) --------------------------------------------- */
+/* ---- a model in memory (session.c) ------------------------------------------------ */
 
 typedef struct DlSession {
     const dl_model *table;
-    void *model, *work;          /* 64-byte aligned, of the sizes that the table asks for */
+    void *memory[2];             /* 64-byte aligned, of the sizes that the table asks for */
+    void *model, *work;          /* the objects in them */
     int threads;
 } DlSession;
 
+/* threads 0: one a processor. */
 bool dl_session_open(DlSession *s, const dl_model *table, int threads, uint64_t seed, DlError *e);
 void dl_session_close(DlSession *s);
+/* The message of a failed call: what, which tensor, which element. */
+void dl_session_error(const DlSession *s, int status, const char *doing, DlError *e);
 
-/* ---- training (train.c) -------------------------------------------------------- */
+/* ---- rows for a call (batch.c) ------------------------------------------------------- */
+
+typedef struct DlBatch {
+    int n;                       /* arrays */
+    const dl_tensor *tensor;     /* what they must look like */
+    int64_t rows;                /* most rows */
+    void **buffer;
+    const void **data;           /* what to pass: the buffers, or the data themselves */
+} DlBatch;
+
+bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlError *e);
+void dl_batch_close(DlBatch *b);
+/* Rows order[first..first+n) of the split (first.. when order is NULL), in the model's types. */
+void dl_batch_fill(DlBatch *b, const DlSplit *s, const int64_t *order, int64_t first, int64_t n);
+
+/* ---- training (train.c) -------------------------------------------------------------- */
 
 /* A run between two batches. (seed, epoch, batch) and the model's own object are all that
  * a resumed run needs: the order of the rows is a function of seed and epoch. */
@@ -113,26 +134,32 @@ typedef struct DlRun {
     uint64_t seed;
     int64_t epoch;               /* epochs done */
     int64_t batch;               /* batches done in this epoch */
-    double loss_sum;             /* over the rows of this epoch so far */
-    int64_t rows_done;
-    int64_t *order;              /* this epoch's order of the training rows */
-    void **buffer;               /* one batch of each input and target */
+    double loss_sum;             /* of loss times rows, over the batches of this epoch */
+    int64_t rows_done;           /* in this epoch */
+    int64_t *order;              /* this epoch's order of the training rows; NULL: as they are */
+    DlBatch rows;
 } DlRun;
 
 bool dl_run_open(DlRun *r, DlSession *s, const DlData *d, const DlConfig *c, uint64_t seed,
                  DlError *e);
 void dl_run_close(DlRun *r);
 int64_t dl_run_batches(const DlRun *r);                   /* in an epoch, the short one included */
-bool dl_run_step(DlRun *r, float *loss, DlError *e);      /* one batch; wraps into the next epoch */
+/* Trains one batch. After the last of an epoch, dl_run_next begins the next. */
+bool dl_run_step(DlRun *r, float *loss, DlError *e);
+void dl_run_next(DlRun *r);
+double dl_run_loss(const DlRun *r);                       /* mean over the rows of this epoch so far */
 
-/* ---- using (evaluate.c) ----------------------------------------------------------- */
+/* ---- using (evaluate.c) -------------------------------------------------------------- */
 
-bool dl_evaluate(const DlSession *s, const DlData *d, const DlSplit *split,
-                 double *metric /* [nmetric] */, DlError *e);
-/* `output`: one array a model output, each with room for the split's rows. */
+bool dl_evaluate(const DlSession *s, const DlSplit *split, double *metric /* [nmetric] */,
+                 DlError *e);
+/* The split's arrays are the model's inputs in the table's order. `output`: one array an
+ * output, with room for the split's rows. */
 bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e);
 
 /* ---- the command line (options.c, command.c) ------------------------------------- */
+
+enum { DL_BINDINGS = 32 };       /* most --input, --target or -o in one call */
 
 typedef struct DlBinding { const char *name, *file; } DlBinding;   /* name NULL: the only one */
 
@@ -144,8 +171,8 @@ typedef struct DlOptions {
     const char *data_dir, *weights;
     bool json, quiet;
     int show;                    /* so many predictions of test rows, and the confusion matrix */
-    int ninput, noutput;
-    DlBinding input[32], output[32];
+    int ninput, ntarget, noutput;
+    DlBinding input[DL_BINDINGS], target[DL_BINDINGS], output[DL_BINDINGS];
 } DlOptions;
 
 /* Takes argv[*i] (and its value) when it is an option of `command` and moves *i past it.
@@ -161,6 +188,7 @@ void dl_print_options(FILE *f, const char *command);      /* one line each, for 
 int dl_command_train(const dl_model *table, const DlConfig *c, const DlOptions *o);
 int dl_command_evaluate(const dl_model *table, const DlConfig *c, const DlOptions *o);
 int dl_command_predict(const dl_model *table, const DlConfig *c, const DlOptions *o);
+int dl_command_gradients(const dl_model *table, const DlConfig *c, const DlOptions *o);
 
 /* The whole `main` of a program that holds one model. */
 int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv);

@@ -1,0 +1,23 @@
+/* csv.h - a CSV file as a table of texts: what csv.c reads and data_csv.c makes arrays of. */
+#ifndef DL_CSV_H
+#define DL_CSV_H
+
+#include "reader.h"
+
+typedef struct CsvTable {
+    const char *path;
+    int64_t rows;
+    int columns;
+    char **name;                 /* [columns]; made up ("1", "2", ...) when there is no header */
+    bool named;                  /* the file has a header */
+    char **cell;                 /* [rows][columns], NUL-terminated, quotes undone */
+    int64_t *line;               /* [rows]: where a record begins */
+    int nclass;                  /* scikit-learn's first line names the classes */
+    char **class_name;
+} CsvTable;
+
+/* header: 1 there is one, 0 there is none, -1 as it looks. */
+bool dl_csv_read(DlPool *p, const char *path, int header, CsvTable *t, DlError *e);
+bool dl_csv_number(const char *text, double *v);
+
+#endif

@@ -1,0 +1,59 @@
+/* data_npy.c - NumPy arrays: train_NAME.npy and test_NAME.npy for each input and target NAME
+ * of the model. Without test files, evenly spaced training rows test. An input without a
+ * batch axis is one file, NAME.npy. */
+#include <string.h>
+
+#include "data_readers.h"
+
+/* What was read as rows is one array for all rows. */
+static bool fix(DlReading *r, DlArray *a, int64_t rows)
+{
+    if (a->rank == DL_RANK)
+        return dl_fail(r->error, "%s: has more than %d axes", a->name, DL_RANK);
+    memmove(a->shape + 1, a->shape, (size_t)a->rank * sizeof *a->shape);
+    a->shape[0] = rows;
+    a->rank++;
+    a->stride *= (size_t)rows;
+    a->fixed = true;
+    return true;
+}
+
+static bool read_one(DlReading *r, const char *split, const dl_tensor *t, bool required, DlSplit *s,
+                     DlArray *a)
+{
+    char file[256];
+    int64_t rows;
+    bool fixed = t->rank == 0 || t->shape[0] >= 0;
+    snprintf(file, sizeof file, "%s%s%s.npy", fixed ? "" : split, fixed ? "" : "_", t->name);
+    const char *path = dl_find(r, file, required);
+    if (!path)
+        return !required && r->error->text[0] == '\0';
+    if (!dl_npy_read(r->data->pool, path, a, &rows, r->error))
+        return false;
+    if (fixed)
+        return fix(r, a, rows);
+    if (s->rows > 0 && s->rows != rows)
+        return dl_fail(r->error, "%s: has %lld rows, and the arrays before it %lld", path,
+                       (long long)rows, (long long)s->rows);
+    s->rows = rows;
+    return true;
+}
+
+static bool read_split(DlReading *r, const char *split, bool required, DlSplit *s)
+{
+    const dl_model *m = r->request->table;
+    for (int k = 0; k < m->ninput + m->ntarget; k++)
+        if (!read_one(r, split, &m->input[k], required || s->rows > 0, s, &s->array[k]))
+            return false;
+    return true;
+}
+
+bool dl_read_npy(DlReading *r)
+{
+    const dl_model *m = r->request->table;
+    double test;
+    return dl_arg_real(r, "test", 0.2, 0, 1, &test) && dl_data_shape(r, m->ninput, m->ntarget)
+        && read_split(r, "train", true, &r->data->train)
+        && read_split(r, "test", false, &r->data->test)
+        && (r->data->test.rows > 0 || dl_data_divide(r, test));
+}

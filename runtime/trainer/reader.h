@@ -1,0 +1,124 @@
+/* reader.h - what the data readers share: memory, arguments, finding and reading files.
+ *
+ * A reader is one file, data_NAME.c, and one row of the table in data.c. It fills the two
+ * splits of reading->data with arrays as the files have them; data_check.c then holds
+ * them against the model. Files are untrusted: every size is checked before it is used,
+ * and every message names the file, the line or record, and what to do. */
+#ifndef DL_READER_H
+#define DL_READER_H
+
+#include "trainer.h"
+
+/* ---- pool.c: memory that lives as long as the data ------------------------------ */
+
+DlPool *dl_pool_new(void);
+void dl_pool_free(DlPool *p);
+/* Zeroed, 64-byte aligned; NULL, with a message, when count * size does not fit. */
+void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e);
+char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e);
+bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e);
+
+/* Two sizes multiplied; false when the product does not fit. */
+bool dl_times(int64_t a, int64_t b, int64_t *product);
+
+/* ---- one reading ------------------------------------------------------------------- */
+
+typedef struct DlReading DlReading;
+
+typedef struct DlReader {
+    const char *name;
+    const char *arguments;           /* names, separated by blanks; positional in this order */
+    const char *folders;             /* the usual folder names, separated by blanks */
+    const char *remedy;              /* how to come by the data */
+    bool (*read)(DlReading *r);
+    /* Turns a user's file into one split of inputs, as training's were prepared; NULL: .npy only. */
+    bool (*prepare)(DlReading *r, const char *path, DlSplit *out);
+} DlReader;
+
+struct DlReading {
+    const DlRequest *request;
+    const DlReader *reader;
+    DlData *data;
+    DlError *error;
+    const char *folder;              /* where the first file was found; the rest must be there */
+};
+
+extern const DlReader dl_readers[];  /* ends with a row without a name */
+const DlReader *dl_reader_named(const char *name);               /* NULL: none */
+
+/* The argument by name or position, or NULL. */
+const char *dl_arg(const DlReading *r, const char *name);
+bool dl_arg_integer(const DlReading *r, const char *name, int64_t otherwise, int64_t least,
+                    int64_t most, int64_t *out);
+bool dl_arg_real(const DlReading *r, const char *name, double otherwise, double least,
+                 double most, double *out);
+
+/* Sets the splits' arrays to `ninput` + `ntarget` empty ones. */
+bool dl_data_shape(DlReading *r, int ninput, int ntarget);
+/* Room for an array of `rows` rows of the given type and shape. */
+bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows,
+                   int rank, const int64_t *shape);
+size_t dl_type_size(dl_type t);
+const char *dl_type_name(dl_type t);
+bool dl_data_classes(DlReading *r, int n, const char *const *name);
+/* Makes the test split of every k-th training row, k = 1 / fraction. */
+bool dl_data_divide(DlReading *r, double fraction);
+
+/* ---- find.c: where the data are -------------------------------------------------------- */
+
+/* folder/name, in the pool. */
+const char *dl_path(DlReading *r, const char *folder, const char *name);
+/* The file that matches a pattern (fnmatch, without .gz or .xz), sought in the places of
+ * DESIGN.md; `required`: a message lists the places when there is none. NULL: not found. */
+const char *dl_find(DlReading *r, const char *pattern, bool required);
+/* The same for the file that the argument names: data csv("iris.csv"). */
+const char *dl_find_named(DlReading *r, const char *name);
+
+/* ---- bytes.c: whole files ------------------------------------------------------------------ */
+
+typedef struct DlBytes {
+    const char *path;
+    unsigned char *at;               /* in the pool; one NUL byte follows */
+    size_t size;
+} DlBytes;
+
+/* Reads a file, gz and xz included (known by their first bytes, not by the name). */
+bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e);
+
+/* ---- npy.c ------------------------------------------------------------------------------------ */
+
+/* The array of a .npy file, its first axis as rows. */
+bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlError *e);
+bool dl_npy_write(const char *path, dl_type type, int rank, const int64_t *shape,
+                  const void *at, DlError *e);
+
+/* ---- data_check.c ------------------------------------------------------------------------------- */
+
+/* Whether the first `narray` arrays fit the table's inputs, then targets: shapes, types,
+ * ranges. `what` says in messages which rows they are: "training". */
+bool dl_split_check(const dl_model *m, const DlSplit *s, int narray, const char *what, DlError *e);
+/* The same of a whole data set, and that it has as many arrays as the model wants. */
+bool dl_data_check(const DlReading *r);
+
+/* ---- words.c: text to indices ------------------------------------------------------------------------ */
+
+typedef struct DlWords DlWords;      /* a vocabulary: 0 pads, 1 is unknown, 2... by frequency */
+
+DlWords *dl_words_new(void);
+void dl_words_free(DlWords *w);
+bool dl_words_count(DlWords *w, const char *text, size_t length);        /* adds a text's words */
+bool dl_words_rank(DlWords *w, int64_t vocabulary);                      /* closes the counting */
+/* The last `n` words of the text, padded on the left. */
+void dl_words_index(const DlWords *w, const char *text, size_t length, int32_t *out, int64_t n);
+char *dl_words_list(const DlWords *w);            /* the words from 2 on, one a line; to be freed */
+bool dl_words_load(DlWords *w, const char *list); /* the reverse */
+
+/* ---- random.c: the trainer's own draws ----------------------------------------------------------------- */
+
+enum { DL_DRAW_SHUFFLE, DL_DRAW_DATA, DL_DRAW_NOISE };
+
+double dl_draw(uint64_t seed, int purpose, uint64_t a, uint64_t b);      /* uniform in [0, 1) */
+double dl_draw_normal(uint64_t seed, uint64_t a, uint64_t b);
+void dl_draw_order(uint64_t seed, int64_t epoch, int64_t *order, int64_t n);
+
+#endif
