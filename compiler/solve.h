@@ -37,4 +37,12 @@ typedef struct Solution {
 
 Solution solve(Graph *g, int nold, const int64_t *old_dim, int neq, const Equation *eq, int nouter);
 
+/* Conditions are not lazy: a load in one is evaluated wherever the condition is. So a
+ * condition b that is only meaningful where a holds is joined to it by ex_and_then: loads of
+ * b whose bounds the ranges do not prove get the guard a. ex_where does that to one
+ * expression. NULL stands for true. */
+Expr *ex_and_then(Graph *g, Expr *a, Expr *b);
+Expr *ex_where(Graph *g, Expr *condition, Expr *e);
+bool ex_has_load(Graph *g, Expr *e);
+
 #endif
