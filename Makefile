@@ -36,6 +36,7 @@ $(B)/%.o: %.c Makefile
 # neither is ours to change.
 $(B)/dsl/lex.o $(B)/dsl/parse.tab.o: $(B)/dsl/%.o: $(B)/dsl/%.c
 	$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -c -o $@ $<
+$(DSL) $(GENERATED): | $(B)/dsl/parse.tab.c
 $(B)/dsl/lex.c: dsl/lex.l $(B)/dsl/parse.tab.c
 	flex -o $@ $<
 $(B)/dsl/parse.tab.c: dsl/parse.y
