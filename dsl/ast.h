@@ -92,15 +92,51 @@ struct Ast {
     Ast *params;                   /* first A_PARAM_DECL */
     Ast *body, *body2;             /* A_BLOCK */
     Ast *next;                     /* sibling */
+    Ast *last;                     /* of the chain that this one heads (ast_append) */
+    int depth;                     /* levels below; bounded, so that walks may recurse */
 };
 
-/* ast.c: the constructors that the grammar calls, and a printer. */
+/* ast.c: the constructors that the grammar calls. Each says here what is wrong with its
+ * parts, where they cannot be what it needs. */
 Ast *ast_new(Arena *a, AstKind k, Span at);
 Ast *ast_append(Ast *list, Ast *item);          /* returns the list's head */
 int ast_count(const Ast *list);
-void ast_print(FILE *f, const Ast *program);    /* prints the language; parses back to the same tree */
 
-/* parse.c over lex.l and parse.y: a file and its imports, each once, in order of first
+Ast *ast_node(Arena *m, AstKind k, Span at, const char *name, Ast *a, Ast *b);
+Ast *ast_list(Arena *m, AstKind k, Span at, const char *name, Ast *list);
+Ast *ast_text(Arena *m, AstKind k, Span at, const char *text);
+Ast *ast_number(Arena *m, Span at, double value, bool real);
+Ast *ast_bool(Arena *m, Span at, bool value);
+Ast *ast_grouped(Span at, Ast *expr);           /* ( expr ) */
+Ast *ast_unary(Arena *m, Span at, const char *op, Ast *a);
+Ast *ast_binary(Arena *m, Span at, const char *op, Ast *a, Ast *b);
+Ast *ast_choice(Arena *m, Span at, Ast *condition, Ast *a, Ast *b);
+Ast *ast_default(Arena *m, Span at, Ast *load, Ast *value);
+Ast *ast_fold(Arena *m, Span at, const char *name, Ast *binders, Ast *body);
+Ast *ast_call(Arena *m, Span at, Ast *callee, Ast *args);
+Ast *ast_misnamed_argument(Arena *m, Span at, Span sign, const char *name, Ast *value);
+Ast *ast_subscript(Arena *m, Span at, Ast *a, Ast *items);
+Ast *ast_index(Arena *m, Span at, const char *name, Ast *range);   /* name NULL: `...` */
+Ast *ast_type(Arena *m, Span at, const char *name, bool brackets, Ast *dims);
+
+Ast *ast_expression(Arena *m, Span at, Ast *exprs);
+Ast *ast_assign(Arena *m, Span at, Ast *targets, Ast *value);
+Ast *ast_carried(Arena *m, Span at, Span name_at, const char *name, Ast *value);
+Ast *ast_scan(Arena *m, Span at, const char *name, Ast *axis, bool reversed, Ast *carried,
+        Ast *body);
+Ast *ast_for(Arena *m, Span at, const char *name, const char *name2, Ast *over, Ast *body);
+Ast *ast_if(Arena *m, Span at, Ast *condition, Ast *body, Ast *otherwise);
+Ast *ast_setting(Arena *m, Span at, const char *name, Span pattern_at, const char *pattern,
+        Ast *value);
+Ast *ast_define(Arena *m, AstKind k, Span at, const char *name, Ast *params, Ast *a, Ast *body);
+Ast *ast_initializer(Arena *m, Span at, const char *name, Ast *params, const char *name2, Ast *a,
+        Ast *body);
+Ast *ast_broken(Arena *m, Span at, Ast *block);    /* a statement whose header is wrong */
+
+/* ast_print.c: the tree as a program, which parses back to the same tree. */
+void ast_print(FILE *f, const Ast *program);
+
+/* load.c over lex.l and parse.y: a file and its imports, each once, in order of first
  * use; cycles are an error. The result has no A_IMPORT left: imported items come first.
  * NULL only when the file cannot be read; otherwise look at diag_errors(). */
 Ast *ast_load(Arena *a, const char *path);
@@ -110,7 +146,7 @@ Ast *ast_parse(Arena *a, const Source *src);    /* one text, imports unresolved 
  * statements in the wrong place, unknown settings of a train block, and the like. */
 void ast_check(const Ast *program);
 
-/* std.c (made at build time from dsl/std): the library, parsed in front of every program. */
+/* std_files.c (made at build time from dsl/std): the library, parsed in front of every program. */
 extern const struct StdFile { const char *name, *text; size_t length; } std_files[];
 extern const int std_file_count;
 Ast *ast_load_std(Arena *a);
