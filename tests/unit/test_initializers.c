@@ -109,7 +109,7 @@ Test(initializers, distributions)
     arena_free(a);
 }
 
-/* ---- orthogonal ------------------------------------------------------------------------------- */
+/* ---- orthogonal -------------------------------------------------------------------- */
 
 /* The values as a matrix of all axes but the last by the last; rows or columns, whichever
  * are fewer, must be orthogonal with squared length `square`. */
