@@ -101,8 +101,6 @@ typedef struct dl_model {
     const char *(*message)(int status);
 } dl_model;
 
-const char *dl_message(int status);          /* one English sentence, static */
-
 #ifdef __cplusplus
 }
 #endif
