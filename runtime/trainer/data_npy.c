@@ -5,19 +5,6 @@
 
 #include "data_readers.h"
 
-/* What was read as rows is one array for all rows. */
-static bool fix(DlReading *r, DlArray *a, int64_t rows)
-{
-    if (a->rank == DL_RANK)
-        return dl_fail(r->error, "%s: has more than %d axes", a->name, DL_RANK);
-    memmove(a->shape + 1, a->shape, (size_t)a->rank * sizeof *a->shape);
-    a->shape[0] = rows;
-    a->rank++;
-    a->stride *= (size_t)rows;
-    a->fixed = true;
-    return true;
-}
-
 static bool read_one(DlReading *r, const char *split, const dl_tensor *t, bool required, DlSplit *s,
                      DlArray *a)
 {
@@ -31,7 +18,7 @@ static bool read_one(DlReading *r, const char *split, const dl_tensor *t, bool r
     if (!dl_npy_read(r->data->pool, path, a, &rows, r->error))
         return false;
     if (fixed)
-        return fix(r, a, rows);
+        return dl_array_fix(a, rows, r->error);
     if (s->rows > 0 && s->rows != rows)
         return dl_fail(r->error, "%s: has %lld rows, and the arrays before it %lld", path,
                        (long long)rows, (long long)s->rows);

@@ -166,6 +166,18 @@ bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlErr
     return out->at != NULL;
 }
 
+bool dl_array_fix(DlArray *a, int64_t rows, DlError *e)
+{
+    if (a->rank == DL_RANK)
+        return dl_fail(e, "%s: has more than %d axes", a->name, DL_RANK);
+    memmove(a->shape + 1, a->shape, (size_t)a->rank * sizeof *a->shape);
+    a->shape[0] = rows;
+    a->rank++;
+    a->stride *= (size_t)rows;
+    a->fixed = true;
+    return true;
+}
+
 static const char *code_of(dl_type t)
 {
     static const char *const code[] = {

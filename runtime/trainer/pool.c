@@ -75,7 +75,7 @@ char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e)
 
 bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e)
 {
-    DlPair *pair = dl_pool_array(p, m->n + 1, sizeof *pair, e);
+    dl_pair *pair = dl_pool_array(p, m->n + 1, sizeof *pair, e);
     if (!pair)
         return false;
     if (m->n > 0)

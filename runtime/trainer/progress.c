@@ -125,6 +125,11 @@ static void write_line(const DlProgress *p, Line *l, const char *end)
     fflush(p->out);
 }
 
+static double rate(const DlProgress *p, const DlRun *r)
+{
+    return (double)r->rows_done / (p->trained + 1e-9);
+}
+
 /* ---- the line during an epoch ------------------------------------------------------------- */
 
 static void draw(const DlProgress *p, const DlRun *r, double time)
@@ -136,7 +141,7 @@ static void draw(const DlProgress *p, const DlRun *r, double time)
     put_bar(&l, p, share);
     put_number(&l, "loss", dl_run_loss(r));
     put(&l, "  ");
-    put_count(&l, (double)r->rows_done / (time - p->epoch_begun + 1e-9));
+    put_count(&l, rate(p, r));
     put(&l, " samples/s  ");
     put_duration(&l, (time - p->begun) / done * ((double)p->epochs - done));
     put(&l, " left");
@@ -145,10 +150,9 @@ static void draw(const DlProgress *p, const DlRun *r, double time)
 
 void dl_progress_batch(DlProgress *p, const DlRun *r)
 {
-    if (p->quiet || !p->terminal)
-        return;
     double time = now();
-    if (time - p->drawn < 0.1)
+    p->trained = time - p->epoch_begun;
+    if (p->quiet || !p->terminal || time - p->drawn < 0.1)
         return;
     p->drawn = time;
     draw(p, r, time);
@@ -168,7 +172,7 @@ static void print_epoch(const DlProgress *p, const DlRun *r, const DlEpoch *e, d
         put_number(&l, name, e->metric[i]);
     }
     put(&l, "  ");
-    put_count(&l, (double)r->rows_done / (seconds + 1e-9));
+    put_count(&l, rate(p, r));
     put(&l, " samples/s  ");
     put_duration(&l, seconds);
     write_line(p, &l, end);
@@ -183,7 +187,7 @@ static void print_object(const DlProgress *p, const DlRun *r, const DlEpoch *e, 
         dl_json_metrics(p->json, p->table, e->metric);
     }
     fprintf(p->json, ", \"samples_per_second\": %.0f, \"seconds\": %.6f}\n",
-            (double)r->rows_done / (seconds + 1e-9), seconds);
+            rate(p, r), seconds);
     fflush(p->json);
 }
 

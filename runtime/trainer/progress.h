@@ -14,6 +14,7 @@ typedef struct DlProgress {
     const dl_model *table;
     int64_t epochs, batches, rows;       /* in all; in an epoch */
     double begun, epoch_begun, drawn;    /* seconds of a clock that never goes back */
+    double trained;                      /* seconds of this epoch's steps, without evaluation */
 } DlProgress;
 
 typedef struct DlEpoch {         /* what is known when an epoch is over */

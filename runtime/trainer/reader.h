@@ -89,6 +89,8 @@ bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e);
 
 /* The array of a .npy file, its first axis as rows. */
 bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlError *e);
+/* What was read as rows becomes one array for all rows. */
+bool dl_array_fix(DlArray *a, int64_t rows, DlError *e);
 bool dl_npy_write(const char *path, dl_type type, int rank, const int64_t *shape,
                   const void *at, DlError *e);
 

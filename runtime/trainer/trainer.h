@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "../dl.h"
+#include "../dl_file.h"
 
 /* ---- messages (error.c) --------------------------------------------------- */
 
@@ -65,8 +65,7 @@ typedef struct DlSplit {
 
 /* What prepared the data: vocabulary, class names, scaling. Stored with the weights and
  * applied again when they are used. */
-typedef struct DlPair { const char *key, *value; } DlPair;
-typedef struct DlMeta { int n; DlPair *pair; } DlMeta;
+typedef struct DlMeta { int n; dl_pair *pair; } DlMeta;
 
 typedef struct DlPool DlPool;    /* owns all that a DlData points to */
 
@@ -92,6 +91,11 @@ DlData *dl_data_open(const DlRequest *r, DlError *e);
 void dl_data_free(DlData *d);
 
 const char *dl_meta_get(const DlMeta *m, const char *key);      /* NULL: not there */
+
+/* What the user names on the command line: files for the inputs (and targets) of the table,
+ * in `train`; prepared as the training data were. */
+struct DlOptions;
+DlData *dl_data_given(const DlRequest *r, const struct DlOptions *o, bool targets, DlError *e);
 
 /* ---- a model in memory (session.c) ------------------------------------------------ */
 
@@ -149,6 +153,13 @@ bool dl_run_step(DlRun *r, float *loss, DlError *e);
 void dl_run_next(DlRun *r);
 double dl_run_loss(const DlRun *r);                       /* mean over the rows of this epoch so far */
 
+/* ---- files (weights.c) --------------------------------------------------------------- */
+
+bool dl_weights_save(const DlSession *s, const DlMeta *meta, const char *path, DlError *e);
+bool dl_weights_load(const DlSession *s, const char *path, DlError *e);
+/* What was stored with the weights, into the pool. */
+bool dl_weights_meta(const char *path, DlPool *pool, DlMeta *meta, DlError *e);
+
 /* ---- using (evaluate.c) -------------------------------------------------------------- */
 
 bool dl_evaluate(const DlSession *s, const DlSplit *split, double *metric /* [nmetric] */,
@@ -161,7 +172,11 @@ bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, D
 
 enum { DL_BINDINGS = 32 };       /* most --input, --target or -o in one call */
 
-typedef struct DlBinding { const char *name, *file; } DlBinding;   /* name NULL: the only one */
+typedef struct DlBinding {       /* --input words=review.txt */
+    const char *name;            /* NULL: not given, there is only one */
+    size_t length;               /* of the name, which no NUL ends */
+    const char *file;
+} DlBinding;
 
 typedef struct DlOptions {
     const char *program;         /* begins every message; "dlc" or the program's name */
@@ -175,14 +190,16 @@ typedef struct DlOptions {
     DlBinding input[DL_BINDINGS], target[DL_BINDINGS], output[DL_BINDINGS];
 } DlOptions;
 
-/* Takes argv[*i] (and its value) when it is an option of `command` and moves *i past it.
- * 1: taken, 0: not an option of the trainer's, -1: a wrong value, already reported. */
+/* Takes argv[*i] when it is an option of `command`; *i then stands at the last word of it
+ * (`--seed 1` is two). 1: taken, 0: not an option of that command, -1: a wrong value, already
+ * reported. */
 int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i);
 /* Reports an unknown option or command, with the nearest name of the trainer's and of
  * `more` (NULL-terminated, may be NULL). Returns 2, the exit code. */
 int dl_usage_error(const DlOptions *o, const char *command, const char *word,
                    const char *const *more);
-void dl_print_options(FILE *f, const char *command);      /* one line each, for --help */
+/* One line each, for --help; command NULL: of all commands. */
+void dl_print_options(FILE *f, const char *command);
 
 /* Each returns the exit code: 0, 1 (the input is wrong), 2 (the usage is wrong). */
 int dl_command_train(const dl_model *table, const DlConfig *c, const DlOptions *o);
