@@ -10,7 +10,7 @@
 /* The levels of parse.y, loosest first. */
 typedef enum {
     L_PIPE, L_IF, L_OR, L_AND, L_NOT, L_COMPARE, L_SUM, L_FOLD, L_PRODUCT, L_NEGATIVE, L_POWER,
-    L_OPERAND, L_POSTFIX
+    L_OPERAND, L_POSTFIX, L_BRACKETS
 } Level;
 
 static void print_expr(FILE *f, const Ast *x, Level at_least);
@@ -97,13 +97,24 @@ static void print_binary(FILE *f, const Ast *x) {
     print_expr(f, x->b, right ? own : own + 1);
 }
 
+/* Whether the text starts with a token after which `sum(k)` is a fold: not with - or [. */
+static bool starts_as_operand(const Ast *x) {
+    switch (x->kind) {
+    case A_BINARY: case A_PIPE: case A_ELSE: case A_SUBSCRIPT: case A_CALL: case A_MEMBER:
+        return starts_as_operand(x->a);
+    case A_TENSOR: case A_ALL: return false;
+    case A_UNARY: return x->text[0] != '-';
+    default: return true;
+    }
+}
+
 /* The body of a fold takes the product: anything tighter than a sum, or an if. */
 static void print_fold(FILE *f, const Ast *x) {
     fprintf(f, "%s(", x->name);
     print_list(f, x->list);
     fputs(") ", f);
-    bool choice = x->a->kind == A_IF, starts_well = x->a->kind != A_UNARY && x->a->kind != A_TENSOR;
-    print_expr(f, x->a, choice ? L_IF : starts_well ? L_FOLD : L_POSTFIX);
+    Level at_least = x->a->kind == A_IF ? L_IF : L_FOLD;
+    print_expr(f, x->a, starts_as_operand(x->a) ? at_least : L_BRACKETS);
 }
 
 static void print_choice(FILE *f, const Ast *x) {
@@ -142,7 +153,10 @@ static void print_bare(FILE *f, const Ast *x) {
         print_expr(f, x->a, L_PIPE);
         break;
     case A_PIPE: print_left(f, x->a, L_PIPE); fputs(" |> ", f); print_expr(f, x->b, L_POSTFIX); break;
-    case A_UNARY: fputs(x->text[0] == '-' ? "-" : "not ", f); print_expr(f, x->a, level(x)); break;
+    case A_UNARY:
+        fputs(x->text[0] == '-' ? "-" : "not ", f);
+        print_expr(f, x->a, x->a->kind == A_UNARY ? L_OPERAND : level(x));
+        break;
     case A_BINARY: print_binary(f, x); break;
     case A_IF: print_choice(f, x); break;
     case A_ELSE: print_expr(f, x->a, L_POSTFIX); fputs(" else ", f); print_expr(f, x->b, L_OPERAND); break;

@@ -80,9 +80,22 @@ typedef struct Matcher {
     int *match;                /* of each raw opener: its closer; 0: none */
 } Matcher;
 
+static const Word *statement_word(const Token *t) {
+    const Word *w = t->kind == NAME ? find_word(t->value.text) : NULL;
+    return w && w->use != RESERVED && w->use != LOCAL ? w : NULL;
+}
+
+/* A line that can only be a statement, whatever is open or unfinished before it: it begins
+ * with a keyword and a name. (`y = ...` would not do: a default looks like it.) */
+static bool surely_starts_statement(const Token *raw, int i) {
+    return raw[i].first && statement_word(&raw[i]) && raw[i + 1].kind == NAME && !raw[i + 1].first;
+}
+
 /* Whether raw token i would start a statement if no bracket were open. */
 static bool breaks_line(const Token *raw, int i) {
-    return raw[i].first && i > 0 && !wants_more(raw[i - 1].kind) && !cannot_start(raw[i].kind);
+    if (!raw[i].first || i == 0) return false;
+    return (!wants_more(raw[i - 1].kind) && !cannot_start(raw[i].kind)) ||
+           surely_starts_statement(raw, i);
 }
 
 static void put_mend(Matcher *m, int before, int kind) {
@@ -143,24 +156,13 @@ static void match_close(Matcher *m, int i) {
     if (m->open.n) m->open.at[m->open.n - 1].inner = i;
 }
 
-static const Word *statement_word(const Token *t) {
-    const Word *w = t->kind == NAME ? find_word(t->value.text) : NULL;
-    return w && w->use != RESERVED && w->use != LOCAL ? w : NULL;
-}
-
-/* A line that can only be a statement: `input x ...`, `y = ...` would not do, since inside
- * of brackets a default looks like it. */
-static bool surely_starts_statement(const Token *raw, int i) {
-    return breaks_line(raw, i) && statement_word(&raw[i]) && raw[i + 1].kind == NAME &&
-           !raw[i + 1].first;
-}
-
 /* A definition that starts in the first column, while braces are open. */
 static bool surely_starts_definition(const Token *raw, int i) {
     Span at = raw[i].span;
     bool margin = at.start == 0 || at.src->text[at.start - 1] == '\n';
     const Word *w = margin && surely_starts_statement(raw, i) ? statement_word(&raw[i]) : NULL;
-    return w && w->use == HEADER && w->token != METRIC && w->token != OPTIMIZER;
+    return w && w->use == HEADER && w->token != METRIC && w->token != OPTIMIZER &&
+           w->token != ENTRY;
 }
 
 static bool match_brackets(Matcher *m, int n) {
@@ -290,6 +292,7 @@ static int kind_of_name(Layout *l, int i) {
     if (w && w->token == REVERSED && token_ends_operand(last_kind(l)) &&
         (raw[i + 1].kind == WITH || raw[i + 1].kind == '{'))
         return REVERSED;
+    if (w && w->token == ON && raw[i + 1].kind == STRING && top(l)->train) return ON;
     return is_fold(l, i) ? FOLD : NAME;
 }
 
@@ -311,7 +314,7 @@ static void part_statements(Layout *l, int i) {
     int before = last_kind(l);
     bool inside = top(l)->kind == '(' || top(l)->kind == '[';
     if (inside || l->starts_statement || t->kind == '}' || t->kind == ELSE) return;
-    bool new_line = t->first && !wants_more(before) && !cannot_start(t->kind) && !l->fold_closed;
+    bool new_line = breaks_line(l->match.raw, i) && !l->fold_closed;
     if (new_line || before == '}') end_statement(l, *t);
 }
 

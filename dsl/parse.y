@@ -53,7 +53,8 @@ static void yyerror(YYLTYPE *at, Parser *p, const char *text);
 %token <text> TRUE_ "'true'" FALSE_ "'false'" FOR "'for'" IN "'in'" RETURN "'return'" WITH "'with'"
 %token <text> MODEL TRAIN LAYER FN OPTIMIZER INITIALIZER ENTRY METRIC METRIC_DEFINITION
 %token <text> IMPORT CONST INPUT TARGET PARAM STATE OUTPUT FREEZE SCAN TOTAL
-%token <text> LOSS PENALTY RESULT ALL LIKE REVERSED "'reversed'" DEFAULT
+%token <text> LOSS PENALTY RESULT ALL LIKE REVERSED "'reversed'" ON "'on'"
+%token DEFAULT
 %token PIPE "|>" POWER "**" FLOOR_DIVIDE "//" EQUAL "==" UNEQUAL "!=" LESS_EQUAL "<="
 %token GREATER_EQUAL ">=" DOTS ".." ELLIPSIS "..."
 
@@ -109,6 +110,7 @@ statement:
   | SETTING                             { $$ = ast_list(A, A_SETTING, @$, $1, NULL); }
   | SETTING exprs                       { $$ = ast_list(A, A_SETTING, @$, $1, $2); }
   | SETTING PATTERN expr                { $$ = ast_setting(A, @$, $1, @2, $2, $3); }
+  | SETTING expr ON STRING              { $$ = ast_setting(A, @$, $1, @4, $4, $2); }
   | error                               { $$ = ast_node(A, A_ERROR, @$, NULL, NULL, NULL); }
   | error block                         { $$ = ast_broken(A, @$, $2); }
   ;

@@ -37,8 +37,7 @@ static const char *found_text(const Place *p) { return token_text(p->arena, p->f
 static const char *before_text(const Place *p) { return token_text(p->arena, p->before); }
 
 static bool is_word(const Token *t) {
-    return t->kind >= IF && t->kind != DEFAULT && t->value.text && find_word(t->value.text) &&
-           t->kind <= REVERSED;
+    return t->kind >= IF && t->kind <= ON;
 }
 
 static bool starts_statement(const Place *p, const Token *t) {
