@@ -25,7 +25,7 @@
 /* Of the small functions of the runtime's headers: a loop over a function that a compiler
  * thought too large to inline would not be vectorised. */
 #ifdef __GNUC__
-#define DL_INLINE static inline __attribute__((always_inline))
+#define DL_INLINE static inline __attribute__((always_inline, unused))
 #else
 #define DL_INLINE static inline
 #endif
