@@ -127,7 +127,7 @@ Ast *ast_choice(Arena *m, Span at, Ast *condition, Ast *a, Ast *b) {
 
 Ast *ast_default(Arena *m, Span at, Ast *load, Ast *value) {
     if (load->kind == A_SUBSCRIPT) return ast_node(m, A_ELSE, at, NULL, load, value);
-    diag_error(load->span, "'else' gives a default to a load, as in x[i - 1] else 0; this is no "
+    diag_error(load->span, "`else` gives a default to a load, as in x[i - 1] else 0; this is no "
             "load (a choice is written: if c then a else b)");
     return error_node(m, at);
 }
@@ -153,7 +153,7 @@ Ast *ast_call(Arena *m, Span at, Ast *callee, Ast *args) {
 }
 
 Ast *ast_misnamed_argument(Arena *m, Span at, Span sign, const char *name, Ast *value) {
-    diag_error(sign, "an argument is named with ':', not '=': write %s: ...", name);
+    diag_error(sign, "an argument is named with `:`, not `=`: write %s: ...", name);
     return ast_node(m, A_ARG, at, name, value, NULL);
 }
 
@@ -219,8 +219,8 @@ Ast *ast_type(Arena *m, Span at, const char *name, bool brackets, Ast *dims) {
         Span word = {at.src, at.start, at.start + (uint32_t)strlen(name)};
         const char *near = foreign_type(name);
         if (!near) near = diag_nearest(name, type_name, TYPES);
-        if (near) diag_error(word, "there is no type '%s'; did you mean '%s'?", name, near);
-        else diag_error(word, "there is no type '%s'; the types are f32, i32, u8 and bool, with [sizes], "
+        if (near) diag_error(word, "there is no type `%s`; did you mean `%s`?", name, near);
+        else diag_error(word, "there is no type `%s`; the types are f32, i32, u8 and bool, with [sizes], "
                 "and for arguments int, real, string and function", name);
     }
     check_dims(dims);
@@ -248,7 +248,7 @@ static bool bind_items(Arena *m, Ast *items, Ast **bound) {
         if (i->kind == A_NAME) x = ast_index(m, i->span, i->name, NULL);
         else if (i->kind == A_ELLIPSIS) x = ast_index(m, i->span, NULL, NULL);
         else if (i->kind != A_INDEX) {
-            diag_error(i->span, "left of '=' each index is a variable of its own, as in y[n, i] = ...; "
+            diag_error(i->span, "left of `=` each index is a variable of its own, as in y[n, i] = ...; "
                     "this is no name");
             fine = false;
             continue;
@@ -263,7 +263,7 @@ static bool bind_items(Arena *m, Ast *items, Ast **bound) {
 static Ast *define_elements(Arena *m, Span at, Ast *target, Ast *value) {
     Ast *bound;
     if (target->a->kind != A_NAME) {
-        diag_error(target->a->span, "left of '=' a tensor is named, as in y[n, i] = ...");
+        diag_error(target->a->span, "left of `=` a tensor is named, as in y[n, i] = ...");
         return error_node(m, at);
     }
     if (!bind_items(m, target->list, &bound)) return error_node(m, at);
@@ -281,7 +281,7 @@ Ast *ast_assign(Arena *m, Span at, Ast *targets, Ast *value) {
         if (t->kind == A_SUBSCRIPT)
             diag_error(t->span, "elements are defined one tensor at a time: write two lines");
         else
-            diag_error(t->span, "left of '=' there must be a name, as in y = ... or y[n, i] = ...");
+            diag_error(t->span, "left of `=` there must be a name, as in y = ... or y[n, i] = ...");
         return error_node(m, at);
     }
     Ast *x = ast_new(m, A_ASSIGN, at);
@@ -324,7 +324,7 @@ Ast *ast_for(Arena *m, Span at, const char *name, const char *name2, Ast *over, 
     } else if (name2) {
         diag_error(at, "two names go through the parameters: for p, g in parameters() { ... }");
     } else {
-        x->a = need_range(m, over, "'for'");
+        x->a = need_range(m, over, "`for`");
     }
     return finish(x);
 }

@@ -1,9 +1,9 @@
 /* diag.c - messages to the user: where, what, and the line it is about.
  *
- *     net.dl:7:18: error: unknown name 'xs'; did you mean 'x'?
+ *     net.dl:7:18: error: unknown name `xs`; did you mean `x`?
  *        7 |     y = relu(xs)
  *          |              ^~
- *     net.dl:3:5: note: 'x' is defined here
+ *     net.dl:3:5: note: `x` is defined here
  *
  * Messages go to standard error as they come. The same message at the same place is shown
  * once (a model's text is instantiated more than once); after MAX_SHOWN errors the rest is
@@ -314,15 +314,15 @@ static bool check_text(const Source *s, Span from) {
 const Source *source_read(Arena *a, const char *path, Span at) {
     FILE *f = fopen(path, "rb");
     if (!f) {
-        diag_error(at, "cannot open '%s': no such file, or no right to read it", path);
+        diag_error(at, "cannot open `%s`: no such file, or no right to read it", path);
         return NULL;
     }
     size_t n;
     const char *text = read_all(a, f, &n);
     bool bad = ferror(f) != 0;
     fclose(f);
-    if (bad) diag_error(at, "cannot read '%s': is it a folder?", path);
-    else if (!text) diag_error(at, "'%s' is larger than 16 MB: not a program", path);
+    if (bad) diag_error(at, "cannot read `%s`: is it a folder?", path);
+    else if (!text) diag_error(at, "`%s` is larger than 16 MB: not a program", path);
     if (bad || !text) return NULL;
     const Source *s = source_from_text(a, path, text, n);
     return check_text(s, at) ? s : NULL;

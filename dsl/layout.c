@@ -115,11 +115,11 @@ static void close_unclosed(Matcher *m, int i) {
     if (kind != '{') {
         before = (o.inner > o.at ? o.inner : o.at) + 1;
         while (before < i && !breaks_line(m->raw, before)) before++;
-        diag_error(at, "this '%c' is never closed: a '%c' is missing", kind, closer_of(kind));
+        diag_error(at, "this `%c` is never closed: a `%c` is missing", kind, closer_of(kind));
     } else {
         int line, col;
         span_line_col(at, &line, &col);
-        diag_error(m->raw[i].span, "a '}' is missing before this: the '{' of line %d is still open",
+        diag_error(m->raw[i].span, "a `}` is missing before this: the `{` of line %d is still open",
                 line);
         diag_note(at, "opened here");
     }
@@ -141,15 +141,15 @@ static void match_close(Matcher *m, int i) {
     if (t->kind == '}') close_parentheses(m, i);
     int open = innermost(m);
     if (!open || (open == '{') != (t->kind == '}')) {
-        diag_error(t->span, "this '%c' closes nothing: there is no '%c' before it", t->kind,
+        diag_error(t->span, "this `%c` closes nothing: there is no `%c` before it", t->kind,
                 t->kind == ')' ? '(' : t->kind == ']' ? '[' : '{');
         t->kind = STRAY;
         return;
     }
     int at = m->open.at[--m->open.n].at;
     if (t->kind != closer_of(open)) {
-        diag_error(t->span, "expected '%c', found '%c'", closer_of(open), t->kind);
-        diag_note(m->raw[at].span, "to close this '%c'", open);
+        diag_error(t->span, "expected `%c`, found `%c`", closer_of(open), t->kind);
+        diag_note(m->raw[at].span, "to close this `%c`", open);
         t->kind = closer_of(open);
     }
     m->match[at] = i;

@@ -53,10 +53,10 @@ static File *find_file(const Loader *l, const struct stat *s) {
 
 /* `again` is being read, and `from` imports it at `at`. */
 static void report_cycle(const File *again, const File *from, Span at) {
-    diag_error(at, "'%s' imports itself%s; move what both need into a third file", again->path,
+    diag_error(at, "`%s` imports itself%s; move what both need into a third file", again->path,
             from == again ? "" : " in a circle");
     for (const File *f = from; f != again; f = f->from)
-        diag_note(f->at, "'%s' is imported here", f->path);
+        diag_note(f->at, "`%s` is imported here", f->path);
 }
 
 static bool load(Loader *l, const char *path, const File *from, Span at);

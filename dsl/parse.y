@@ -20,6 +20,8 @@ int parse_tokens(Parser *p);
 %code {
 #include "token.h"
 
+#include <string.h>
+
 static int yylex(YYSTYPE *value, YYLTYPE *at, Parser *p);
 static void yyerror(YYLTYPE *at, Parser *p, const char *text);
 
@@ -49,11 +51,11 @@ static void yyerror(YYLTYPE *at, Parser *p, const char *text);
 %token <text> NAME "a name" STRING "a string" PATTERN SETTING FOLD
 %token <number> NUMBER "a number"
 %token SEPARATOR "the end of the statement"
-%token <text> IF "'if'" THEN "'then'" ELSE "'else'" AND "'and'" OR "'or'" NOT "'not'"
-%token <text> TRUE_ "'true'" FALSE_ "'false'" FOR "'for'" IN "'in'" RETURN "'return'" WITH "'with'"
+%token <text> IF "`if`" THEN "`then`" ELSE "`else`" AND "`and`" OR "`or`" NOT "`not`"
+%token <text> TRUE_ "`true`" FALSE_ "`false`" FOR "`for`" IN "`in`" RETURN "`return`" WITH "`with`"
 %token <text> MODEL TRAIN LAYER FN OPTIMIZER INITIALIZER ENTRY METRIC METRIC_DEFINITION
 %token <text> IMPORT CONST INPUT TARGET PARAM STATE OUTPUT FREEZE SCAN TOTAL
-%token <text> LOSS PENALTY RESULT ALL LIKE REVERSED "'reversed'" ON "'on'"
+%token <text> LOSS PENALTY RESULT ALL LIKE REVERSED "`reversed`" ON "`on`"
 %token DEFAULT
 %token PIPE "|>" POWER "**" FLOOR_DIVIDE "//" EQUAL "==" UNEQUAL "!=" LESS_EQUAL "<="
 %token GREATER_EQUAL ">=" DOTS ".." ELLIPSIS "..."
@@ -337,13 +339,20 @@ static void yyerror(YYLTYPE *at, Parser *p, const char *text) {
     diag_error(*at, "this is nested too deeply for the parser (%s)", text);
 }
 
+/* The skeleton names a character '(', messages write `(`. */
+static const char *quoted(Arena *a, const char *name) {
+    bool character = name[0] == '\'' || (name[0] != '`' && strchr("|*/=!<>.", name[0]));
+    return !character ? name : arena_printf(a, "`%.*s`", (int)strcspn(name + (*name == '\''), "'"),
+            name + (*name == '\''));
+}
+
 enum { MAX_EXPECTED = 64 };
 
 static int yyreport_syntax_error(const yypcontext_t *context, Parser *p) {
     yysymbol_kind_t symbol[MAX_EXPECTED];
     const char *expected[MAX_EXPECTED];
     int n = yypcontext_expected_tokens(context, symbol, MAX_EXPECTED);
-    for (int i = 0; i < n; i++) expected[i] = yysymbol_name(symbol[i]);
+    for (int i = 0; i < n; i++) expected[i] = quoted(p->arena, yysymbol_name(symbol[i]));
     syntax_error(p, *yypcontext_location(context), expected, n);
     return 0;
 }

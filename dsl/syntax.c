@@ -29,7 +29,7 @@ static const char *token_text(Arena *a, const Token *t) {
     if (t->kind == END) return "the end of the file";
     if (t->kind == SEPARATOR && t->span.start == t->span.end) return "the end of the line";
     int n = (int)(t->span.end - t->span.start);
-    return arena_printf(a, "'%.*s%s'", n < 40 ? n : 40, t->span.src->text + t->span.start,
+    return arena_printf(a, "`%.*s%s`", n < 40 ? n : 40, t->span.src->text + t->span.start,
             n < 40 ? "" : "...");
 }
 
@@ -96,21 +96,21 @@ static const char *unknown_statement(const Place *p) {
                 (token_starts_operand(p->found->kind) || p->found->kind == '{');
     if (!fits) return NULL;
     const char *name = t->value.text, *known = foreign_statement(name);
-    if (known) return arena_printf(p->arena, "there is no statement '%s': %s", name, known);
+    if (known) return arena_printf(p->arena, "there is no statement `%s`: %s", name, known);
     const char *candidate[64];
     int n = 0;
     for (int i = 0; i < word_count && n < 64; i++)
         if (words[i].use != LOCAL) candidate[n++] = words[i].text;
     const char *near = diag_nearest(name, candidate, n);
-    if (near) return arena_printf(p->arena, "there is no statement '%s'; did you mean '%s'?", name, near);
-    return arena_printf(p->arena, "there is no statement '%s', and an operator is missing before %s",
+    if (near) return arena_printf(p->arena, "there is no statement `%s`; did you mean `%s`?", name, near);
+    return arena_printf(p->arena, "there is no statement `%s`, and an operator is missing before %s",
             name, found_text(p));
 }
 
 static const char *missing_name(const Place *p) {
     if (p->nexpected != 1 || !expects(p, "a name")) return NULL;
     if (p->before->kind == '.')
-        return arena_printf(p->arena, "a name belongs after '.', found %s", found_text(p));
+        return arena_printf(p->arena, "a name belongs after `.`, found %s", found_text(p));
     return arena_printf(p->arena, "a name is missing after %s, found %s", before_text(p), found_text(p));
 }
 
@@ -120,14 +120,14 @@ static const char *setting_sign(const Place *p) {
     bool sign = p->found->kind == '=' || p->found->kind == ':';
     if (!sign || p->before->kind != SETTING) return NULL;
     const char *name = p->before->value.text;
-    return arena_printf(p->arena, "a setting is written without '%c': %s %s", p->found->kind, name,
+    return arena_printf(p->arena, "a setting is written without `%c`: %s %s", p->found->kind, name,
             strcmp(name, "optimizer") == 0 ? "adam(rate: 0.001)" : "VALUE");
 }
 
 static const char *declaration_without_type(const Place *p) {
     int kind = statement(p)->kind;
     bool declares = kind == INPUT || kind == TARGET || kind == PARAM || kind == STATE;
-    if (!declares || p->nexpected != 1 || !expects(p, "':'")) return NULL;
+    if (!declares || p->nexpected != 1 || !expects(p, "`:`")) return NULL;
     return arena_printf(p->arena, "a type is missing: write %s %s: f32[sizes]%s",
             statement(p)->value.text, p->before->value.text, kind == PARAM ? " = zeros()" : "");
 }
@@ -136,8 +136,8 @@ static const char *value_for_type(const Place *p) {
     if (p->before->kind != ':' || !expects(p, "a name") || p->nexpected > 2) return NULL;
     int kind = p->found->kind;
     if (kind == NUMBER || kind == STRING || kind == TRUE_ || kind == FALSE_ || kind == '-')
-        return "a type belongs after ':'; a default value is written with '=', as in rate = 0.001";
-    return arena_printf(p->arena, "a type belongs after ':', as in f32[n, 3] or int; found %s",
+        return "a type belongs after `:`; a default value is written with `=`, as in rate = 0.001";
+    return arena_printf(p->arena, "a type belongs after `:`, as in f32[n, 3] or int; found %s",
             found_text(p));
 }
 
@@ -146,7 +146,7 @@ static const char *stray_equals(const Place *p) {
     const Token *first = statement(p);
     if (first->kind == OUTPUT || first->kind == CONST || first->kind == TOTAL) return NULL;
     if (first->kind == FREEZE || first->kind == IMPORT) return NULL;
-    if (token_ends_operand(p->before->kind)) return "'=' gives a value a name; to compare, write ==";
+    if (token_ends_operand(p->before->kind)) return "`=` gives a value a name; to compare, write ==";
     return NULL;
 }
 
@@ -170,9 +170,9 @@ static const char *chained_comparison(const Place *p) {
 }
 
 static const char *stray_range(const Place *p) {
-    if (p->found->kind == DOTS) return "a range a..b stands only after 'in'; a slice is written a:b";
+    if (p->found->kind == DOTS) return "a range a..b stands only after `in`; a slice is written a:b";
     if (p->found->kind == ELLIPSIS)
-        return "'...' stands for axes, inside of [ ] or as sum(...); it is no value";
+        return "`...` stands for axes, inside of [ ] or as sum(...); it is no value";
     return NULL;
 }
 
@@ -185,7 +185,7 @@ static const char *missing_item(const Place *p) {
     if (!gap) return NULL;
     if (found == ']' || before == '[')
         return arena_printf(p->arena, "something is missing between %s and %s: each place in [ ] holds a "
-                "size, an index, ':' or '...'", before_text(p), found_text(p));
+                "size, an index, `:` or `...`", before_text(p), found_text(p));
     return arena_printf(p->arena, "something is missing between %s and %s", before_text(p), found_text(p));
 }
 
@@ -205,7 +205,7 @@ static const char *bad_pipe(const Place *p) {
 static const char *missing_operand(const Place *p) {
     int before = p->before->kind;
     if (!expects(p, "a number")) return NULL;
-    if (before == RETURN) return "'return' needs a value: return y";
+    if (before == RETURN) return "`return` needs a value: return y";
     if (token_is_infix(p->found->kind))
         return arena_printf(p->arena, p->found->kind == '+' ? "there is no sign %s: a value is missing before it"
                 : "a value is missing before %s", found_text(p));
@@ -223,7 +223,7 @@ static const char *no_fold(const Place *p) {
     }
     if (t <= p->all + 1 || t[-1].kind != NAME || starts_statement(p, t - 1)) return NULL;
     const char *name = t[-1].value.text;
-    return arena_printf(p->arena, "an operator is missing before %s; or is '%s(...)' meant as a fold? the folds "
+    return arena_printf(p->arena, "an operator is missing before %s; or is `%s(...)` meant as a fold? the folds "
             "are sum, prod, max, min, argmax and argmin", found_text(p), name);
 }
 
@@ -235,31 +235,31 @@ static const char *two_operands(const Place *p) {
     if (p->before->kind == NUMBER && p->found->kind == NAME)
         return arena_printf(p->arena, "an operator is missing before %s; a product is written with *",
                 found_text(p));
-    if (expects(p, "','"))
-        return arena_printf(p->arena, "a ',' or an operator is missing before %s", found_text(p));
+    if (expects(p, "`,`"))
+        return arena_printf(p->arena, "a `,` or an operator is missing before %s", found_text(p));
     return arena_printf(p->arena, "an operator or a new line is missing before %s", found_text(p));
 }
 
 /* ---- if, then, else -------------------------------------------------------- */
 
 static const char *missing_then(const Place *p) {
-    if (!expects(p, "'then'")) return NULL;
-    if (expects(p, "'{'"))
-        return arena_printf(p->arena, "'then' is missing after the condition (if c then a else b), or '{' of "
+    if (!expects(p, "`then`")) return NULL;
+    if (expects(p, "`{`"))
+        return arena_printf(p->arena, "`then` is missing after the condition (if c then a else b), or `{` of "
                 "an if with statements; found %s", found_text(p));
-    return arena_printf(p->arena, "'then' is missing after the condition: if c then a else b; found %s",
+    return arena_printf(p->arena, "`then` is missing after the condition: if c then a else b; found %s",
             found_text(p));
 }
 
 static const char *stray_word(const Place *p) {
     switch (p->found->kind) {
-    case THEN: return "'then' without an 'if' before it: if c then a else b";
+    case THEN: return "`then` without an `if` before it: if c then a else b";
     case ELSE: case DEFAULT:
-        return "'else' without an 'if' before it: if c then a else b, or if c { ... } else { ... }";
-    case IN: return "'in' stands only after a name that it binds: for i in 0..n, sum(k in 0..n)";
-    case WITH: return "'with' stands only in scan t in time with h = zeros(...) { ... }";
-    case FOR: return "'for' is a statement: start a new line before it";
-    case RETURN: return "'return' is a statement: start a new line before it";
+        return "`else` without an `if` before it: if c then a else b, or if c { ... } else { ... }";
+    case IN: return "`in` stands only after a name that it binds: for i in 0..n, sum(k in 0..n)";
+    case WITH: return "`with` stands only in scan t in time with h = zeros(...) { ... }";
+    case FOR: return "`for` is a statement: start a new line before it";
+    case RETURN: return "`return` is a statement: start a new line before it";
     default: return NULL;
     }
 }
@@ -270,10 +270,10 @@ static const char *header(const Place *p) {
     const Token *first = statement(p);
     bool callable = first->kind == LAYER || first->kind == FN || first->kind == OPTIMIZER ||
                     first->kind == INITIALIZER;
-    if (callable && p->nexpected == 1 && expects(p, "'('"))
+    if (callable && p->nexpected == 1 && expects(p, "`(`"))
         return arena_printf(p->arena, "the arguments in ( ) are missing: %s %s(...)", first->value.text,
                 p->before->value.text);
-    if (expects(p, "'{'") && p->nexpected <= 2)
+    if (expects(p, "`{`") && p->nexpected <= 2)
         return arena_printf(p->arena, "the body in { } is missing after %s, found %s", before_text(p),
                 found_text(p));
     return NULL;
