@@ -21,15 +21,19 @@ void eval_bind(Eval *e, const Node *leaf, const double *value);
 const double *eval_node(Eval *e, Node *n);
 const char *eval_error(const Eval *e);
 
-/* Beside each value the sum of absolute terms that made it (of a fold sum: the sum of
- * |term|, through linear operators; of others: |value|): what a float result's error is
- * measured against. NULL unless asked for before the first eval_node. */
+/* Beside each value the sum of absolute terms that made it: what a float result's error is
+ * measured against. A fold sum and the linear operators add (or multiply) the scales of their
+ * terms; others have their result's size or, to first order, what they make of an operand's
+ * scale, whichever is larger (so that exp of a cancelled sum is as uncertain as it is). NULL
+ * unless asked for before the first eval_node. */
 void eval_keep_scale(Eval *e);
 const double *eval_scale(Eval *e, Node *n);
 
 /* How near the closest decided comparison (lt le gt ge, max, min, select conditions, arg
  * folds) came to a tie, per element of n: |a - b| relative to max(|a|, |b|, 1), through
- * everything that n depends on; infinity when nothing was compared. */
+ * everything that n depends on; infinity when nothing was compared. Equal to the bit is no
+ * tie: such operands came from the same computation, which float repeats. Within 1e-5 of a
+ * jump (of floor, sign and the like) the margin is 0. */
 const double *eval_margin(Eval *e, Node *n);
 
 #endif

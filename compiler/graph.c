@@ -327,6 +327,11 @@ void node_range(const Node *n, int64_t *lo, int64_t *hi) {
     }
 }
 
+bool index_in_bounds(const Node *n, int axis, const Expr *index) {
+    if (n->dim[axis] != DIM_BATCH) return index->lo >= 0 && index->hi < n->dim[axis];
+    return index->kind == E_VAR && index->extent == DIM_BATCH;
+}
+
 /* ---- whole tensors --------------------------------------------------------------------------- */
 
 Node *node_map(Graph *g, Op op, Node *const *arg, Span at) {

@@ -41,7 +41,8 @@ typedef enum {
 } Op;
 
 typedef enum { OT_REAL, OT_SAME, OT_INT, OT_TEST, OT_LOGIC, OT_BRANCH, OT_TOREAL, OT_TOINT } OpType;
-enum { OPF_COMM = 1, OPF_ASSOC = 2, OPF_IDEM = 4, OPF_CHEAP = 8, OPF_SYNTAX = 16, OPF_SINGULAR = 32 };
+enum { OPF_COMM = 1, OPF_ASSOC = 2, OPF_IDEM = 4, OPF_CHEAP = 8, OPF_SYNTAX = 16, OPF_SINGULAR = 32,
+       OPF_LINEAR = 64 };
 
 typedef struct OpInfo {
     const char *name;

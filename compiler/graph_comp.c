@@ -252,6 +252,19 @@ static Expr *nothing(const Comp *c) {
     }
 }
 
+/* A select evaluates both of its branches: what the fold's guard kept in bounds, a load now
+ * has to see to by itself. */
+static Expr *guard_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
+    bool safe = true;
+    for (int k = 0; k < n->rank; k++) safe = safe && index_in_bounds(n, k, index[k]);
+    return ex_load(g, n, index, safe ? guard : ex_and(g, ctx, guard));
+}
+
+static Expr *value_under_guard(const Comp *c) {
+    Expr *body = ex_rewrite(c->g, c->body, NULL, NULL, NULL, guard_load, c->guard);
+    return ex_select(c->g, c->guard, body, nothing(c));
+}
+
 static void become_value(Comp *c) {
     bool never = c->guard && ex_is_const(c->guard, 0);
     if (c->guard && ex_is_const(c->guard, 1)) c->guard = NULL;
@@ -261,7 +274,7 @@ static void become_value(Comp *c) {
     else if (is_arg(c->fold))
         c->body = ex_int(c->g, 0);
     else if (c->guard)
-        c->body = ex_select(c->g, c->guard, c->body, nothing(c));
+        c->body = value_under_guard(c);
     c->guard = NULL;
     c->fold = F_NONE;
     c->nfold = 0;

@@ -51,6 +51,9 @@ Node *node_intern(Graph *g, const Node *key);
 /* Range of the elements of a node that is no f32. */
 void node_range(const Node *n, int64_t *lo, int64_t *hi);
 
+/* Whether ranges alone prove that the index of that axis is in bounds. */
+bool index_in_bounds(const Node *n, int axis, const Expr *index);
+
 ScanSet scan_union(Graph *g, ScanSet a, ScanSet b);
 
 /* Calls visit for every expression under e once, operands first; NULL is nothing. */

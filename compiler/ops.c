@@ -15,7 +15,8 @@ enum {
     IDEM = OPF_IDEM,
     CHEAP = OPF_CHEAP,
     SYNTAX = OPF_SYNTAX,
-    SINGULAR = OPF_SINGULAR
+    SINGULAR = OPF_SINGULAR,
+    LINEAR = OPF_LINEAR
 };
 
 /* The text of a column after NO has become nothing: no text, no pointer. */
