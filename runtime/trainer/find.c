@@ -139,8 +139,8 @@ static const char *finish(Places *p, bool required)
 {
     if (p->found || p->failed || !required)
         return p->failed ? NULL : p->found;
-    dl_error(p->r->error, "data %s: no file %s (or %s.gz, .xz) is in any of%s\n%s", p->r->reader->name,
-            p->pattern, p->pattern, p->looked, p->r->reader->remedy);
+    dl_error(p->r->error, "data %s: no file %s (or with .gz, .xz) is in any of%s\n%s", p->r->reader->name,
+            p->pattern, p->looked, p->r->reader->remedy);
     return NULL;
 }
 
@@ -151,11 +151,12 @@ const char *dl_find(DlReading *r, const char *pattern, bool required)
     return finish(&p, required);
 }
 
-/* Characters that a pattern would read as wild are quoted. */
+/* A pattern for one name, packed or not; characters that would be read as wild are quoted. */
 static char *quoted(DlReading *r, const char *name)
 {
+    const char *end = name + stem(name);
     char *pattern = dl_pool_array(r->data->pool, (int64_t)(2 * strlen(name) + 1), 1, r->error);
-    for (char *q = pattern; pattern && *name != '\0'; name++) {
+    for (char *q = pattern; pattern && name < end; name++) {
         if (strchr("*?[]\\", *name))
             *q++ = '\\';
         *q++ = *name;
