@@ -1,0 +1,83 @@
+#!/bin/sh
+# fetch.sh - gets the data sets of the examples from their publishers and checks what came
+# against known SHA-256 sums. They go to $DLC_DATA, or ./data when that is not set.
+set -eu
+
+usage="usage: fetch.sh cifar10|mnist|fashion_mnist|imdb|all ..."
+into=${DLC_DATA:-data}
+
+fail() {
+    echo "fetch.sh: $*" >&2
+    exit 1
+}
+
+sum() {
+    if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
+}
+
+# download URL FILE SHA256: nothing is done when the file is already there and right.
+download() {
+    if [ -f "$2" ] && [ "$(sum "$2")" = "$3" ]; then return; fi
+    echo "fetching $1"
+    mkdir -p "$(dirname "$2")"
+    if command -v curl >/dev/null; then
+        curl --fail --location --retry 3 --output "$2.part" "$1"
+    elif command -v wget >/dev/null; then
+        wget -O "$2.part" "$1"
+    else
+        fail "neither curl nor wget is installed"
+    fi || fail "$1 could not be fetched; try again later"
+    if [ "$(sum "$2.part")" != "$3" ]; then
+        rm -f "$2.part"
+        fail "$1 is not the file that was expected (its SHA-256 differs); it was removed"
+    fi
+    mv "$2.part" "$2"
+}
+
+cifar10() {
+    download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz "$into/cifar-10-binary.tar.gz" \
+        c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
+    tar -xzf "$into/cifar-10-binary.tar.gz" -C "$into"
+}
+
+imdb() {
+    download https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz "$into/aclImdb_v1.tar.gz" \
+        c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe
+    tar -xzf "$into/aclImdb_v1.tar.gz" -C "$into"
+}
+
+# idx URL FOLDER and the sums of the four files
+idx() {
+    url=$1 folder=$2
+    for file in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
+        download "$url/$file-ubyte.gz" "$folder/$file-ubyte.gz" "$3"
+        shift
+    done
+}
+
+mnist() {
+    idx https://storage.googleapis.com/cvdf-datasets/mnist "$into/mnist" \
+        440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609 \
+        3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c \
+        8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6 \
+        f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6
+}
+
+fashion_mnist() {
+    idx http://fashion-mnist.s3-website.eu-central-1.amazonaws.com "$into/fashion-mnist" \
+        3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84 \
+        a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845 \
+        346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073 \
+        67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5
+}
+
+[ $# -gt 0 ] || fail "$usage"
+mkdir -p "$into"
+for name in "$@"; do
+    case $name in
+        cifar10 | mnist | fashion_mnist | imdb) $name ;;
+        all) cifar10; mnist; fashion_mnist; imdb ;;
+        *) fail "there is no data set '$name'; $usage" ;;
+    esac
+done
+echo "The data are in $into. Say so to dlc: export DLC_DATA=$(cd "$into" && pwd)"
