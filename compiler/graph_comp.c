@@ -179,7 +179,7 @@ static void apply_solution(Comp *c, const Renumbering *r, const Solution *s, Exp
     for (int k = 0; k < s->nfresh; k++) dim[r->nkept + k] = s->fresh_dim[k];
     c->guard = rest;
     substitute(c, to);
-    c->guard = ex_and(c->g, c->guard, s->guard);
+    c->guard = ex_and_then(c->g, s->guard, c->guard);
     c->nfold = r->nkept + s->nfresh;
     memcpy(c->fold_dim, dim, sizeof dim);
 }
@@ -217,15 +217,16 @@ static bool eliminate(Comp *c) {
 
 static bool is_zero(const Expr *e) { return ex_is_const(e, 0); }
 
-/* To a sum, absent and zero are the same: what its body selects belongs to the guard. */
+/* To a sum, absent and zero are the same: what its body selects belongs to the guard. (Loads
+ * of the body relied on the guard; in the guard they need it themselves: ex_and_then.) */
 static void lift_guard(Comp *c) {
     if (c->fold != F_SUM) return;
     Expr *b = c->body;
     if (b->kind == E_OP && b->op == OP_select && is_zero(b->arg[2])) {
-        c->guard = ex_and(c->g, c->guard, b->arg[0]);
+        c->guard = ex_and_then(c->g, c->guard, b->arg[0]);
         c->body = b->arg[1];
     } else if (b->kind == E_LOAD && b->guard) {
-        c->guard = ex_and(c->g, c->guard, b->guard);
+        c->guard = ex_and_then(c->g, c->guard, b->guard);
         c->body = ex_load(c->g, b->node, b->arg, NULL);
     }
 }
