@@ -1,0 +1,300 @@
+/* lower_args.c - arguments meet formals: by position and by name, with defaults; and the
+ * types of formals meet values, binding the sizes in their patterns. */
+#include "lower.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+int formal_count(const Function *fn) {
+    return ast_count(fn->def->params);
+}
+
+const Ast *formal_at(const Function *fn, int k) {
+    const Ast *p = fn->def->params;
+    while (k-- > 0) p = p->next;
+    return p;
+}
+
+bool is_layer(const Function *fn) { return fn->kind == FN_DEF && fn->def->kind == A_LAYER; }
+
+static bool formal_is(const Ast *f, const char *type) {
+    return f->a && f->a->kind == A_TYPE && !f->a->flag && !strcmp(f->a->name, type);
+}
+
+/* What a layer is applied to: formals in front with a tensor's type, or with none. */
+static bool is_tensor_formal(const Function *fn, const Ast *f) {
+    if (f->b) return false;
+    return f->a ? f->a->flag : is_layer(fn);
+}
+
+int leading_tensors(const Function *fn) {
+    int n = 0;
+    for (const Ast *f = fn->def->params; f && is_tensor_formal(fn, f); f = f->next) n++;
+    return n;
+}
+
+Args args_of(Lower *L, const Ast *list, const Value *first, Span first_at, Span span) {
+    Args a = {.n = ast_count(list) + (first != NULL), .span = span};
+    a.at = NEW_ARRAY(L->arena, Arg, a.n + 1);
+    int n = 0;
+    if (first) a.at[n++] = (Arg){.value = *first, .done = true, .span = first_at};
+    for (; list; list = list->next)
+        a.at[n++] = (Arg){.name = list->name, .ast = list->a, .span = list->span};
+    return a;
+}
+
+Value arg_value(Lower *L, Arg *a) {
+    if (!a->done) a->value = lower_expr(L, a->ast);
+    a->done = true;
+    return a->value;
+}
+
+/* ---- matching --------------------------------------------------------------------------- */
+
+static int formal_named(const Function *fn, const char *name) {
+    int k = 0;
+    for (const Ast *f = fn->def->params; f; f = f->next, k++)
+        if (f->name == name) return k;
+    return -1;
+}
+
+static const char *formal_list(Lower *L, const Function *fn) {
+    const char *text = "";
+    for (const Ast *f = fn->def->params; f; f = f->next)
+        text = arena_printf(L->arena, "%s%s%s", text, *text ? ", " : "", f->name);
+    return text;
+}
+
+static void unknown_argument(Lower *L, const Function *fn, const Arg *a) {
+    const char *names[64];
+    int n = 0;
+    for (const Ast *f = fn->def->params; f && n < 64; f = f->next) names[n++] = f->name;
+    const char *near = diag_nearest(a->name, names, n);
+    if (near) diag_error(a->span, "%s() has no argument `%s`; did you mean `%s`?", fn->name, a->name, near);
+    else diag_error(a->span, "%s() has no argument `%s`; it takes: %s", fn->name, a->name, formal_list(L, fn));
+}
+
+/* A string's bare name is its spelling, unless a variable of that name holds a string. */
+static Value string_argument(Lower *L, const Ast *e) {
+    if (e->kind != A_NAME) return lower_expr(L, e);
+    Binding *b = scope_find(L->scope, e->name);
+    return b && b->value.kind == V_STRING ? b->value : value_text(e->name);
+}
+
+/* A call where a function is wanted gives its arguments beforehand: leaky_relu(0.1). */
+static Value function_argument(Lower *L, const Ast *e) {
+    Function *fn = NULL;
+    if (e->kind == A_CALL && e->a->kind == A_NAME) {
+        Value v = scope_value(L, e->a->name, e->a->span);
+        if (v.kind == V_FUNCTION && v.fn->kind == FN_DEF) fn = v.fn;
+    }
+    if (!fn) return lower_expr(L, e);
+    Instance *inst = NEW(L->arena, Instance);
+    int n = formal_count(fn);
+    *inst = (Instance){.fn = fn, .span = e->span, .made_in = L->module,
+                       .given = NEW_ARRAY(L->arena, Value, n + 1), .given_at = NEW_ARRAY(L->arena, Span, n + 1)};
+    for (int k = 0; k < n; k++) inst->given[k] = value_none();
+    bool skip = fn->def->kind != A_INITIALIZER;
+    Args args = args_of(L, e->list, NULL, e->span, e->span);
+    return match_args(L, fn, args, skip, inst->given, inst->given_at) ? value_instance(inst) : value_poison();
+}
+
+static Value argument_for(Lower *L, const Ast *formal, Arg *a) {
+    if (!a->done) {
+        if (formal_is(formal, "string")) a->value = string_argument(L, a->ast);
+        else if (formal_is(formal, "function")) a->value = function_argument(L, a->ast);
+        else a->value = lower_expr(L, a->ast);
+        a->done = true;
+    }
+    return a->value;
+}
+
+static bool give(Lower *L, const Function *fn, int k, Arg *a, Value *given, Span *given_at) {
+    const Ast *f = formal_at(fn, k);
+    if (given[k].kind != V_NONE) {
+        diag_error(a->span, "`%s` of %s() is given twice", f->name, fn->name);
+        return false;
+    }
+    given[k] = argument_for(L, f, a);
+    given_at[k] = a->span;
+    if (given[k].kind != V_NONE) return given[k].kind != V_POISON;
+    diag_error(a->span, "this has no value to be given to `%s` of %s(): no `return` was met", f->name, fn->name);
+    return false;
+}
+
+/* A partial application skips its leading formals, also those of a function without types. */
+static int first_position(const Function *fn, bool skip) {
+    if (!skip) return 0;
+    int n = leading_tensors(fn);
+    return n || !fn->def->params || fn->def->params->b ? n : 1;
+}
+
+bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given, Span *given_at) {
+    int n = formal_count(fn), next = first_position(fn, skip);
+    bool ok = true;
+    for (int k = 0; k < args.n; k++) {
+        Arg *a = &args.at[k];
+        int to = a->name ? formal_named(fn, a->name) : next;
+        if (!a->name)
+            while (to < n && given[to].kind != V_NONE) to++;
+        if (a->name && to < 0) {
+            unknown_argument(L, fn, a);
+            ok = false;
+        } else if (to >= n) {
+            diag_error(a->span, "too many arguments: %s() takes %d (%s)", fn->name, n, formal_list(L, fn));
+            return false;
+        } else {
+            ok = give(L, fn, to, a, given, given_at) && ok;
+            if (!a->name) next = to + 1;
+        }
+    }
+    return ok;
+}
+
+/* ---- patterns ------------------------------------------------------------------------------- */
+
+/* The type as it stands, with the sizes that are known by now. */
+static const char *pattern_text(Lower *L, const Ast *type, Scope *s) {
+    const char *text = arena_printf(L->arena, "%s[", type->name);
+    for (const Ast *d = type->list; d; d = d->next) {
+        Binding *b = d->kind == A_NAME ? scope_find_here(s, d->name) : NULL;
+        const char *item = d->kind == A_ELLIPSIS ? "..." : d->kind == A_NAME ? d->name : "size";
+        if (b && (b->value.kind == V_INT || b->value.kind == V_BATCH))
+            item = size_text(L, b->value.kind == V_INT ? b->value.i : DIM_BATCH);
+        else if (d->kind == A_NUMBER)
+            item = size_text(L, (int64_t)d->num);
+        text = arena_printf(L->arena, "%s%s%s", text, d == type->list ? "" : ", ", item);
+    }
+    return arena_printf(L->arena, "%s]", text);
+}
+
+static Value size_value(int64_t dim) { return dim == DIM_BATCH ? value_batch() : value_int(dim); }
+
+/* A name in a pattern is bound by the axis, unless it is a size already. */
+static bool match_axis(Lower *L, const Ast *d, int64_t dim, Scope *s) {
+    Value v;
+    if (d->kind == A_NAME) {
+        Binding *b = scope_find_here(s, d->name);
+        if (!b) b = scope_find(s->up, d->name);
+        if (!b || (b->value.kind != V_INT && b->value.kind != V_BATCH)) {
+            scope_bind(L, s, d->name, size_value(dim), d->span);
+            return true;
+        }
+        v = b->value;
+    } else {
+        Scope *before = L->scope;
+        L->scope = s;
+        v = lower_expr(L, d);
+        L->scope = before;
+    }
+    int64_t size;
+    return value_to_size(L, v, d->span, &size) && size == dim;
+}
+
+static bool match_shape(Lower *L, const Ast *type, const Shape *shape, Scope *s) {
+    int dims = ast_count(type->list), at = 0;
+    bool ellipsis = false;
+    for (const Ast *d = type->list; d; d = d->next) ellipsis = ellipsis || d->kind == A_ELLIPSIS;
+    if (ellipsis ? shape->rank < dims - 1 : shape->rank != dims) return false;
+    for (const Ast *d = type->list; d; d = d->next) {
+        if (d->kind == A_ELLIPSIS) at += shape->rank - (dims - 1);
+        else if (!match_axis(L, d, shape->dim[at++], s)) return false;
+    }
+    return true;
+}
+
+static bool convert_to(Lower *L, const char *type, Value *v, DType have, Span at) {
+    if (!strcmp(type, "f32")) {
+        if (have == T_BOOL) return false;
+        if (v->kind == V_TENSOR) v->node = convert_node(L, v->node, T_F32, at);
+        if (v->kind == V_EXPR && have != T_F32) v->expr = ex_op1(L->graph, OP_real, v->expr);
+        return true;
+    }
+    if (!strcmp(type, "i32")) {
+        if (v->kind == V_TENSOR && have == T_U8) v->node = convert_node(L, v->node, T_I32, at);
+        return have == T_I32 || have == T_U8;
+    }
+    return !strcmp(type, dtype_name(have));
+}
+
+static bool bind_tensor(Lower *L, const Function *fn, const Ast *f, Scope *s, Value *v, Span at) {
+    Shape shape;
+    if (v->kind == V_SHAPE || !value_shape_of(*v, &shape)) {
+        diag_error(at, "`%s` of %s() is a tensor, %s; this is %s", f->name, fn->name, pattern_text(L, f->a, s),
+                   value_text_of(L, *v));
+        return false;
+    }
+    const char *pattern = pattern_text(L, f->a, s);
+    if (match_shape(L, f->a, &shape, s) && convert_to(L, f->a->name, v, shape.dtype, at)) return true;
+    diag_error(at, "`%s` of %s() is %s; this is %s", f->name, fn->name, pattern, shape_text(L, &shape));
+    return false;
+}
+
+/* ---- scalars ---------------------------------------------------------------------------------- */
+
+static bool is_scalar(Value v, DType *t) {
+    Shape s;
+    if (v.kind == V_SHAPE || !value_shape_of(v, &s) || s.rank) return false;
+    *t = s.dtype;
+    return true;
+}
+
+static bool scalar_fits(const char *type, Value *v) {
+    DType t = T_F32;
+    if (!strcmp(type, "int")) return v->kind == V_INT || v->kind == V_BATCH;
+    if (!strcmp(type, "real")) {
+        if (v->kind == V_INT) *v = value_real((double)v->i);
+        return v->kind == V_REAL || (is_scalar(*v, &t) && t != T_BOOL);
+    }
+    if (!strcmp(type, "bool")) return v->kind == V_BOOL || (is_scalar(*v, &t) && t == T_BOOL);
+    if (!strcmp(type, "string")) return v->kind == V_STRING;
+    if (!strcmp(type, "function")) return v->kind == V_FUNCTION || v->kind == V_INSTANCE;
+    return is_scalar(*v, &t) && (t != T_BOOL || !strcmp(type, "bool"));
+}
+
+static bool bind_scalar(Lower *L, const Function *fn, const Ast *f, Value *v, Span at) {
+    if (scalar_fits(f->a->name, v)) return true;
+    const char *article = !strcmp(f->a->name, "int") ? "an" : "a";
+    diag_error(at, "`%s` of %s() is %s %s; this is %s", f->name, fn->name, article, f->a->name,
+               value_text_of(L, *v));
+    return false;
+}
+
+static bool bind_formal(Lower *L, const Function *fn, const Ast *f, Scope *s, Value v, Span at) {
+    bool ok = true;
+    if (f->a && f->a->flag) ok = bind_tensor(L, fn, f, s, &v, at);
+    else if (f->a && f->a->name) ok = bind_scalar(L, fn, f, &v, at);
+    scope_bind(L, s, f->name, ok ? v : value_poison(), at);
+    return ok;
+}
+
+static Value default_value(Lower *L, const Ast *f, Scope *s) {
+    Scope *before = L->scope;
+    Arg a = {.ast = f->b, .span = f->b->span};
+    L->scope = s;
+    Value v = argument_for(L, f, &a);
+    L->scope = before;
+    return v;
+}
+
+bool bind_formals(Lower *L, const Function *fn, Scope *s, const Value *given, const Span *given_at, Span call) {
+    bool ok = true;
+    int k = 0;
+    for (const Ast *f = fn->def->params; f; f = f->next, k++) {
+        Value v = given[k];
+        Span at = given_at[k];
+        if (v.kind == V_NONE && f->b) {
+            v = default_value(L, f, s);
+            at = call;
+        }
+        if (v.kind == V_NONE) {
+            diag_error(call, "%s() is missing its argument `%s` (%s)", fn->name, f->name, formal_list(L, fn));
+            ok = false;
+        } else if (v.kind == V_POISON) {
+            ok = false;
+        } else {
+            ok = bind_formal(L, fn, f, s, v, at) && ok;
+        }
+    }
+    return ok;
+}

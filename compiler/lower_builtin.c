@@ -1,0 +1,232 @@
+/* lower_builtin.c - the functions that are not library text, because they ask for shapes,
+ * make random numbers, read files or differentiate. A row of the table is all that one is. */
+#include "lower.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- shapes ---------------------------------------------------------------------------- */
+
+static bool shape_of(Lower *L, Value v, Span at, Shape *s) {
+    if (value_shape_of(v, s)) return true;
+    diag_error(at, "a tensor is needed here; this is %s", value_text_of(L, v));
+    return false;
+}
+
+static Value rank_of(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Shape s;
+    (void)n, (void)span;
+    return shape_of(L, arg[0], at[0], &s) ? value_int(s.rank) : value_poison();
+}
+
+static Value extent_of(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Shape s;
+    int64_t k;
+    (void)n, (void)span;
+    if (!shape_of(L, arg[0], at[0], &s) || !value_to_int(L, arg[1], at[1], "the number of an axis", &k))
+        return value_poison();
+    if (k < -s.rank || k >= s.rank) {
+        diag_error(at[1], "%s has no axis %" PRId64, shape_text(L, &s), k);
+        return value_poison();
+    }
+    int64_t dim = s.dim[k < 0 ? k + s.rank : k];
+    return dim == DIM_BATCH ? value_batch() : value_int(dim);
+}
+
+/* With a batch axis: that many times n, the rows of the call. */
+static Value elements_of(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Shape s;
+    int64_t count = 1;
+    bool rows = false;
+    (void)n;
+    if (!shape_of(L, arg[0], at[0], &s) || !shape_check(L, &s, at[0])) return value_poison();
+    for (int k = 0; k < s.rank; k++) {
+        if (s.dim[k] == DIM_BATCH) rows = true;
+        else count *= s.dim[k];
+    }
+    if (!rows) return value_int(count);
+    Value both[] = {value_batch(), value_int(count)};
+    return apply_op(L, OP_mul, both, 2, span);
+}
+
+static Value is_real(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Shape s;
+    (void)n, (void)span;
+    return shape_of(L, arg[0], at[0], &s) ? value_bool(s.dtype == T_F32) : value_poison();
+}
+
+/* ---- reshape ------------------------------------------------------------------------------ */
+
+static bool reshape_dims(Lower *L, const Node *x, const Value *arg, const Span *at, int n, Shape *out) {
+    for (int k = 1; k < n; k++) {
+        if (out->rank == MAX_RANK) {
+            diag_error(at[k], "a tensor has at most %d axes", MAX_RANK);
+            return false;
+        }
+        if (!value_to_size(L, arg[k], at[k], &out->dim[out->rank++])) return false;
+    }
+    bool rows = x->rank && x->dim[0] == DIM_BATCH;
+    if (rows != (out->rank && out->dim[0] == DIM_BATCH)) {
+        diag_error(at[0], "a reshape keeps the batch axis first and apart: %s becomes [batch, ...]",
+                   node_shape_text(L, x));
+        return false;
+    }
+    return true;
+}
+
+static int64_t static_elements(const Shape *s) {
+    int64_t n = 1;
+    for (int k = 0; k < s->rank; k++)
+        if (s->dim[k] != DIM_BATCH) n *= s->dim[k];
+    return n;
+}
+
+/* Row-major number of the element without its row, and from it the indices in x. */
+static Expr *flat_index(Graph *g, const Shape *s, Expr *const *var) {
+    Expr *flat = ex_int(g, 0);
+    for (int k = 0; k < s->rank; k++) {
+        if (s->dim[k] == DIM_BATCH) continue;
+        flat = ex_op2(g, OP_add, ex_op2(g, OP_mul, flat, ex_int(g, s->dim[k])), var[k]);
+    }
+    return flat;
+}
+
+static Value reshape(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Graph *g = L->graph;
+    Node *x = value_to_node(L, arg[0], at[0]);
+    Shape s = {.dtype = x ? x->dtype : T_F32};
+    if (!x || !reshape_dims(L, x, arg, at, n, &s) || !shape_check(L, &s, span)) return value_poison();
+    Shape own = shape_of_node(x);
+    if (static_elements(&own) != static_elements(&s)) {
+        diag_error(span, "%s has %" PRId64 " elements%s and %s has %" PRId64, shape_text(L, &own),
+                   static_elements(&own), s.rank && s.dim[0] == DIM_BATCH ? " a row" : "", shape_text(L, &s),
+                   static_elements(&s));
+        return value_poison();
+    }
+    Expr *var[MAX_RANK], *index[MAX_RANK];
+    for (int k = 0; k < s.rank; k++) var[k] = ex_var(g, k, s.dim[k]);
+    Expr *flat = flat_index(g, &s, var);
+    int64_t stride = 1;
+    for (int k = own.rank; k-- > 0;) {
+        if (own.dim[k] == DIM_BATCH) { index[k] = var[0]; continue; }
+        Expr *q = ex_op2(g, OP_idiv, flat, ex_int(g, stride));
+        index[k] = ex_op2(g, OP_imod, q, ex_int(g, own.dim[k]));
+        stride *= own.dim[k];
+    }
+    return value_node(node_comp(g, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_load(g, x, index, NULL), span));
+}
+
+/* ---- random numbers --------------------------------------------------------------------------- */
+
+/* Inside of scans the numbers are drawn afresh in each step: an axis for each open scan. */
+static Value random_tensor(Lower *L, const Shape *shape, Span span) {
+    const OpenScan *open[MAX_RANK];
+    Shape s = {.dtype = T_F32}, out = *shape;
+    Expr *index[MAX_RANK];
+    int scans = 0;
+    for (const OpenScan *o = L->scan; o && scans < MAX_RANK; o = o->up) open[scans++] = o;
+    out.dtype = T_F32;
+    if (scans + shape->rank > MAX_RANK || !shape_check(L, &out, span)) {
+        if (scans + shape->rank > MAX_RANK) diag_error(span, "random numbers of more than %d axes, with the scans'", MAX_RANK);
+        return value_poison();
+    }
+    for (int k = scans; k-- > 0;) {
+        index[s.rank] = ex_time(L->graph, open[k]->scan);
+        s.dim[s.rank++] = open[k]->scan->extent;
+    }
+    for (int k = 0; k < shape->rank; k++) {
+        index[s.rank] = ex_var(L->graph, k, shape->dim[k]);
+        s.dim[s.rank++] = shape->dim[k];
+    }
+    Node *n = node_uniform(L->graph, s.rank, s.dim, next_stream(L), span);
+    if (!scans) return value_node(n);
+    return value_node(node_comp(L->graph, out.rank, out.dim, F_NONE, 0, NULL, NULL,
+                                ex_load(L->graph, n, index, NULL), span));
+}
+
+static bool push_dim(Lower *L, Value v, Span at, Shape *s) {
+    if (v.kind == V_TUPLE) {
+        for (int k = 0; k < v.i; k++)
+            if (!push_dim(L, v.item[k], at, s)) return false;
+        return true;
+    }
+    if (s->rank < MAX_RANK) return value_to_size(L, v, at, &s->dim[s->rank++]);
+    diag_error(at, "a tensor has at most %d axes", MAX_RANK);
+    return false;
+}
+
+static Value uniform(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Shape s = {.dtype = T_F32};
+    for (int k = 0; k < n; k++)
+        if (!push_dim(L, arg[k], at[k], &s)) return value_poison();
+    return random_tensor(L, &s, span);
+}
+
+static Value uniform_like(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Shape s;
+    (void)n;
+    return shape_of(L, arg[0], at[0], &s) ? random_tensor(L, &s, span) : value_poison();
+}
+
+/* ---- gradients ------------------------------------------------------------------------------------ */
+
+static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    (void)n;
+    Node *y = value_to_node(L, arg[0], at[0]), *x = value_to_node(L, arg[1], at[1]), *out = NULL;
+    if (!y || !x) return value_poison();
+    if (x->dtype != T_F32 || y->dtype != T_F32) {
+        bool wrong_y = y->dtype != T_F32;
+        diag_error(at[wrong_y ? 0 : 1], wrong_y ? "only real tensors have a gradient; this is %s"
+                                                : "there is no gradient in integers: this is %s; differentiate "
+                                                  "by real(...) of it, bound to a name",
+                   node_shape_text(L, wrong_y ? y : x));
+        return value_poison();
+    }
+    if (!grad(L->graph, y, &x, 1, &out)) return value_poison();
+    if (out) return value_node(out);
+    diag_error(span, "the first argument does not depend on the second, so there is no gradient");
+    return value_poison();
+}
+
+static Value stop_gradient(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    (void)n;
+    if (value_is_number(arg[0])) return arg[0];
+    if (arg[0].kind == V_TENSOR) return value_node(node_stop(L->graph, arg[0].node, span));
+    Expr *e = value_to_expr(L, arg[0], at[0]), **outer;
+    if (!e) return value_poison();
+    Node *x = node_of_expr(L, e, span, &outer);
+    return value_expr(ex_load(L->graph, node_stop(L->graph, x, span), outer, L->guard));
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+
+static Value load(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    (void)n, (void)span;
+    if (arg[0].kind == V_STRING) return load_npy(L, arg[0].text, at[0]);
+    diag_error(at[0], "the name of a .npy file is needed here, in quotes; this is %s", value_text_of(L, arg[0]));
+    return value_poison();
+}
+
+/* ---- the table ---------------------------------------------------------------------------------------- */
+
+static const Builtin table[] = {
+    {"rank", "rank(x)", 1, 1, rank_of},
+    {"extent", "extent(x, axis)", 2, 2, extent_of},
+    {"elements", "elements(x)", 1, 1, elements_of},
+    {"is_real", "is_real(x)", 1, 1, is_real},
+    {"reshape", "reshape(x, size, ...)", 2, -1, reshape},
+    {"uniform", "uniform(size, ...)", 0, -1, uniform},
+    {"uniform_like", "uniform_like(x)", 1, 1, uniform_like},
+    {"grad", "grad(y, x)", 2, 2, gradient},
+    {"stop_gradient", "stop_gradient(x)", 1, 1, stop_gradient},
+    {"load", "load(\"file.npy\")", 1, 1, load},
+};
+
+int builtin_count(void) { return (int)(sizeof table / sizeof *table); }
+const char *builtin_name(int k) { return table[k].name; }
+
+const Builtin *builtin_find(const char *name) {
+    for (int k = 0; k < builtin_count(); k++)
+        if (!strcmp(table[k].name, name)) return &table[k];
+    return NULL;
+}

@@ -1,0 +1,231 @@
+/* lower_expr.c - the value of an expression: what each construct of the language asks for,
+ * handed to the file that knows how. */
+#include "lower.h"
+
+#include <string.h>
+
+/* ---- operators ------------------------------------------------------------------------ */
+
+static bool op_of_text(const char *text, Op *op) {
+    static const struct { const char *text; Op op; } table[] = {
+        {"+", OP_add}, {"-", OP_sub}, {"*", OP_mul}, {"/", OP_div}, {"//", OP_idiv}, {"%", OP_imod},
+        {"**", OP_pow}, {"==", OP_eq}, {"!=", OP_ne}, {"<", OP_lt}, {"<=", OP_le}, {">", OP_gt},
+        {">=", OP_ge}, {"and", OP_and}, {"or", OP_or},
+    };
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
+        if (strcmp(table[k].text, text) != 0) continue;
+        *op = table[k].op;
+        return true;
+    }
+    return false;
+}
+
+/* Small whole powers are products: exact for negative bases, and differentiable at 0. */
+static Value power(Lower *L, const Value *arg, Span at) {
+    int64_t k = arg[1].kind == V_REAL && arg[1].r == (double)(int64_t)arg[1].r ? (int64_t)arg[1].r
+                : arg[1].kind == V_INT                                        ? arg[1].i
+                                                                              : -1;
+    if (k < 1 || k > 4) return apply_op(L, OP_pow, arg, 2, at);
+    Value x = arg[0];
+    for (int64_t i = 1; i < k; i++) x = apply_op(L, OP_mul, (Value[]){x, arg[0]}, 2, at);
+    return x;
+}
+
+/* `and` and `or` of what is known at compile time look at the right side only if need be. */
+static bool decided(const Ast *e, Value left) {
+    if (left.kind != V_BOOL) return false;
+    return !strcmp(e->text, "and") ? !left.i : !strcmp(e->text, "or") ? left.i != 0 : false;
+}
+
+/* `c == label[n]`: a target compared with an index variable lies in the variable's range. */
+static void bound_compared(Lower *L, const Value *arg) {
+    for (int k = 0; k < 2; k++) {
+        if (arg[k].kind != V_EXPR || arg[1 - k].kind != V_EXPR || arg[1 - k].expr->kind != E_VAR) continue;
+        Port *p = index_port(L, arg[k].expr);
+        if (p && arg[1 - k].expr->extent > 0) bound_port(p, arg[1 - k].expr->extent);
+    }
+}
+
+static Value binary(Lower *L, const Ast *e) {
+    Value arg[2];
+    arg[0] = lower_expr(L, e->a);
+    if (decided(e, arg[0])) return arg[0];
+    arg[1] = lower_expr(L, e->b);
+    Op op;
+    if (!strcmp(e->text, "@")) return matmul(L, arg[0], arg[1], e->span);
+    if (!op_of_text(e->text, &op)) ICE(e->span, "operator %s", e->text);
+    if (op == OP_pow) return power(L, arg, e->span);
+    if (op == OP_eq) bound_compared(L, arg);
+    return apply_op(L, op, arg, 2, e->span);
+}
+
+static Value unary(Lower *L, const Ast *e) {
+    Value x = lower_expr(L, e->a);
+    return apply_op(L, strcmp(e->text, "-") ? OP_not : OP_neg, &x, 1, e->span);
+}
+
+/* ---- calls, pipes, members --------------------------------------------------------------- */
+
+static Value pipe(Lower *L, const Ast *e) {
+    Value x = lower_expr(L, e->a);
+    const Ast *callee = e->b->kind == A_CALL ? e->b->a : e->b;
+    const Ast *list = e->b->kind == A_CALL ? e->b->list : NULL;
+    return call_value(L, callee, args_of(L, list, &x, e->a->span, e->span));
+}
+
+static bool has_module(Lower *L, const char *prefix) {
+    size_t n = strlen(prefix);
+    for (int k = 0; k < L->model->param.n; k++)
+        if (!strncmp(L->model->param.at[k]->path, prefix, n)) return true;
+    for (int k = 0; k < L->model->state.n; k++)
+        if (!strncmp(L->model->state.at[k]->path, prefix, n)) return true;
+    return false;
+}
+
+/* e.table: a parameter or state of an instance; e.attention: an instance inside it. */
+static Value instance_member(Lower *L, const Ast *e, Instance *inst) {
+    const char *path = inst->path ? inst->path : inst->fn->name;
+    if (!inst->path || !has_module(L, arena_printf(L->arena, "%s.", path))) {
+        diag_error(e->span, "`%s` has no parameters yet: they are made where it is first applied "
+                            "to a tensor", path);
+        return value_poison();
+    }
+    const char *full = intern(arena_printf(L->arena, "%s.%s", path, e->name));
+    Var *v = find_var(L, full);
+    if (v) return value_node(v->leaf);
+    if (!has_module(L, arena_printf(L->arena, "%s.", full))) {
+        diag_error(e->span, "`%s` has no parameter, state or layer `%s`", path, e->name);
+        return value_poison();
+    }
+    Instance *inner = NEW(L->arena, Instance);
+    *inner = (Instance){.fn = inst->fn, .path = full, .span = e->span};
+    return value_instance(inner);
+}
+
+static Value member(Lower *L, const Ast *e) {
+    Value v = lower_expr(L, e->a);
+    Shape s;
+    if (v.kind == V_POISON) return v;
+    if (v.kind == V_INSTANCE) return instance_member(L, e, v.inst);
+    if (value_shape_of(v, &s) && !strcmp(e->name, "shape")) {
+        Value dim[MAX_RANK];
+        for (int k = 0; k < s.rank; k++)
+            dim[k] = s.dim[k] == DIM_BATCH ? value_batch() : value_int(s.dim[k]);
+        return value_tuple(L, s.rank, dim);
+    }
+    diag_error(e->span, "%s has no member `%s`", value_text_of(L, v), e->name);
+    return value_poison();
+}
+
+/* ---- literals ------------------------------------------------------------------------------ */
+
+static Value number(const Ast *e) {
+    if (e->flag) return value_real(e->num);
+    if (e->num <= 9007199254740992.0) return value_int((int64_t)e->num);
+    diag_error(e->span, "the integer is too large (beyond 2^53)");
+    return value_poison();
+}
+
+typedef struct Literal {
+    Lower *L;
+    Shape shape;
+    bool shaped[MAX_RANK + 1];      /* the extent at this depth is known */
+    bool real, ok;
+    Vec(double) data;
+} Literal;
+
+static void literal_fail(Literal *t, Span at, const char *why) {
+    if (t->ok) diag_error(at, "%s", why);
+    t->ok = false;
+}
+
+static void literal_number(Literal *t, const Ast *e, int depth) {
+    Value v = lower_expr(t->L, e);
+    if (v.kind == V_POISON) t->ok = false;
+    else if (v.kind != V_INT && v.kind != V_REAL)
+        literal_fail(t, e->span, "a tensor literal holds numbers known at compile time");
+    if (!t->ok) return;
+    if (depth != t->shape.rank && t->data.n)
+        literal_fail(t, e->span, "this number is not nested as deeply as those before it");
+    t->shape.rank = depth;
+    t->real = t->real || v.kind == V_REAL;
+    vec_push(t->L->arena, &t->data, value_number(v));
+}
+
+static void literal_level(Literal *t, const Ast *e, int depth) {
+    if (e->kind != A_TENSOR) { literal_number(t, e, depth); return; }
+    if (depth == MAX_RANK) { literal_fail(t, e->span, "the literal is nested too deeply"); return; }
+    int n = ast_count(e->list);
+    if (n == 0) { literal_fail(t, e->span, "a tensor literal needs at least one number"); return; }
+    if (t->shaped[depth] && t->shape.dim[depth] != n)
+        literal_fail(t, e->span, arena_printf(t->L->arena, "this row has %d entries; those before it have %s",
+                                              n, size_text(t->L, t->shape.dim[depth])));
+    t->shaped[depth] = true;
+    t->shape.dim[depth] = n;
+    for (const Ast *x = e->list; x && t->ok; x = x->next) literal_level(t, x, depth + 1);
+}
+
+Value lower_tensor_literal(Lower *L, const Ast *e) {
+    Literal t = {.L = L, .ok = true};
+    literal_level(&t, e, 0);
+    if (!t.ok) return value_poison();
+    DType type = t.real ? T_F32 : T_I32;
+    return value_node(node_data(L->graph, type, t.shape.rank, t.shape.dim, t.data.at, e->span));
+}
+
+/* ---- a value over the steps of a scan --------------------------------------------------------- */
+
+/* The time axis stands after a leading batch axis, as in [batch, time, units]. */
+Value lower_all(Lower *L, const Ast *e) {
+    Binding *b = scope_find(L->scope, e->name);
+    if (!b || !b->each) {
+        diag_error(e->span, b ? "`%s` was not bound by a scan before this place"
+                              : "unknown name `%s`; `all` takes a name bound by a scan", e->name);
+        return value_poison();
+    }
+    b->used = true;
+    Node *stack = node_stack(L->graph, b->scan, b->each, e->span);
+    if (stack->rank < 2 || stack->dim[1] != DIM_BATCH) return value_node(stack);
+    int64_t dim[MAX_RANK];
+    Expr *var[MAX_RANK], *index[MAX_RANK];
+    for (int k = 0; k < stack->rank; k++) dim[k] = stack->dim[k < 2 ? 1 - k : k];
+    for (int k = 0; k < stack->rank; k++) var[k] = ex_var(L->graph, k, dim[k]);
+    for (int k = 0; k < stack->rank; k++) index[k] = var[k < 2 ? 1 - k : k];
+    return value_node(node_comp(L->graph, stack->rank, dim, F_NONE, 0, NULL, NULL,
+                                ex_load(L->graph, stack, index, NULL), e->span));
+}
+
+/* ---- all constructs ----------------------------------------------------------------------------- */
+
+static Value misplaced(const Ast *e) {
+    if (e->kind == A_RANGE)
+        diag_error(e->span, "a range a..b stands after `in` only");
+    else if (e->kind == A_ELLIPSIS)
+        diag_error(e->span, "`...` stands in the index of a tensor only");
+    else if (e->kind != A_ERROR)
+        ICE(e->span, "an expression of kind %d", (int)e->kind);
+    return value_poison();
+}
+
+Value lower_expr(Lower *L, const Ast *e) {
+    const Value *known = memo_find(L, e);
+    if (known) return *known;
+    switch (e->kind) {
+    case A_NUMBER: return number(e);
+    case A_STRING: return value_text(e->text);
+    case A_BOOL: return value_bool(e->flag);
+    case A_NAME: return scope_value(L, e->name, e->span);
+    case A_MEMBER: return member(L, e);
+    case A_CALL: return call_value(L, e->a, args_of(L, e->list, NULL, e->span, e->span));
+    case A_PIPE: return pipe(L, e);
+    case A_UNARY: return unary(L, e);
+    case A_BINARY: return binary(L, e);
+    case A_IF: return choose(L, e);
+    case A_ELSE: return lower_else(L, e);
+    case A_FOLD: return lower_fold(L, e);
+    case A_SUBSCRIPT: return lower_subscript(L, e);
+    case A_ALL: return lower_all(L, e);
+    case A_TENSOR: return lower_tensor_literal(L, e);
+    default: return misplaced(e);
+    }
+}

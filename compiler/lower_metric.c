@@ -1,0 +1,153 @@
+/* lower_metric.c - metrics: a definition's totals and result, or any scalar, weighted by
+ * rows; and the loss as the first of them. Totals are one call's contribution; the host adds
+ * them up and evaluates the result over their sums. */
+#include "lower.h"
+
+static const char *unique_metric_name(Lower *L, const char *name) {
+    const char *own = name;
+    for (int k = 1;; k++) {
+        bool taken = false;
+        for (int i = 0; i < L->model->metric.n; i++) taken = taken || L->model->metric.at[i].name == own;
+        if (!taken) return own;
+        own = intern(arena_printf(L->arena, "%s_%d", name, k));
+    }
+}
+
+static Node *add_total(Lower *L, Metric *m, const char *name, Node *n, Span at) {
+    int k = m->ntotal++;
+    const char **names = NEW_ARRAY(L->arena, const char *, k + 1);
+    Node **total = NEW_ARRAY(L->arena, Node *, k + 1), **leaf = NEW_ARRAY(L->arena, Node *, k + 1);
+    for (int i = 0; i < k; i++) names[i] = m->total_name[i], total[i] = m->total[i], leaf[i] = m->total_leaf[i];
+    names[k] = name;
+    total[k] = n;
+    leaf[k] = node_leaf(L->graph, L_TOTAL, n->dtype, 0, NULL, arena_printf(L->arena, "%s.%s", m->name, name), at);
+    m->total_name = names;
+    m->total = total;
+    m->total_leaf = leaf;
+    return leaf[k];
+}
+
+/* value * n and n, and their quotient. */
+static Metric weighted_metric(Lower *L, const char *name, const char *total, Node *value, Span at) {
+    Graph *g = L->graph;
+    Metric m = {.name = name, .span = at};
+    Expr *rows = value_to_expr(L, value_batch(), at), *v = ex_load(g, value, NULL, NULL);
+    Node *sum = node_comp(g, 0, NULL, F_NONE, 0, NULL, NULL, ex_op2(g, OP_mul, v, rows), at);
+    Node *a = add_total(L, &m, total, sum, at);
+    Node *b = add_total(L, &m, "rows", rows->node, at);
+    Expr *quotient = ex_op2(g, OP_div, ex_load(g, a, NULL, NULL), ex_load(g, b, NULL, NULL));
+    m.result = node_comp(g, 0, NULL, F_NONE, 0, NULL, NULL, quotient, at);
+    return m;
+}
+
+Metric loss_metric(Lower *L, Node *loss, Span at) {
+    return weighted_metric(L, "loss", "sum", loss, at);
+}
+
+/* ---- statements of a metric's definition ------------------------------------------------------ */
+
+static Node *scalar_node(Lower *L, const Ast *e, const char *what) {
+    Node *n = value_to_node(L, lower_expr(L, e), e->span);
+    if (!n || n->rank == 0) return n;
+    diag_error(e->span, "%s is a single number; this is %s: fold it, sum(...) x[...]", what, node_shape_text(L, n));
+    return NULL;
+}
+
+static void lower_total(Lower *L, const Ast *s) {
+    Node *n = scalar_node(L, s->a, "a total");
+    Value v = value_poison();
+    if (n && n->dtype != T_F32) n = convert_node(L, n, T_I32, s->span);
+    if (n) v = value_node(add_total(L, L->metric, s->name, n, s->span));
+    scope_bind(L, L->scope, s->name, v, s->span);
+}
+
+static void check_result(Lower *L, Node *n, Span at) {
+    NodeList order = graph_order(L->graph, &n, 1);
+    for (int k = 0; k < order.n; k++) {
+        const Node *leaf = order.at[k];
+        if (leaf->kind != N_LEAF || leaf->leaf == L_TOTAL || leaf->leaf == L_DATA) continue;
+        diag_error(at, "a metric's result is made of its totals alone; this also needs `%s`",
+                   leaf->name ? leaf->name : "other values");
+        return;
+    }
+}
+
+bool metric_statement(Lower *L, const Ast *s) {
+    if (s->kind != A_TOTAL && s->kind != A_RESULT) return false;
+    if (!L->metric) {
+        diag_error(s->span, "totals and results stand in a metric's definition only");
+        return true;
+    }
+    if (s->kind == A_TOTAL) {
+        lower_total(L, s);
+        return true;
+    }
+    Node *n = scalar_node(L, s->a, "a metric's result");
+    if (!n) return true;
+    check_result(L, n, s->span);
+    L->metric->result = convert_node(L, n, T_F32, s->span);
+    return true;
+}
+
+/* ---- uses ----------------------------------------------------------------------------------------- */
+
+static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
+    int n = formal_count(fn);
+    Value *given = NEW_ARRAY(L->arena, Value, n + 1);
+    Span *given_at = NEW_ARRAY(L->arena, Span, n + 1);
+    for (int k = 0; k < n; k++) given[k] = value_none();
+    if (!match_args(L, fn, args, false, given, given_at)) return false;
+    Scope *before = L->scope, *s = scope_new(L, fn->scope);
+    bool in_library = L->in_library;
+    Span call_site = L->call_site;
+    int errors = diag_errors();
+    L->call_site = args.span;
+    L->in_library = fn->scope == L->library;
+    if (bind_formals(L, fn, s, given, given_at, args.span)) {
+        int inside = diag_errors();
+        L->scope = s;
+        L->metric = m;
+        lower_block(L, fn->def->body);
+        if (L->in_library && diag_errors() > inside) diag_note(args.span, "in this use of %s", fn->name);
+    }
+    L->scope = before;
+    L->metric = NULL;
+    L->in_library = in_library;
+    L->call_site = call_site;
+    return diag_errors() == errors && m->result;
+}
+
+static bool scalar_metric(Lower *L, const Ast *s, const char *name, Metric *m) {
+    Value v = lower_expr(L, s->a);
+    Node *n = value_to_node(L, v, s->a->span);
+    if (!n) return false;
+    if (n->rank) {
+        diag_error(s->a->span, "a metric is one number for the whole batch; this is %s: take its mean, mean(...)",
+                   node_shape_text(L, n));
+        return false;
+    }
+    *m = weighted_metric(L, name, "sum", convert_node(L, n, T_F32, s->span), s->span);
+    return true;
+}
+
+/* A name that is called and no function either was meant to be a metric. */
+static bool unknown_metric(Lower *L, const Ast *call, Value callee) {
+    const char *name = call->a->name;
+    if (scope_find(L->scope, name) || callee.kind != V_NONE) return false;
+    const char *near = nearest_definition(L, A_METRIC, name);
+    if (near) diag_error(call->a->span, "there is no metric `%s`; did you mean `%s`?", name, near);
+    else diag_error(call->a->span, "there is no metric `%s`", name);
+    return true;
+}
+
+void lower_metric_use(Lower *L, const Ast *s) {
+    bool call = s->a->kind == A_CALL && s->a->a->kind == A_NAME;
+    Function *fn = call ? find_definition(L, A_METRIC, s->a->a->name) : NULL;
+    if (call && !fn && unknown_metric(L, s->a, scope_provided(L, s->a->a->name))) return;
+    const char *base = s->name ? s->name : call ? s->a->a->name : s->a->kind == A_NAME ? s->a->name : intern("metric");
+    const char *name = unique_metric_name(L, base);
+    Metric m = {.name = name, .span = s->span};
+    bool ok = fn ? run_metric(L, fn, args_of(L, s->a->list, NULL, s->span, s->a->span), &m)
+                 : scalar_metric(L, s, name, &m);
+    if (ok) vec_push(L->arena, &L->model->metric, m);
+}

@@ -1,0 +1,300 @@
+/* lower_param.c - what is stored: parameters, states and their paths, initial values, and
+ * the streams of random numbers.
+ *
+ * A path is given out by the module (a layer's application, or the model) in which a name
+ * is declared. Applying an instance again, and running the model again without `training`,
+ * gives out the same paths, and a path that is known is the same variable: that is all
+ * there is to sharing. */
+#include "lower.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- paths ---------------------------------------------------------------------------- */
+
+Module *module_new(Lower *L, const char *path) {
+    Module *m = NEW(L->arena, Module);
+    m->path = path;
+    m->suffix = "";
+    return m;
+}
+
+static bool is_taken(const Module *m, const char *name) {
+    for (int k = 0; k < m->taken.n; k++)
+        if (m->taken.at[k] == name) return true;
+    return false;
+}
+
+/* conv2d, conv2d_1, ...; in a compile-time loop block.3, block_1.3. */
+const char *module_name(Lower *L, Module *m, const char *name) {
+    const char *own = intern(arena_printf(L->arena, "%s%s", name, m->suffix));
+    for (int k = 1; is_taken(m, own); k++)
+        own = intern(arena_printf(L->arena, "%s_%d%s", name, k, m->suffix));
+    vec_push(L->arena, &m->taken, own);
+    return *m->path ? intern(arena_printf(L->arena, "%s.%s", m->path, own)) : own;
+}
+
+/* FNV-1a of the module's path and the number of draws made in it before: the same in every
+ * run of the text, distinct for distinct places. */
+uint32_t next_stream(Lower *L) {
+    const char *path = L->module->path;
+    int n = 0, k = 0;
+    while (k < L->draws.n && L->draws.at[k].path != path) k++;
+    if (k == L->draws.n) vec_push(L->arena, &L->draws, ((Draws){path, 0}));
+    n = L->draws.at[k].n++;
+    uint32_t hash = 2166136261u;
+    for (const char *c = arena_printf(L->arena, "%s#%d", path, n); *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    return hash;
+}
+
+static bool segment_matches(const char *pattern, const char *path) {
+    if (*pattern == '\0') return *path == '\0' || *path == '.';
+    if (*pattern == '*') {
+        for (;; path++) {
+            if (segment_matches(pattern + 1, path)) return true;
+            if (*path == '\0') return false;
+        }
+    }
+    return *pattern == *path && segment_matches(pattern + 1, path + 1);
+}
+
+bool path_matches(const char *pattern, const char *path) { return segment_matches(pattern, path); }
+
+/* ---- variables ------------------------------------------------------------------------- */
+
+Var *find_var(Lower *L, const char *path) {
+    Model *m = L->model;
+    for (int k = 0; k < m->param.n; k++)
+        if (m->param.at[k]->path == path) return m->param.at[k];
+    for (int k = 0; k < m->state.n; k++)
+        if (m->state.at[k]->path == path) return m->state.at[k];
+    for (int k = 0; k < m->row_state.n; k++)
+        if (m->row_state.at[k]->path == path) return m->row_state.at[k];
+    for (int k = 0; k < m->slot.n; k++)
+        if (m->slot.at[k]->path == path) return m->slot.at[k];
+    return NULL;
+}
+
+Node *present_value(Lower *L, Var *v) {
+    for (int k = 0; k < L->pending.n; k++)
+        if (L->pending.at[k].var == v) return L->pending.at[k].value;
+    return v->leaf;
+}
+
+static bool dtype_of_type(const Ast *type, DType *out) {
+    for (int t = T_F32; t <= T_BOOL; t++) {
+        if (strcmp(dtype_name((DType)t), type->name) != 0) continue;
+        *out = (DType)t;
+        return true;
+    }
+    diag_error(type->span, "a tensor's elements are f32, i32, u8 or bool; not %s", type->name);
+    return false;
+}
+
+static bool like_shape(Lower *L, const Ast *type, Shape *out) {
+    Value v = scope_value(L, type->name, type->span);
+    if (v.kind != V_POISON && value_shape_of(v, out)) return true;
+    if (v.kind != V_POISON) diag_error(type->span, "`like` takes a tensor; this is %s", value_text_of(L, v));
+    return false;
+}
+
+bool type_shape(Lower *L, const Ast *type, Shape *out) {
+    *out = (Shape){0};
+    if (type->kind == A_TYPE_LIKE) return like_shape(L, type, out);
+    if (!dtype_of_type(type, &out->dtype)) return false;
+    for (const Ast *d = type->list; d; d = d->next) {
+        if (d->kind == A_ELLIPSIS) {
+            diag_error(d->span, "a declaration gives every size; `...` matches in a formal's type");
+            return false;
+        }
+        if (out->rank == MAX_RANK) {
+            diag_error(type->span, "a tensor has at most %d axes", MAX_RANK);
+            return false;
+        }
+        if (!value_to_size(L, lower_expr(L, d), d->span, &out->dim[out->rank++])) return false;
+    }
+    return shape_check(L, out, type->span);
+}
+
+/* ---- initial values ------------------------------------------------------------------------ */
+
+static bool converts(DType from, DType to) {
+    return from == to || to == T_F32 ? from != T_BOOL || to == T_BOOL : to == T_I32 && from == T_U8;
+}
+
+Node *fit_to_shape(Lower *L, Value v, const Shape *s, const char *what, Span at) {
+    Node *n = value_to_node(L, v, at);
+    if (!n) return NULL;
+    Shape own = shape_of_node(n), both;
+    bool fits = own.rank <= s->rank;
+    for (int k = 1; fits && k <= own.rank; k++)
+        fits = own.dim[own.rank - k] == 1 || own.dim[own.rank - k] == s->dim[s->rank - k];
+    both = *s;
+    if (!fits) {
+        diag_error(at, "%s is %s; it must be, or repeat to, %s", what, shape_text(L, &own), shape_text(L, s));
+        return NULL;
+    }
+    if (!converts(n->dtype, s->dtype)) {
+        diag_error(at, "%s is %s; it must be %s", what, dtype_name(n->dtype), dtype_name(s->dtype));
+        return NULL;
+    }
+    return broadcast_to(L, convert_node(L, n, s->dtype, at), &both, at);
+}
+
+/* Initial values may use other parameters' initial values; the caller's data they may not. */
+static Node *independent(Lower *L, Node *n, Span at) {
+    Vec(Node *) from = {0}, to = {0};
+    NodeList order = graph_order(L->graph, &n, 1);
+    for (int k = 0; k < order.n; k++) {
+        Node *leaf = order.at[k];
+        if (leaf->kind != N_LEAF || leaf->leaf == L_DATA || leaf->leaf == L_UNIFORM) continue;
+        Var *v = leaf->name ? find_var(L, intern(leaf->name)) : NULL;
+        if (!v || v->leaf != leaf || !v->init) {
+            diag_error(at, "an initial value cannot depend on `%s`, which is not known when the model is created",
+                       leaf->name ? leaf->name : "this");
+            return NULL;
+        }
+        vec_push(L->arena, &from, leaf);
+        vec_push(L->arena, &to, v->init);
+    }
+    if (from.n) graph_replace(L->graph, &n, 1, from.at, to.at, from.n);
+    return n;
+}
+
+Node *initial_value(Lower *L, const Ast *init, const Shape *s, const char *path, Span at) {
+    Module *module = L->module;
+    OpenScan *scan = L->scan;
+    const Shape *wanted = L->wanted;
+    L->module = module_new(L, path);
+    L->scan = NULL;
+    L->wanted = s;
+    Value v = lower_expr(L, init);
+    L->module = module;
+    L->scan = scan;
+    L->wanted = wanted;
+    Node *n = fit_to_shape(L, v, s, "the initial value", at);
+    return n ? independent(L, n, at) : NULL;
+}
+
+/* ---- declarations ----------------------------------------------------------------------------- */
+
+static bool has_batch(const Shape *s, int from) {
+    for (int k = from; k < s->rank; k++)
+        if (s->dim[k] == DIM_BATCH) return true;
+    return false;
+}
+
+/* The variable of a path that was declared before, when its shape is the same. */
+static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at, bool *ok) {
+    Var *v = find_var(L, path);
+    *ok = true;
+    if (!v) return NULL;
+    Shape own = shape_of_node(v->leaf);
+    if (shape_equal(&own, s) && own.dtype == s->dtype) return v;
+    diag_error(at, "`%s` is %s here, but %s where it was made: what shares parameters is applied to "
+                   "tensors of one shape", path, shape_text(L, s), shape_text(L, &own));
+    diag_note(v->span, "made here");
+    *ok = false;
+    return NULL;
+}
+
+static Var *new_var(Lower *L, LeafKind kind, const char *path, const Shape *s, const Ast *decl) {
+    if (L->entry) {
+        diag_error(decl->span, "an entry uses the model's parameters and states; `%s` would be a new one "
+                               "(bind the layer to a name in the model and apply that)", path);
+        return NULL;
+    }
+    Var *v = NEW(L->arena, Var);
+    v->path = path;
+    v->span = decl->span;
+    v->leaf = node_leaf(L->graph, kind, s->dtype, s->rank, s->dim, path, decl->span);
+    if (decl->b) v->init = initial_value(L, decl->b, s, path, decl->b->span);
+    else v->init = node_zeros(L->graph, s->dtype, s->rank, s->dim, decl->span);
+    return v->init ? v : NULL;
+}
+
+static Var *declare_param(Lower *L, const Ast *s) {
+    Shape shape;
+    bool ok;
+    if (!type_shape(L, s->a, &shape)) return NULL;
+    if (has_batch(&shape, 0) || shape.dtype != T_F32) {
+        diag_error(s->a->span, has_batch(&shape, 0) ? "a parameter has no batch axis: it is the same for every row"
+                                                    : "a parameter's elements are f32: gradients move them");
+        return NULL;
+    }
+    if (!s->b) {
+        diag_error(s->span, "a parameter needs its initial value: `param %s: ... = glorot_uniform()`", s->name);
+        return NULL;
+    }
+    const char *path = module_name(L, L->module, s->name);
+    Var *v = declared_before(L, path, &shape, s->span, &ok);
+    if (v || !ok) return v;
+    v = new_var(L, L_PARAM, path, &shape, s);
+    if (!v) return NULL;
+    v->trained = true;
+    vec_push(L->arena, &L->model->param, v);
+    return v;
+}
+
+void lower_param(Lower *L, const Ast *s) {
+    Var *v = declare_param(L, s);
+    scope_bind(L, L->scope, s->name, v ? value_node(v->leaf) : value_poison(), s->span);
+}
+
+static Var *declare_state(Lower *L, const Ast *s) {
+    Shape shape;
+    bool ok;
+    if (!type_shape(L, s->a, &shape)) return NULL;
+    if (has_batch(&shape, 1)) {
+        diag_error(s->a->span, "a state per row has the batch axis first");
+        return NULL;
+    }
+    bool rows = has_batch(&shape, 0);
+    const char *path = module_name(L, L->module, s->name);
+    Var *v = declared_before(L, path, &shape, s->span, &ok);
+    if (v || !ok) return v;
+    v = new_var(L, rows ? L_ROW_STATE : L_STATE, path, &shape, s);
+    if (v && rows) vec_push(L->arena, &L->model->row_state, v);
+    else if (v) vec_push(L->arena, &L->model->state, v);
+    return v;
+}
+
+/* A row's state is what calls of predict and entries left; training begins each row anew. */
+void lower_state(Lower *L, const Ast *s) {
+    Var *v = declare_state(L, s);
+    if (!v) {
+        scope_bind(L, L->scope, s->name, value_poison(), s->span);
+        return;
+    }
+    Node *now = present_value(L, v);
+    if (L->training && now == v->leaf && v->leaf->leaf == L_ROW_STATE) now = v->init;
+    scope_bind(L, L->scope, s->name, value_node(now), s->span)->var = v;
+}
+
+/* ---- assignment to a variable --------------------------------------------------------------------- */
+
+static void set_pending(Lower *L, Var *v, Node *n) {
+    for (int k = 0; k < L->pending.n; k++) {
+        if (L->pending.at[k].var != v) continue;
+        L->pending.at[k].value = n;
+        return;
+    }
+    vec_push(L->arena, &L->pending, ((Pending){v, n}));
+}
+
+void assign_var(Lower *L, Binding *b, Value v, Span at) {
+    Var *var = b->var;
+    Shape s = shape_of_node(var->leaf);
+    b->value = value_poison();
+    if (v.kind == V_POISON) return;
+    if (L->scan) {
+        diag_error(at, "`%s` is a state; inside of a scan carry a value and assign the state after it", b->name);
+        return;
+    }
+    Node *n = fit_to_shape(L, v, &s, arena_printf(L->arena, "the next value of `%s`", b->name), at);
+    if (!n) return;
+    b->value = value_node(n);
+    set_pending(L, var, n);
+    if (L->optimizing || (L->training && var->leaf->leaf == L_STATE)) var->next = n;
+}

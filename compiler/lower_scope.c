@@ -1,0 +1,170 @@
+/* lower_scope.c - names: scopes of bindings, the definitions of a program's top level, and
+ * what to suggest for a name that is not there. The library's scope lies under the
+ * program's, so that a user's definition hides the library's for the user alone. */
+#include "lower.h"
+
+#include <string.h>
+
+Scope *scope_new(Lower *L, Scope *up) {
+    Scope *s = NEW(L->arena, Scope);
+    s->up = up;
+    return s;
+}
+
+Binding *scope_find_here(Scope *s, const char *name) {
+    for (int k = s->binding.n; k-- > 0;)
+        if (s->binding.at[k].name == name) return &s->binding.at[k];
+    return NULL;
+}
+
+Binding *scope_find(Scope *s, const char *name) {
+    for (; s; s = s->up) {
+        Binding *b = scope_find_here(s, name);
+        if (b) return b;
+    }
+    return NULL;
+}
+
+Binding *scope_bind(Lower *L, Scope *s, const char *name, Value v, Span at) {
+    Binding *b = scope_find_here(s, name);
+    if (!b) {
+        vec_push(L->arena, &s->binding, (Binding){0});
+        b = &s->binding.at[s->binding.n - 1];
+    }
+    *b = (Binding){.name = name, .value = v, .span = at, .readable = true};
+    return b;
+}
+
+void scope_unbind(Scope *s, const char *name) {
+    Binding *b = scope_find_here(s, name);
+    if (!b) return;
+    memmove(b, b + 1, (size_t)(s->binding.at + s->binding.n - (b + 1)) * sizeof *b);
+    s->binding.n--;
+}
+
+/* ---- the top level of a program ------------------------------------------------------ */
+
+static Function *function_new(Lower *L, Scope *s, const Ast *def) {
+    Function *fn = NEW(L->arena, Function);
+    *fn = (Function){.kind = FN_DEF, .name = def->name, .def = def, .scope = s};
+    return fn;
+}
+
+/* Definitions of the other namespaces are bound under a prefix that no name can have. */
+static const char *qualified(Lower *L, AstKind kind, const char *name) {
+    const char *space = kind == A_INITIALIZER ? "initializer"
+                        : kind == A_METRIC    ? "metric"
+                                              : "optimizer";
+    return intern(arena_printf(L->arena, "%s %s", space, name));
+}
+
+static bool is_definition(AstKind k) {
+    return k == A_LAYER || k == A_FN || k == A_INITIALIZER || k == A_METRIC || k == A_OPTIMIZER;
+}
+
+void scope_add_globals(Lower *L, Scope *s, const Ast *program) {
+    for (const Ast *d = program ? program->list : NULL; d; d = d->next) {
+        if (!is_definition(d->kind)) continue;
+        bool plain = d->kind == A_LAYER || d->kind == A_FN;
+        const char *name = plain ? d->name : qualified(L, d->kind, d->name);
+        scope_bind(L, s, name, value_function(function_new(L, s, d)), d->span);
+    }
+    Scope *before = L->scope;
+    L->scope = s;
+    for (const Ast *d = program ? program->list : NULL; d; d = d->next)
+        if (d->kind == A_CONST) scope_bind(L, s, d->name, lower_expr(L, d->a), d->span);
+    L->scope = before;
+}
+
+Function *find_definition(Lower *L, AstKind kind, const char *name) {
+    Binding *b = scope_find(L->globals, qualified(L, kind, name));
+    return b ? b->value.fn : NULL;
+}
+
+Function *scope_initializer(Lower *L, Scope *s, const char *name) {
+    Binding *b = scope_find(s, qualified(L, A_INITIALIZER, name));
+    return b ? b->value.fn : NULL;
+}
+
+/* ---- lookup with a message -------------------------------------------------------------- */
+
+static Value builtin_value(Lower *L, const char *name) {
+    Function *fn = NEW(L->arena, Function);
+    *fn = (Function){.name = name};
+    Op op = op_by_name(name);
+    if (op != OP_COUNT && !(op_info[op].flags & OPF_SYNTAX)) {
+        fn->kind = FN_OP;
+        fn->op = op;
+        return value_function(fn);
+    }
+    fn->kind = FN_BUILTIN;
+    fn->builtin = builtin_find(name);
+    return fn->builtin ? value_function(fn) : value_none();
+}
+
+Value scope_provided(Lower *L, const char *name) {
+    Value v = builtin_value(L, name);
+    if (v.kind != V_NONE) return v;
+    Function *init = scope_initializer(L, L->scope, name);
+    return init ? value_function(init) : value_none();
+}
+
+typedef Vec(const char *) NameList;
+
+static const char *unqualified(const char *name) {
+    const char *space = strchr(name, ' ');
+    return space ? space + 1 : name;
+}
+
+static void collect_names(Lower *L, NameList *names) {
+    for (Scope *s = L->scope; s; s = s->up)
+        for (int k = 0; k < s->binding.n; k++)
+            if (!strncmp(s->binding.at[k].name, "initializer ", 12) ||
+                !strchr(s->binding.at[k].name, ' '))
+                vec_push(L->arena, names, unqualified(s->binding.at[k].name));
+    for (int k = 0; k < builtin_count(); k++) vec_push(L->arena, names, builtin_name(k));
+    for (int k = 0; k < OP_COUNT; k++)
+        if (!(op_info[k].flags & OPF_SYNTAX)) vec_push(L->arena, names, op_info[k].name);
+}
+
+const char *nearest_name(Lower *L, const char *name) {
+    NameList names = {0};
+    collect_names(L, &names);
+    return diag_nearest(name, names.at, names.n);
+}
+
+const char *nearest_definition(Lower *L, AstKind kind, const char *name) {
+    NameList names = {0};
+    const char *prefix = qualified(L, kind, "");
+    for (Scope *s = L->globals; s; s = s->up)
+        for (int k = 0; k < s->binding.n; k++)
+            if (!strncmp(s->binding.at[k].name, prefix, strlen(prefix)))
+                vec_push(L->arena, &names, unqualified(s->binding.at[k].name));
+    return diag_nearest(name, names.at, names.n);
+}
+
+static Value unknown_name(Lower *L, const char *name, Span at) {
+    const char *near = nearest_name(L, name);
+    if (near && near != name)
+        diag_error(at, "unknown name `%s`; did you mean `%s`?", name, near);
+    else
+        diag_error(at, "unknown name `%s`", name);
+    /* Once is enough: later uses of the name are poison, silently. */
+    if (L->scope && L->scope != L->library) scope_bind(L, L->scope, name, value_poison(), at);
+    return value_poison();
+}
+
+Value scope_value(Lower *L, const char *name, Span at) {
+    Binding *b = scope_find(L->scope, name);
+    if (b && !b->readable) {
+        diag_error(at, "`%s` is known inside of its scan only; `all %s` is its values over the steps",
+                   name, name);
+        return value_poison();
+    }
+    if (b) {
+        b->used = true;
+        return b->value;
+    }
+    Value v = scope_provided(L, name);
+    return v.kind == V_NONE ? unknown_name(L, name, at) : v;
+}
