@@ -179,8 +179,10 @@ static bool train(Job *j)
     if (!j->data || !dl_session_open(&j->session, j->table, o->threads, o->seed, &j->error))
         return false;
     say_data(j);
+    /* The metrics of the last epoch are those of the result. */
+    bool tested = j->data->test.rows > 0;
     if (!train_epochs(j, epochs)
-        || !dl_evaluate(&j->session, split_to_test(j), j->metric, &j->error)
+        || (!tested && !dl_evaluate(&j->session, &j->data->train, j->metric, &j->error))
         || !dl_weights_save(&j->session, &j->data->meta, j->weights, &j->error))
         return false;
     if (!o->quiet)
