@@ -36,19 +36,22 @@ static void deepen(Ast *x, const Ast *part) {
     if (part && part->depth >= x->depth) x->depth = part->depth + 1;
 }
 
-/* Every constructor ends here. A node that is too deep loses its parts, so that what is
- * built on it is shallow again. */
+static bool is_statement(const Ast *x) { return x->kind < A_NUMBER; }
+
+/* Every constructor ends here. Expressions count expressions, and statements blocks. A node
+ * that is too deep loses its parts, so that what is built on it is shallow again. */
 static Ast *finish(Ast *x) {
-    deepen(x, x->a);
-    deepen(x, x->b);
-    deepen(x, x->c);
-    deepen(x, x->list);
-    deepen(x, x->params);
+    if (!is_statement(x)) {
+        deepen(x, x->a);
+        deepen(x, x->b);
+        deepen(x, x->c);
+    }
+    if (!is_statement(x) || x->kind == A_BLOCK) deepen(x, x->list);
     deepen(x, x->body);
     deepen(x, x->body2);
     if (x->depth <= MAX_NESTING) return x;
-    diag_error(x->span, "this is nested too deeply: more than %d levels; name a part of it on a "
-            "line of its own", MAX_NESTING);
+    diag_error(x->span, "this is nested too deeply: it has more than %d levels%s", MAX_NESTING,
+            is_statement(x) ? "" : "; name a part of it on a line of its own");
     Span at = x->span;
     memset(x, 0, sizeof *x);
     x->kind = A_ERROR;
@@ -197,7 +200,7 @@ static const char *foreign_type(const char *name) {
     static const char *const pair[][2] = {
         {"float", "f32"}, {"float32", "f32"}, {"f64", "f32"}, {"double", "f32"}, {"float64", "f32"},
         {"int32", "i32"}, {"i64", "i32"}, {"int64", "i32"}, {"long", "i32"}, {"uint8", "u8"},
-        {"byte", "u8"}, {"boolean", "bool"}, {"str", "string"}, {"tensor", "f32"}, {"fn", "function"},
+        {"byte", "u8"}, {"boolean", "bool"}, {"integer", "int"}, {"number", "real"}, {"str", "string"}, {"tensor", "f32"}, {"fn", "function"},
     };
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
         if (strcmp(pair[i][0], name) == 0) return pair[i][1];

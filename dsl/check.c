@@ -44,7 +44,7 @@ static const Place places[] = {
     [A_PARAM] = {"param", MODEL_ | LAYER_, "parameters belong to layers and models"},
     [A_STATE] = {"state", MODEL_ | ENTRY_ | LAYER_ | OPTIMIZER_ | EACH,
             "states belong to layers, models and optimizers"},
-    [A_OUTPUT] = {"output", MODEL_ | ENTRY_, "a layer or fn gives its value by return"},
+    [A_OUTPUT] = {"output", MODEL_ | ENTRY_, "layers and functions give values by return, metrics by result"},
     [A_LOSS] = {"loss", MODEL_, "it belongs in model NAME { ... }; a layer adds to it by penalty"},
     [A_PENALTY] = {"penalty", LAYER_ | MODEL_, "it belongs in a layer"},
     [A_METRIC_USE] = {"metric", MODEL_,
@@ -298,7 +298,7 @@ static void check_statements(const Ast *block, Where where, bool in_scan) {
     check_declarations_distinct(block);
     for (const Ast *s = block->list; s; s = s->next) {
         check_statement(s, where, in_scan);
-        if (s->kind == A_RETURN && s->next)
+        if (s->kind == A_RETURN && s->next && (places[A_RETURN].where & (int)where))
             diag_warning(head(s->next), "this is never reached: the `return` before it ends the definition");
     }
 }

@@ -5,7 +5,8 @@
  *          |              ^~
  *     net.dl:3:5: note: `x` is defined here
  *
- * Messages go to standard error as they come. The same message at the same place is shown
+ * Messages go to standard error as they come, or, while they are held back, in the order
+ * of their places: lexer, layout and grammar each go over the whole text. The same message at the same place is shown
  * once (a model's text is instantiated more than once); after MAX_SHOWN errors the rest is
  * counted and not shown, and likewise warnings. A note shares the fate of its message. */
 #include "base.h"
@@ -17,11 +18,15 @@
 
 enum { MAX_SHOWN = 20, WIDTH = 96, ICE_EXIT = 70 };
 
-typedef struct Kind { const char *name, *colour; int count, shown; } Kind;
+typedef struct Kind {
+    const char *name, *colour;
+    int count, shown;
+    bool more;                               /* it has been said that there are more */
+} Kind;
 
-static Kind error_kind = {"error", "\033[1;31m", 0, 0};
-static Kind warning_kind = {"warning", "\033[1;35m", 0, 0};
-static Kind note_kind = {"note", "\033[1;36m", 0, 0};
+static Kind error_kind = {"error", "\033[1;31m", 0, 0, false};
+static Kind warning_kind = {"warning", "\033[1;35m", 0, 0, false};
+static Kind note_kind = {"note", "\033[1;36m", 0, 0, false};
 static const char *shown[2 * MAX_SHOWN];     /* interned, so that equal texts are equal pointers */
 static int nshown;
 static bool hidden;                          /* the last message was not shown: nor are its notes */
@@ -146,6 +151,79 @@ static bool already_shown(Span at, const Kind *kind, const char *text) {
     return false;
 }
 
+/* Shows a message, or counts it where enough have been shown. */
+static void show_counted(Span at, Kind *kind, const char *text) {
+    hidden = kind->shown == MAX_SHOWN;
+    if (!hidden) {
+        kind->shown++;
+        show(at, kind, text);
+    } else if (!kind->more) {
+        kind->more = true;
+        fprintf(stderr, "%s: more than %d %ss; the others are not shown\n", kind->name, MAX_SHOWN,
+                kind->name);
+    }
+}
+
+/* ---- holding messages back ------------------------------------------------- */
+
+/* A message, or a note of the message before it. */
+typedef struct Held {
+    Span at;
+    Kind *kind;
+    const char *text;
+    int order;
+    struct Held *notes;            /* the last of them first */
+} Held;
+
+static struct {
+    Arena *arena;                  /* NULL: nothing is held */
+    Vec(Held *) message;
+} held;
+
+static Held *hold(Span at, Kind *kind, const char *text) {
+    Held *h = NEW(held.arena, Held);
+    *h = (Held){at, kind, arena_printf(held.arena, "%s", text), held.message.n, NULL};
+    return h;
+}
+
+static void hold_note(Span at, const char *text) {
+    if (!held.message.n) return;
+    Held *message = held.message.at[held.message.n - 1], *note = hold(at, &note_kind, text);
+    note->notes = message->notes;
+    message->notes = note;
+}
+
+static void show_notes(const Held *note) {
+    if (!note) return;
+    show_notes(note->notes);
+    show(note->at, note->kind, note->text);
+}
+
+static int by_place(const void *a, const void *b) {
+    const Held *x = *(Held *const *)a, *y = *(Held *const *)b;
+    if (x->at.start != y->at.start) return x->at.start < y->at.start ? -1 : 1;
+    return x->order - y->order;
+}
+
+void diag_hold(void) {
+    if (!held.arena) held.arena = arena_new();
+}
+
+void diag_release(void) {
+    if (!held.arena) return;
+    if (held.message.n)
+        qsort(held.message.at, (size_t)held.message.n, sizeof *held.message.at, by_place);
+    for (int i = 0; i < held.message.n; i++) {
+        const Held *h = held.message.at[i];
+        show_counted(h->at, h->kind, h->text);
+        if (!hidden) show_notes(h->notes);
+    }
+    arena_free(held.arena);
+    memset(&held, 0, sizeof held);
+}
+
+/* ---- the messages ---------------------------------------------------------- */
+
 static char *format(Arena *a, const char *fmt, va_list args) {
     va_list again;
     va_copy(again, args);
@@ -163,14 +241,8 @@ static void report(Span at, Kind *kind, const char *fmt, va_list args) {
     hidden = already_shown(at, kind, text);
     if (!hidden) {
         kind->count++;
-        hidden = kind->shown == MAX_SHOWN;
-        if (!hidden) {
-            kind->shown++;
-            show(at, kind, text);
-        } else if (kind->count == MAX_SHOWN + 1) {
-            fprintf(stderr, "%s: more than %d %ss; the others are not shown\n", kind->name,
-                    MAX_SHOWN, kind->name);
-        }
+        if (held.arena) vec_push(held.arena, &held.message, hold(at, kind, text));
+        else show_counted(at, kind, text);
     }
     arena_free(scratch);
 }
@@ -194,7 +266,9 @@ void diag_note(Span at, const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
     Arena *scratch = arena_new();
-    show(at, &note_kind, format(scratch, fmt, args));
+    const char *text = format(scratch, fmt, args);
+    if (held.arena) hold_note(at, text);
+    else show(at, &note_kind, text);
     arena_free(scratch);
     va_end(args);
 }
@@ -203,6 +277,7 @@ int diag_errors(void) { return error_kind.count; }
 
 void diag_reset(void) {
     error_kind.count = error_kind.shown = warning_kind.count = warning_kind.shown = 0;
+    error_kind.more = warning_kind.more = false;
     nshown = 0;
     hidden = false;
 }

@@ -65,17 +65,12 @@ static bool is_fold_word(const char *text) {
 
 /* ---- matching brackets ----------------------------------------------------- */
 
-typedef struct Open {
-    int at;                    /* of the raw token that opens */
-    int inner;                 /* the last token of the brackets closed within */
-} Open;
-
 typedef struct Mend { int before, kind; } Mend;     /* a closer to put before a raw token */
 
 typedef struct Matcher {
     Arena *arena;
     Token *raw;
-    Vec(Open) open;
+    Vec(int) open;             /* the raw tokens that open what is not closed yet */
     Vec(Mend) mend;            /* by position */
     int *match;                /* of each raw opener: its closer; 0: none */
 } Matcher;
@@ -106,15 +101,22 @@ static void put_mend(Matcher *m, int before, int kind) {
     m->mend.at[i] = fresh;
 }
 
-/* The innermost open bracket has no closer. A parenthesis is closed at the end of its
- * statement as the lines suggest it, at token i at the latest; a brace before token i. */
+/* Where the parenthesis that raw token `open` opens was to end, as the lines suggest it: at
+ * the end of its statement, and at token i at the latest. No `=` stands in [ ]. */
+static int likely_end(const Matcher *m, int open, int i) {
+    int j = open + 1;
+    for (; j < i && !breaks_line(m->raw, j); j++) {
+        if (m->raw[open].kind == '[' && m->raw[j].kind == '=') break;
+        if (m->match[j]) j = m->match[j];
+    }
+    return j;
+}
+
+/* The innermost open bracket has no closer before raw token i. */
 static void close_unclosed(Matcher *m, int i) {
-    Open o = m->open.at[--m->open.n];
-    int kind = m->raw[o.at].kind, before = i;
-    Span at = m->raw[o.at].span;
+    int open = m->open.at[--m->open.n], kind = m->raw[open].kind;
+    Span at = m->raw[open].span;
     if (kind != '{') {
-        before = (o.inner > o.at ? o.inner : o.at) + 1;
-        while (before < i && !breaks_line(m->raw, before)) before++;
         diag_error(at, "this `%c` is never closed: a `%c` is missing", kind, closer_of(kind));
     } else {
         int line, col;
@@ -123,13 +125,11 @@ static void close_unclosed(Matcher *m, int i) {
                 line);
         diag_note(at, "opened here");
     }
-    put_mend(m, before, closer_of(kind));
-    if (m->open.n && m->open.at[m->open.n - 1].inner < before - 1)
-        m->open.at[m->open.n - 1].inner = before - 1;
+    put_mend(m, kind == '{' ? i : likely_end(m, open, i), closer_of(kind));
 }
 
 static int innermost(const Matcher *m) {
-    return m->open.n ? m->raw[m->open.at[m->open.n - 1].at].kind : 0;
+    return m->open.n ? m->raw[m->open.at[m->open.n - 1]].kind : 0;
 }
 
 static void close_parentheses(Matcher *m, int i) {
@@ -146,14 +146,13 @@ static void match_close(Matcher *m, int i) {
         t->kind = STRAY;
         return;
     }
-    int at = m->open.at[--m->open.n].at;
+    int at = m->open.at[--m->open.n];
     if (t->kind != closer_of(open)) {
         diag_error(t->span, "expected `%c`, found `%c`", closer_of(open), t->kind);
         diag_note(m->raw[at].span, "to close this `%c`", open);
         t->kind = closer_of(open);
     }
     m->match[at] = i;
-    if (m->open.n) m->open.at[m->open.n - 1].inner = i;
 }
 
 /* A definition that starts in the first column, while braces are open. */
@@ -179,7 +178,7 @@ static bool match_brackets(Matcher *m, int n) {
                     MAX_NESTING);
             return false;
         }
-        vec_push(m->arena, &m->open, ((Open){i, i}));
+        vec_push(m->arena, &m->open, i);
     }
     return true;
 }

@@ -12,11 +12,13 @@ Ast *ast_parse(Arena *a, const Source *src) {
     Tokens raw = {0};
     Parser p = {.arena = a, .src = src};
     Span start = {src, 0, 0};
+    diag_hold();
     lex(a, src, &raw);
     if (raw.n == 1)
         diag_error(start, "the file is empty: a program is at least model NAME { ... }");
     else if (layout(a, &raw, &p.token))
         parse_tokens(&p);
+    diag_release();
     return p.program ? p.program : ast_new(a, A_PROGRAM, start);
 }
 

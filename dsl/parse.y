@@ -185,20 +185,22 @@ carries:
 params:
     '(' ')'                             { $$ = NULL; }
   | '(' formals ')'                     { $$ = $2; }
-  | '(' formals ',' ')'                 { $$ = $2; }
-  | '(' error ')'                       { $$ = NULL; yyerrok; }
+  | '(' formals comma ')'               { $$ = $2; }
   ;
 
 formals:
     formal
-  | formals ',' formal                  { $$ = ast_append($1, $3); }
+  | formals comma formal                { $$ = ast_append($1, $3); }
   ;
+
+comma: ','                              { yyerrok; } ;
 
 formal:
     NAME                                { $$ = ast_node(A, A_PARAM_DECL, @$, $1, NULL, NULL); }
   | NAME '=' expr                       { $$ = ast_node(A, A_PARAM_DECL, @$, $1, NULL, $3); }
   | NAME ':' type                       { $$ = ast_node(A, A_PARAM_DECL, @$, $1, $3, NULL); }
   | NAME ':' type '=' expr              { $$ = ast_node(A, A_PARAM_DECL, @$, $1, $3, $5); }
+  | error                               { $$ = ast_node(A, A_PARAM_DECL, @$, intern("error"), NULL, NULL); }
   ;
 
 type:

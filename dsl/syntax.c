@@ -14,10 +14,11 @@ typedef struct Place {
     const Token *before, *after;               /* its neighbours; END where there is none */
     const char *const *expected;
     int nexpected;
+    Span at;                                   /* of the message; a rule may move it */
 } Place;
 
 /* A rule gives the message, or NULL where it does not apply. */
-typedef const char *Rule(const Place *p);
+typedef const char *Rule(Place *p);
 
 static bool expects(const Place *p, const char *what) {
     for (int i = 0; i < p->nexpected; i++)
@@ -61,7 +62,7 @@ static bool is_end(int kind) {
 
 /* ---- names and words ------------------------------------------------------- */
 
-static const char *keyword_as_name(const Place *p) {
+static const char *keyword_as_name(Place *p) {
     if (!is_word(p->found) || !expects(p, "a name") || p->nexpected > 3) return NULL;
     return arena_printf(p->arena, "%s is a word of the language and cannot be a name; choose another",
             found_text(p));
@@ -90,7 +91,7 @@ static const char *foreign_statement(const char *name) {
 }
 
 /* A word and something after it, as only a statement's keyword has. */
-static const char *unknown_statement(const Place *p) {
+static const char *unknown_statement(Place *p) {
     const Token *t = p->before;
     bool fits = t->kind == NAME && starts_statement(p, t) &&
                 (token_starts_operand(p->found->kind) || p->found->kind == '{');
@@ -107,7 +108,7 @@ static const char *unknown_statement(const Place *p) {
             name, found_text(p));
 }
 
-static const char *missing_name(const Place *p) {
+static const char *missing_name(Place *p) {
     if (p->nexpected != 1 || !expects(p, "a name")) return NULL;
     if (p->before->kind == '.')
         return arena_printf(p->arena, "a name belongs after `.`, found %s", found_text(p));
@@ -116,15 +117,18 @@ static const char *missing_name(const Place *p) {
 
 /* ---- signs that mean something else ---------------------------------------- */
 
-static const char *setting_sign(const Place *p) {
+static const char *setting_sign(Place *p) {
     bool sign = p->found->kind == '=' || p->found->kind == ':';
     if (!sign || p->before->kind != SETTING) return NULL;
     const char *name = p->before->value.text;
-    return arena_printf(p->arena, "a setting is written without `%c`: %s %s", p->found->kind, name,
-            strcmp(name, "optimizer") == 0 ? "adam(rate: 0.001)" : "VALUE");
+    if (p->after->kind != NUMBER)
+        return arena_printf(p->arena, "a setting is written without `%c`: optimizer adam(rate: 0.001)",
+                p->found->kind);
+    return arena_printf(p->arena, "a setting is written without `%c`: %s %g", p->found->kind, name,
+            p->after->value.number.value);
 }
 
-static const char *declaration_without_type(const Place *p) {
+static const char *declaration_without_type(Place *p) {
     int kind = statement(p)->kind;
     bool declares = kind == INPUT || kind == TARGET || kind == PARAM || kind == STATE;
     if (!declares || p->nexpected != 1 || !expects(p, "`:`")) return NULL;
@@ -132,7 +136,7 @@ static const char *declaration_without_type(const Place *p) {
             statement(p)->value.text, p->before->value.text, kind == PARAM ? " = zeros()" : "");
 }
 
-static const char *value_for_type(const Place *p) {
+static const char *value_for_type(Place *p) {
     if (p->before->kind != ':' || !expects(p, "a name") || p->nexpected > 2) return NULL;
     int kind = p->found->kind;
     if (kind == NUMBER || kind == STRING || kind == TRUE_ || kind == FALSE_ || kind == '-')
@@ -141,7 +145,17 @@ static const char *value_for_type(const Place *p) {
             found_text(p));
 }
 
-static const char *stray_equals(const Place *p) {
+/* A line that wants more, and then a new statement `b = ...`. */
+static const char *unfinished_line(Place *p) {
+    bool begins = p->found->kind == '=' && p->before->kind == NAME && p->before->first && p->before > p->all;
+    if (!begins) return NULL;
+    const Token *end = p->before - 1;
+    if (!token_is_infix(end->kind) && end->kind != '=' && end->kind != ',') return NULL;
+    p->at = end->span;
+    return arena_printf(p->arena, "a value is missing after %s: the line ends", token_text(p->arena, end));
+}
+
+static const char *stray_equals(Place *p) {
     if (p->found->kind != '=') return NULL;
     const Token *first = statement(p);
     if (first->kind == OUTPUT || first->kind == CONST || first->kind == TOTAL) return NULL;
@@ -150,7 +164,7 @@ static const char *stray_equals(const Place *p) {
     return NULL;
 }
 
-static const char *stray_colon(const Place *p) {
+static const char *stray_colon(Place *p) {
     if (p->found->kind != ':') return NULL;
     if (p->before->kind == NAME && starts_statement(p, p->before))
         return arena_printf(p->arena, "only what is declared has a type here: param %s: ..., input %s: ... "
@@ -164,12 +178,12 @@ static bool compares(int kind) {
            kind == EQUAL || kind == UNEQUAL;
 }
 
-static const char *chained_comparison(const Place *p) {
+static const char *chained_comparison(Place *p) {
     if (!compares(p->found->kind) || !token_ends_operand(p->before->kind)) return NULL;
     return "comparisons do not chain: write a < b and b < c";
 }
 
-static const char *stray_range(const Place *p) {
+static const char *stray_range(Place *p) {
     if (p->found->kind == DOTS) return "a range a..b stands only after `in`; a slice is written a:b";
     if (p->found->kind == ELLIPSIS)
         return "`...` stands for axes, inside of [ ] or as sum(...); it is no value";
@@ -178,31 +192,42 @@ static const char *stray_range(const Place *p) {
 
 /* ---- values that are missing or too many ----------------------------------- */
 
-static const char *missing_item(const Place *p) {
+/* The bracket that the place is in: ( or [ or {; 0 for none. */
+static int bracket(const Place *p) {
+    int depth = 0;
+    for (const Token *t = p->found; t > p->all; t--) {
+        int kind = t[-1].kind;
+        if (is_closer(kind)) depth++;
+        if ((kind == '(' || kind == '[' || kind == '{') && depth-- == 0) return kind;
+    }
+    return 0;
+}
+
+static const char *missing_item(Place *p) {
     int before = p->before->kind, found = p->found->kind;
     bool gap = (before == '[' || before == '(' || before == ',') &&
                (found == ',' || found == ']' || found == ')');
     if (!gap) return NULL;
-    if (found == ']' || before == '[')
+    if (bracket(p) == '[')
         return arena_printf(p->arena, "something is missing between %s and %s: each place in [ ] holds a "
                 "size, an index, `:` or `...`", before_text(p), found_text(p));
     return arena_printf(p->arena, "something is missing between %s and %s", before_text(p), found_text(p));
 }
 
-static const char *bad_number(const Place *p) {
+static const char *bad_number(Place *p) {
     if (p->found->kind != '.' && p->before->kind != '.') return NULL;
     const Token *number = p->found->kind == '.' ? p->before : p->before - (p->before > p->all);
     if (number->kind != NUMBER) return NULL;
     return "a real number has a digit after its point: write 1.0, not 1.";
 }
 
-static const char *bad_pipe(const Place *p) {
+static const char *bad_pipe(Place *p) {
     if (p->before->kind != PIPE) return NULL;
     return arena_printf(p->arena, "right of |> stands a layer or a function, as in x |> relu or "
             "x |> dense(10); found %s", found_text(p));
 }
 
-static const char *missing_operand(const Place *p) {
+static const char *missing_operand(Place *p) {
     int before = p->before->kind;
     if (!expects(p, "a number")) return NULL;
     if (before == RETURN) return "`return` needs a value: return y";
@@ -214,7 +239,7 @@ static const char *missing_operand(const Place *p) {
 }
 
 /* `mean(k) x[k]`: looks like a fold, and is none. */
-static const char *no_fold(const Place *p) {
+static const char *no_fold(Place *p) {
     if (p->before->kind != ')') return NULL;
     const Token *t = p->before;
     for (int depth = 0; t > p->all; t--) {
@@ -227,7 +252,7 @@ static const char *no_fold(const Place *p) {
             "are sum, prod, max, min, argmax and argmin", found_text(p), name);
 }
 
-static const char *two_operands(const Place *p) {
+static const char *two_operands(Place *p) {
     if (!token_ends_operand(p->before->kind)) return NULL;
     if (!token_starts_operand(p->found->kind) && p->found->kind != ALL) return NULL;
     const char *fold = no_fold(p);
@@ -242,7 +267,7 @@ static const char *two_operands(const Place *p) {
 
 /* ---- if, then, else -------------------------------------------------------- */
 
-static const char *missing_then(const Place *p) {
+static const char *missing_then(Place *p) {
     if (!expects(p, "`then`")) return NULL;
     if (expects(p, "`{`"))
         return arena_printf(p->arena, "`then` is missing after the condition (if c then a else b), or `{` of "
@@ -251,7 +276,7 @@ static const char *missing_then(const Place *p) {
             found_text(p));
 }
 
-static const char *stray_word(const Place *p) {
+static const char *stray_word(Place *p) {
     switch (p->found->kind) {
     case THEN: return "`then` without an `if` before it: if c then a else b";
     case ELSE: case DEFAULT:
@@ -266,8 +291,11 @@ static const char *stray_word(const Place *p) {
 
 /* ---- headers --------------------------------------------------------------- */
 
-static const char *header(const Place *p) {
+static const char *header(Place *p) {
     const Token *first = statement(p);
+    if (first->kind == FN && p->before->kind == ')' && expects(p, "`{`"))
+        return arena_printf(p->arena, "the body is missing after `)`: = EXPRESSION, or { ... return y }; found %s",
+                found_text(p));
     bool callable = first->kind == LAYER || first->kind == FN || first->kind == OPTIMIZER ||
                     first->kind == INITIALIZER;
     if (callable && p->nexpected == 1 && expects(p, "`(`"))
@@ -282,9 +310,9 @@ static const char *header(const Place *p) {
 /* ---- all rules, the most telling first ------------------------------------- */
 
 static Rule *const rule[] = {
-    keyword_as_name, setting_sign, declaration_without_type, value_for_type, unknown_statement,
-    header, missing_name, bad_number, bad_pipe, missing_item, missing_then, stray_equals, stray_colon,
-    chained_comparison, missing_operand, two_operands, stray_range, stray_word,
+    bad_pipe, bad_number, value_for_type, keyword_as_name, setting_sign, declaration_without_type,
+    unknown_statement, header, missing_name, missing_item, unfinished_line, stray_equals, stray_colon,
+    chained_comparison, missing_then, missing_operand, two_operands, stray_range, stray_word,
 };
 
 static const char *what_was_expected(const Place *p) {
@@ -303,10 +331,10 @@ void syntax_error(Parser *p, Span at, const char *const *expected, int nexpected
     if (i < 0) i = 0;
     const Token *all = p->token.at;
     Place place = {p->arena, all, &all[i], i > 0 ? &all[i - 1] : &none,
-            all[i].kind == END ? &none : &all[i + 1], expected, nexpected};
+            all[i].kind == END ? &none : &all[i + 1], expected, nexpected, at};
     const char *text = NULL;
     for (size_t r = 0; r < sizeof rule / sizeof *rule && !text; r++) text = rule[r](&place);
-    if (text) diag_error(at, "%s", text);
+    if (text) diag_error(place.at, "%s", text);
     else if (nexpected > 0 && nexpected <= 4)
         diag_error(at, "expected %s, found %s", what_was_expected(&place), found_text(&place));
     else diag_error(at, "%s cannot stand here", found_text(&place));
