@@ -374,13 +374,18 @@ def normalization():
         )
 
 
+def leaky(v, slope):
+    """TensorFlow's own takes the slope in single precision."""
+    return tf.where(v > 0, v, slope * v)
+
+
 def activations():
     a = keras.activations
     x = np.concatenate([normal(2, 6), [[30.0, -30.0], [3.5, -0.001]]], axis=1)
     table = [
         ("relu", a.relu),
         ("relu6", a.relu6),
-        ("leaky_relu", a.leaky_relu),
+        ("leaky_relu", lambda v: leaky(v, 0.2)),
         ("elu", a.elu),
         ("selu", a.selu),
         ("silu", a.silu),
@@ -396,7 +401,7 @@ def activations():
             "gelu(approximate: true)",
             lambda v: 0.5 * v * (1 + tf.tanh(np.sqrt(2 / np.pi) * (v + 0.044715 * v**3))),
         ),
-        ("leaky_relu(negative_slope: 0.01)", lambda v: a.leaky_relu(v, negative_slope=0.01)),
+        ("leaky_relu(negative_slope: 0.01)", lambda v: leaky(v, 0.01)),
         ("elu(alpha: 0.5)", lambda v: a.elu(v, alpha=0.5)),
         ("log_sum_exp", lambda v: tf.reduce_logsumexp(v, axis=-1)),
     ]
@@ -609,24 +614,25 @@ def metrics():
 
 
 def optimizers():
+    real = np.float64  # of a Python float Keras keeps single precision
     o = keras.optimizers
     table = [
         ("sgd", "sgd()", o.SGD(0.01)),
         ("sgd_rate", "sgd(rate: 0.3)", o.SGD(0.3)),
-        ("momentum", "sgd(rate: 0.1, momentum: 0.9)", o.SGD(0.1, momentum=0.9)),
+        ("momentum", "sgd(rate: 0.1, momentum: 0.9)", o.SGD(0.1, momentum=real(0.9))),
         (
             "nesterov",
             "sgd(rate: 0.1, momentum: 0.9, nesterov: true)",
-            o.SGD(0.1, momentum=0.9, nesterov=True),
+            o.SGD(0.1, momentum=real(0.9), nesterov=True),
         ),
-        ("adam", "adam()", o.Adam(0.001)),
+        ("adam", "adam()", o.Adam(0.001, beta_1=real(0.9), beta_2=real(0.999))),
         (
             "adam_other",
             "adam(rate: 0.05, beta_1: 0.8, beta_2: 0.95, epsilon: 0.01)",
-            o.Adam(0.05, beta_1=0.8, beta_2=0.95, epsilon=0.01),
+            o.Adam(0.05, beta_1=real(0.8), beta_2=real(0.95), epsilon=0.01),
         ),
-        ("rmsprop", "rmsprop()", o.RMSprop(0.001)),
-        ("rmsprop_other", "rmsprop(rate: 0.02, rho: 0.7)", o.RMSprop(0.02, rho=0.7)),
+        ("rmsprop", "rmsprop()", o.RMSprop(0.001, rho=real(0.9))),
+        ("rmsprop_other", "rmsprop(rate: 0.02, rho: 0.7)", o.RMSprop(0.02, rho=real(0.7))),
     ]
     for name, call, optimizer in table:
         start, given = normal(2, 3), normal(20, 2, 3)
