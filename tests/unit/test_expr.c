@@ -133,7 +133,7 @@ Test(expr, reals_keep_every_bit) {
 
 enum { NVARS = 3, TABLE = 6 };
 static const int64_t fuzz_extent[NVARS] = {3, 5, 7};
-static const double table[TABLE] = {0, 3, -2, 7, 1, 100000};
+static const double table[TABLE] = {0, 3, -2, 7, 2000000001, -2147483648.0};
 
 typedef struct Tree Tree;
 struct Tree {
