@@ -105,6 +105,8 @@ static int32_t dl_int(double x) {
 /* ---- one element, and many --------------------------------------------------------- */
 
 #define NO 0
+/* A select's condition is held in a double here. */
+#pragma GCC diagnostic ignored "-Wfloat-conversion"
 
 double op_real(Op op, double x, double y, double z) {
     switch (op) {
