@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* ---- which model, which train block --------------------------------------------------------- */
+/* ---- which model, which train block --------------------------------------------- */
 
 static const Ast *find_model(const Ast *program, const char *name) {
     const Ast *found = NULL;
@@ -29,7 +29,8 @@ static const char *base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-static Lower *lower_new(Arena *a, const Ast *program, const Ast *model, const char *path, const LowerOptions *o) {
+static Lower *lower_new(
+        Arena *a, const Ast *program, const Ast *model, const char *path, const LowerOptions *o) {
     Lower *L = NEW(a, Lower);
     L->arena = a;
     L->graph = graph_new(a);
@@ -37,8 +38,13 @@ static Lower *lower_new(Arena *a, const Ast *program, const Ast *model, const ch
     L->model_ast = model;
     L->train_ast = find_train(program, model->name);
     Model *m = L->model = NEW(a, Model);
-    *m = (Model){.graph = L->graph, .name = model->name, .file = base_name(path), .batch = 32, .epochs = 1,
-                 .shuffle = true, .span = model->span};
+    *m = (Model){.graph = L->graph,
+            .name = model->name,
+            .file = base_name(path),
+            .batch = 32,
+            .epochs = 1,
+            .shuffle = true,
+            .span = model->span};
     (void)o;
     return L;
 }
@@ -57,7 +63,7 @@ static void bind_globals(Lower *L, const Ast *std, const Ast *program) {
     L->scope = L->globals;
 }
 
-/* ---- one run of the model's text ---------------------------------------------------------------- */
+/* ---- one run of the model's text ------------------------------------------------ */
 
 static void run_model(Lower *L, bool training) {
     L->training = training;
@@ -98,7 +104,8 @@ static void add_loss_metric(Lower *L) {
         for (int k = m->metric.n - 1; k > 0; k--) m->metric.at[k] = m->metric.at[k - 1];
         m->metric.at[0] = first;
     }
-    for (int k = 0; k < m->metric.n; k++) initial_row_states(L, m->metric.at[k].total, m->metric.at[k].ntotal);
+    for (int k = 0; k < m->metric.n; k++)
+        initial_row_states(L, m->metric.at[k].total, m->metric.at[k].ntotal);
 }
 
 static void run_evaluation(Lower *L) {
@@ -110,7 +117,7 @@ static void run_evaluation(Lower *L) {
     run_entries(L);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------ */
 
 static void run_training(Lower *L) {
     L->first = true;
@@ -119,7 +126,8 @@ static void run_training(Lower *L) {
     int errors = diag_errors();
     run_entries(L);
     if (!errors && L->train_ast && !L->loss.n)
-        diag_error(L->train_ast->span, "the model `%s` has no loss to be trained on", L->model->name);
+        diag_error(
+                L->train_ast->span, "the model `%s` has no loss to be trained on", L->model->name);
 }
 
 static void finish(Lower *L) {
@@ -133,11 +141,14 @@ static void finish(Lower *L) {
     count_layer_parameters(L);
 }
 
-Model *lower(Arena *a, const Ast *std, const Ast *program, const char *path, const LowerOptions *o) {
+Model *lower(
+        Arena *a, const Ast *std, const Ast *program, const char *path, const LowerOptions *o) {
     const Ast *model = find_model(program, o ? o->model : NULL);
     if (!model) {
-        diag_error(program->span, o && o->model ? "there is no model `%s` in this file" : "there is no model in this file",
-                   o ? o->model : "");
+        diag_error(program->span,
+                o && o->model ? "there is no model `%s` in this file"
+                              : "there is no model in this file",
+                o ? o->model : "");
         return NULL;
     }
     Lower *L = lower_new(a, program, model, path, o);

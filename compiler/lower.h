@@ -21,38 +21,45 @@ typedef struct Function Function;
 typedef struct Instance Instance;
 typedef struct Pack Pack;
 
-enum { MAX_CALL_DEPTH = 200 };       /* of nested calls: deeper is a recursion without an end */
+enum { MAX_CALL_DEPTH = 200 }; /* of nested calls: deeper is a recursion without an end */
 
-/* ---- values: lower_value.c --------------------------------------------------- */
+/* ---- values: lower_value.c ------------------------------------------------------ */
 
 typedef enum {
     V_POISON,
-    V_NONE,       /* nothing: a layer without `return`, a formal that was not given */
-    V_INT, V_REAL, V_BOOL, V_STRING,
-    V_BATCH,      /* the open size */
+    V_NONE, /* nothing: a layer without `return`, a formal that was not given */
+    V_INT,
+    V_REAL,
+    V_BOOL,
+    V_STRING,
+    V_BATCH, /* the open size */
     V_TUPLE,
-    V_SHAPE,      /* a tensor of shape only: what an initializer fills */
+    V_SHAPE, /* a tensor of shape only: what an initializer fills */
     V_FUNCTION,
     V_INSTANCE,
     V_TENSOR,
-    V_EXPR,       /* an element: its variables belong to the index context */
-    V_PACK        /* what `...` stands for in an index context */
+    V_EXPR, /* an element: its variables belong to the index context */
+    V_PACK  /* what `...` stands for in an index context */
 } ValueKind;
 
-typedef struct Shape { int rank; int64_t dim[MAX_RANK]; DType dtype; } Shape;
+typedef struct Shape {
+    int rank;
+    int64_t dim[MAX_RANK];
+    DType dtype;
+} Shape;
 
 struct Value {
     ValueKind kind;
-    int64_t i;             /* V_INT; V_BOOL: 0 or 1; number of a V_TUPLE's items */
-    double r;              /* V_REAL */
-    const char *text;      /* V_STRING, interned */
-    Value *item;           /* V_TUPLE */
-    Shape *shape;          /* V_SHAPE */
-    Function *fn;          /* V_FUNCTION */
-    Instance *inst;        /* V_INSTANCE */
-    Node *node;            /* V_TENSOR */
-    Expr *expr;            /* V_EXPR */
-    Pack *pack;            /* V_PACK */
+    int64_t i;        /* V_INT; V_BOOL: 0 or 1; number of a V_TUPLE's items */
+    double r;         /* V_REAL */
+    const char *text; /* V_STRING, interned */
+    Value *item;      /* V_TUPLE */
+    Shape *shape;     /* V_SHAPE */
+    Function *fn;     /* V_FUNCTION */
+    Instance *inst;   /* V_INSTANCE */
+    Node *node;       /* V_TENSOR */
+    Expr *expr;       /* V_EXPR */
+    Pack *pack;       /* V_PACK */
 };
 
 Value value_poison(void);
@@ -69,38 +76,39 @@ Value value_tuple(Lower *L, int n, const Value *item);
 Value value_function(Function *fn);
 Value value_instance(Instance *inst);
 
-bool value_is_number(Value v);                 /* V_INT, V_REAL, V_BOOL */
-bool value_is_tensor(Value v);                 /* has elements: V_TENSOR, V_EXPR */
+bool value_is_number(Value v); /* V_INT, V_REAL, V_BOOL */
+bool value_is_tensor(Value v); /* has elements: V_TENSOR, V_EXPR */
 double value_number(Value v);
-bool value_shape_of(Value v, Shape *out);      /* of tensors, elements, numbers and V_SHAPE */
+bool value_shape_of(Value v, Shape *out); /* of tensors, elements, numbers and V_SHAPE */
 
-const char *shape_text(Lower *L, const Shape *s);       /* "f32[batch, 3]" */
+const char *shape_text(Lower *L, const Shape *s); /* "f32[batch, 3]" */
 const char *node_shape_text(Lower *L, const Node *n);
-const char *size_text(Lower *L, int64_t dim);           /* "batch" or the number */
-const char *value_text_of(Lower *L, Value v);           /* "the number 3", "f32[batch, 10]" */
+const char *size_text(Lower *L, int64_t dim); /* "batch" or the number */
+const char *value_text_of(Lower *L, Value v); /* "the number 3", "f32[batch, 10]" */
 Shape shape_of_node(const Node *n);
-bool shape_equal(const Shape *a, const Shape *b);       /* dims only */
+bool shape_equal(const Shape *a, const Shape *b); /* dims only */
 
 /* Conversions; an error and NULL (or false) where there is none. `what` names the thing in
  * the message: "the size of an axis". */
 Node *value_to_node(Lower *L, Value v, Span at);
 Expr *value_to_expr(Lower *L, Value v, Span at);
 bool value_to_int(Lower *L, Value v, Span at, const char *what, int64_t *out);
-bool value_to_size(Lower *L, Value v, Span at, int64_t *out);      /* >= 1, or DIM_BATCH */
+bool value_to_size(Lower *L, Value v, Span at, int64_t *out); /* >= 1, or DIM_BATCH */
 bool value_to_bool(Lower *L, Value v, Span at, const char *what, bool *out);
-bool shape_check(Lower *L, const Shape *s, Span at);   /* elements do not overflow, rank fits, one batch */
+bool shape_check(
+        Lower *L, const Shape *s, Span at); /* elements do not overflow, rank fits, one batch */
 Node *convert_node(Lower *L, Node *n, DType t, Span at);
 
-/* ---- names: lower_scope.c ---------------------------------------------------- */
+/* ---- names: lower_scope.c ------------------------------------------------------- */
 
 typedef struct Binding {
     const char *name;
     Value value;
     Span span;
-    Var *var;              /* assigning the name writes this variable: a state, slot or parameter */
-    Node *each;            /* bound in a scan's body: its value there, for `all name` */
-    Scan *scan;            /* ... and the scan */
-    bool readable;         /* false: only `all name` is known outside of the scan */
+    Var *var;      /* assigning the name writes this variable: a state, slot or parameter */
+    Node *each;    /* bound in a scan's body: its value there, for `all name` */
+    Scan *scan;    /* ... and the scan */
+    bool readable; /* false: only `all name` is known outside of the scan */
     bool used;
 } Binding;
 
@@ -110,20 +118,20 @@ struct Scope {
 };
 
 Scope *scope_new(Lower *L, Scope *up);
-Binding *scope_find(Scope *s, const char *name);        /* here or further up, or NULL */
+Binding *scope_find(Scope *s, const char *name); /* here or further up, or NULL */
 Binding *scope_find_here(Scope *s, const char *name);
-Binding *scope_bind(Lower *L, Scope *s, const char *name, Value v, Span at);  /* again: replaces */
+Binding *scope_bind(Lower *L, Scope *s, const char *name, Value v, Span at); /* again: replaces */
 void scope_unbind(Scope *s, const char *name);
 void scope_add_globals(Lower *L, Scope *s, const Ast *program);
 Value scope_value(Lower *L, const char *name, Span at); /* of a name in the present scope; error */
-Value scope_provided(Lower *L, const char *name);       /* operator, built-in, initializer; or V_NONE */
+Value scope_provided(Lower *L, const char *name); /* operator, built-in, initializer; or V_NONE */
 Function *scope_initializer(Lower *L, Scope *s, const char *name);
 /* A definition of that kind (A_METRIC, A_OPTIMIZER), the user's before the library's. */
 Function *find_definition(Lower *L, AstKind kind, const char *name);
 const char *nearest_definition(Lower *L, AstKind kind, const char *name);
-const char *nearest_name(Lower *L, const char *name);   /* visible now; or NULL */
+const char *nearest_name(Lower *L, const char *name); /* visible now; or NULL */
 
-/* ---- calls: lower_call.c, lower_args.c ---------------------------------------- */
+/* ---- calls: lower_call.c, lower_args.c ------------------------------------------ */
 
 typedef enum { FN_DEF, FN_OP, FN_BUILTIN } FunctionKind;
 typedef struct Builtin Builtin;
@@ -131,21 +139,31 @@ typedef struct Builtin Builtin;
 struct Function {
     FunctionKind kind;
     const char *name;
-    const Ast *def;        /* FN_DEF: A_LAYER, A_FN, A_INITIALIZER, A_METRIC, A_OPTIMIZER */
-    Scope *scope;          /* where it was written */
+    const Ast *def; /* FN_DEF: A_LAYER, A_FN, A_INITIALIZER, A_METRIC, A_OPTIMIZER */
+    Scope *scope;   /* where it was written */
     Op op;
     const Builtin *builtin;
 };
 
 /* An argument: written (ast) or already a value (of a pipe, or a partial application). */
-typedef struct Arg { const char *name; const Ast *ast; Value value; bool done; Span span; } Arg;
-typedef struct Args { int n; Arg *at; Span span; } Args;   /* span: of the whole call */
+typedef struct Arg {
+    const char *name;
+    const Ast *ast;
+    Value value;
+    bool done;
+    Span span;
+} Arg;
+typedef struct Args {
+    int n;
+    Arg *at;
+    Span span;
+} Args; /* span: of the whole call */
 
 /* A layer (or function) with all but its leading tensors given. Its path is fixed when it
  * is bound to a name or first applied; parameters exist from its first application. */
 struct Instance {
     Function *fn;
-    Value *given;          /* one a formal; V_NONE: open */
+    Value *given; /* one a formal; V_NONE: open */
     Span *given_at;
     const char *path;
     struct Module *made_in;
@@ -154,8 +172,8 @@ struct Instance {
 
 struct Builtin {
     const char *name;
-    const char *usage;     /* "extent(x, axis)", for messages */
-    int least, most;       /* number of arguments; most < 0: any */
+    const char *usage; /* "extent(x, axis)", for messages */
+    int least, most;   /* number of arguments; most < 0: any */
     Value (*call)(Lower *L, const Value *arg, const Span *at, int n, Span span);
 };
 const Builtin *builtin_find(const char *name);
@@ -173,69 +191,78 @@ const Ast *formal_at(const Function *fn, int k);
  * Entries given before stay. False after an error. */
 bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given, Span *given_at);
 int leading_tensors(const Function *fn);
-Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call, const char *path);
+Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call,
+        const char *path);
 Value call_initializer(Lower *L, Function *fn, Args args, const Value *given, const Span *given_at);
 bool is_layer(const Function *fn);
 /* Binds the formals in scope, matching the patterns of their types; false after an error. */
 bool bind_formals(Lower *L, const Function *fn, Scope *s, const Value *given, const Span *given_at,
-                  Span call);
+        Span call);
 
-/* ---- paths, parameters, states: lower_param.c ---------------------------------- */
+/* ---- paths, parameters, states: lower_param.c ----------------------------------- */
 
 typedef struct Module {
-    const char *path;              /* "" for the model itself */
-    const char *suffix;            /* indices of the compile-time loops: ".3" */
-    Vec(const char *) taken;       /* names given out in it */
+    const char *path;        /* "" for the model itself */
+    const char *suffix;      /* indices of the compile-time loops: ".3" */
+    Vec(const char *) taken; /* names given out in it */
 } Module;
 
 Module *module_new(Lower *L, const char *path);
-const char *module_name(Lower *L, Module *m, const char *name);   /* a path not yet taken */
-uint32_t next_stream(Lower *L);            /* of random numbers: by path and order of the draws */
+const char *module_name(Lower *L, Module *m, const char *name); /* a path not yet taken */
+uint32_t next_stream(Lower *L); /* of random numbers: by path and order of the draws */
 void lower_param(Lower *L, const Ast *s);
 void lower_state(Lower *L, const Ast *s);
 Var *find_var(Lower *L, const char *path);
-Node *present_value(Lower *L, Var *v);     /* what was assigned last in this run, or the leaf */
-Node *fit_to_shape(Lower *L, Value v, const Shape *s, const char *what, Span at); /* repeats, converts */
-bool type_shape(Lower *L, const Ast *type, Shape *out);           /* of a declaration */
+Node *present_value(Lower *L, Var *v); /* what was assigned last in this run, or the leaf */
+Node *fit_to_shape(
+        Lower *L, Value v, const Shape *s, const char *what, Span at); /* repeats, converts */
+bool type_shape(Lower *L, const Ast *type, Shape *out);                /* of a declaration */
 Node *initial_value(Lower *L, const Ast *init, const Shape *s, const char *path, Span at);
 void assign_var(Lower *L, Binding *b, Value v, Span at);
-bool path_matches(const char *pattern, const char *path);         /* with `*`, whole or a prefix of it */
+bool path_matches(const char *pattern, const char *path); /* with `*`, whole or a prefix of it */
 
-/* ---- expressions: lower_expr.c, lower_elementwise.c ------------------------------ */
+/* ---- expressions: lower_expr.c, lower_elementwise.c ----------------------------- */
 
 Value lower_expr(Lower *L, const Ast *e);
 Value apply_op(Lower *L, Op op, const Value *arg, int n, Span at);
 Value matmul(Lower *L, Value a, Value b, Span at);
-Value choose(Lower *L, const Ast *e);      /* `if c then a else b` */
+Value choose(Lower *L, const Ast *e); /* `if c then a else b` */
 bool broadcast(Lower *L, const Shape *a, const Shape *b, Span at, Shape *out);
 /* The element of v that aligns with position var[0..rank) of a result of that rank. */
 Expr *aligned_load(Lower *L, Node *n, int rank, Expr *const *var, Expr *guard);
-Node *broadcast_to(Lower *L, Node *n, const Shape *s, Span at);   /* shapes fit */
-Node *node_of_expr(Lower *L, Expr *e, Span at, Expr ***outer);    /* over the variables in e */
+Node *broadcast_to(Lower *L, Node *n, const Shape *s, Span at); /* shapes fit */
+Node *node_of_expr(Lower *L, Expr *e, Span at, Expr ***outer);  /* over the variables in e */
 Value lower_tensor_literal(Lower *L, const Ast *e);
 Value lower_all(Lower *L, const Ast *e);
 Value load_npy(Lower *L, const char *file, Span at);
 
-/* ---- index notation: lower_index.c, lower_extent.c --------------------------------- */
+/* ---- index notation: lower_index.c, lower_extent.c ------------------------------ */
 
 typedef struct IndexVar {
-    const char *name;      /* NULL: one of a pack */
+    const char *name; /* NULL: one of a pack */
     Span span;
-    int number;            /* its E_VAR number in the context; -1: not numbered */
-    int64_t from, extent;  /* values from..from+extent-1; extent 0: not known yet */
-    bool by_range;         /* written as `i in a..b` */
-    Span reason;           /* the index that gave it its extent */
+    int number;           /* its E_VAR number in the context; -1: not numbered */
+    int64_t from, extent; /* values from..from+extent-1; extent 0: not known yet */
+    bool by_range;        /* written as `i in a..b` */
+    Span reason;          /* the index that gave it its extent */
 } IndexVar;
 
-struct Pack { int n; IndexVar **var; bool known; };
+struct Pack {
+    int n;
+    IndexVar **var;
+    bool known;
+};
 
-typedef struct Binder {    /* one A_INDEX of a definition or fold */
+typedef struct Binder { /* one A_INDEX of a definition or fold */
     const Ast *ast;
-    IndexVar *var;         /* NULL for a pack */
+    IndexVar *var; /* NULL for a pack */
     Pack *pack;
 } Binder;
 
-typedef struct Memo { const Ast *ast; Value value; } Memo;
+typedef struct Memo {
+    const Ast *ast;
+    Value value;
+} Memo;
 
 /* One definition, or one fold that stands in no definition: found extents and what was
  * evaluated on the way. Nested ones (through calls) number their variables further up. */
@@ -243,45 +270,48 @@ typedef struct IndexContext {
     struct IndexContext *up;
     Vec(Binder) binder;
     Vec(Memo) memo;
-    int nvar;              /* numbers given out so far */
-    int64_t extent[32];    /* by number */
+    int nvar;           /* numbers given out so far */
+    int64_t extent[32]; /* by number */
 } IndexContext;
 
 /* Collects what must hold for the loads of `x[...] else v`. */
-typedef struct ElseCatch { Expr *in_range; } ElseCatch;
+typedef struct ElseCatch {
+    Expr *in_range;
+} ElseCatch;
 
 void lower_define(Lower *L, const Ast *s);
 Value lower_fold(Lower *L, const Ast *e);
 Value lower_subscript(Lower *L, const Ast *e);
 Value lower_else(Lower *L, const Ast *e);
-Value lower_slice(Lower *L, Value base, const Ast *e);            /* whole tensors */
+Value lower_slice(Lower *L, Value base, const Ast *e); /* whole tensors */
 Expr *guarded_load(Lower *L, Node *n, Expr *const *index, const Span *at, Span whole);
 /* Finds the extents of all variables that the statement binds; false after an error. */
 bool find_extents(Lower *L, IndexContext *c, const Ast *binders, const Ast *body);
 const Value *memo_find(const Lower *L, const Ast *e);
 Binder *binder_find(IndexContext *c, const Ast *ast);
-Port *index_port(Lower *L, const Expr *e);        /* the input whose element e is, or NULL */
+Port *index_port(Lower *L, const Expr *e); /* the input whose element e is, or NULL */
 void bound_port(Port *p, int64_t extent);
 bool is_index_pack(const Lower *L);
 
-/* ---- statements: lower_stmt.c, lower_scan.c ----------------------------------------- */
+/* ---- statements: lower_stmt.c, lower_scan.c ------------------------------------- */
 
-bool lower_block(Lower *L, const Ast *block);     /* true: a return was met */
+bool lower_block(Lower *L, const Ast *block); /* true: a return was met */
 void lower_scan(Lower *L, const Ast *s);
 void assign(Lower *L, const char *name, Value v, Span at);
 void lower_check(Lower *L, const Ast *call);
 
 /* ---- the model and its training: lower_model.c, lower_entry.c, lower_metric.c, lower_train.c */
 
-bool lower_model_statement(Lower *L, const Ast *s);   /* false: not one of a model's own */
-bool optimizer_statement(Lower *L, const Ast *s);     /* false: not inside of an optimizer, or not its own */
+bool lower_model_statement(Lower *L, const Ast *s); /* false: not one of a model's own */
+bool optimizer_statement(
+        Lower *L, const Ast *s); /* false: not inside of an optimizer, or not its own */
 bool metric_statement(Lower *L, const Ast *s);
 void lower_metric_use(Lower *L, const Ast *s);
 Metric loss_metric(Lower *L, Node *loss, Span at);
 Entry run_entry(Lower *L, const Ast *ast);
 Entry make_predict(Lower *L);
 void lower_settings(Lower *L, const Ast *train);
-Node *total_loss(Lower *L, const char *name);         /* NULL: of all names; NULL when there is none */
+Node *total_loss(Lower *L, const char *name); /* NULL: of all names; NULL when there is none */
 void apply_freezes(Lower *L);
 void lower_gradients(Lower *L);
 void lower_optimizers(Lower *L, const Ast *train);
@@ -289,13 +319,29 @@ void warn_unused(Lower *L);
 void count_layer_parameters(Lower *L);
 bool node_list_has(NodeList list, const Node *n);
 
-typedef struct OpenScan { struct OpenScan *up; Scan *scan; } OpenScan;
-typedef struct Pending { Var *var; Node *value; } Pending;   /* assigned in this run */
-typedef struct Penalty { Node *node; Span span; const char *name; } Penalty;
-typedef struct Draws { const char *path; int n; } Draws;
+typedef struct OpenScan {
+    struct OpenScan *up;
+    Scan *scan;
+} OpenScan;
+typedef struct Pending {
+    Var *var;
+    Node *value;
+} Pending; /* assigned in this run */
+typedef struct Penalty {
+    Node *node;
+    Span span;
+    const char *name;
+} Penalty;
+typedef struct Draws {
+    const char *path;
+    int n;
+} Draws;
 
 /* A branch of a tensor's `if`: elementwise nodes made in it are inlined into its select. */
-typedef struct Branch { struct Branch *up; Vec(Node *) made; } Branch;
+typedef struct Branch {
+    struct Branch *up;
+    Vec(Node *) made;
+} Branch;
 
 struct Lower {
     Arena *arena;
@@ -307,26 +353,26 @@ struct Lower {
     /* where execution stands */
     Scope *scope;
     Module *module;
-    Value *returned;            /* of the running function, or NULL outside of one */
-    IndexContext *index;        /* NULL: whole tensors */
-    Expr *guard;                /* holds where the present element is needed; NULL: always */
+    Value *returned;     /* of the running function, or NULL outside of one */
+    IndexContext *index; /* NULL: whole tensors */
+    Expr *guard;         /* holds where the present element is needed; NULL: always */
     ElseCatch *catching;
     Branch *branch;
-    const Shape *wanted;        /* initial-value position: the declared shape */
+    const Shape *wanted; /* initial-value position: the declared shape */
     const char *wanted_path;
-    OpenScan *scan;             /* innermost open scan */
-    Entry *entry;               /* the user's entry that is being run */
+    OpenScan *scan; /* innermost open scan */
+    Entry *entry;   /* the user's entry that is being run */
     Metric *metric;
     struct Optimizing *optimizing;
-    Span call_site;             /* of the last call that the user's own text makes */
-    bool in_library;            /* the running text is the library's */
+    Span call_site;  /* of the last call that the user's own text makes */
+    bool in_library; /* the running text is the library's */
     int depth, layer_depth;
 
-    bool training;              /* `training` */
-    bool first;                 /* first run: messages are given; later ones repeat it silently */
+    bool training; /* `training` */
+    bool first;    /* first run: messages are given; later ones repeat it silently */
     Vec(Draws) draws;
     Vec(Penalty) loss;
-    Vec(Pending) pending;       /* present values of states, slots and parameters */
+    Vec(Pending) pending; /* present values of states, slots and parameters */
     Vec(const char *) freeze;
     Vec(Span) freeze_at;
     Vec(Port) output;

@@ -15,7 +15,9 @@ const Ast *formal_at(const Function *fn, int k) {
     return p;
 }
 
-bool is_layer(const Function *fn) { return fn->kind == FN_DEF && fn->def->kind == A_LAYER; }
+bool is_layer(const Function *fn) {
+    return fn->kind == FN_DEF && fn->def->kind == A_LAYER;
+}
 
 static bool formal_is(const Ast *f, const char *type) {
     return f->a && f->a->kind == A_TYPE && !f->a->flag && !strcmp(f->a->name, type);
@@ -49,7 +51,7 @@ Value arg_value(Lower *L, Arg *a) {
     return a->value;
 }
 
-/* ---- matching --------------------------------------------------------------------------- */
+/* ---- matching ------------------------------------------------------------------- */
 
 static int formal_named(const Function *fn, const char *name) {
     int k = 0;
@@ -70,8 +72,12 @@ static void unknown_argument(Lower *L, const Function *fn, const Arg *a) {
     int n = 0;
     for (const Ast *f = fn->def->params; f && n < 64; f = f->next) names[n++] = f->name;
     const char *near = diag_nearest(a->name, names, n);
-    if (near) diag_error(a->span, "%s() has no argument `%s`; did you mean `%s`?", fn->name, a->name, near);
-    else diag_error(a->span, "%s() has no argument `%s`; it takes: %s", fn->name, a->name, formal_list(L, fn));
+    if (near)
+        diag_error(
+                a->span, "%s() has no argument `%s`; did you mean `%s`?", fn->name, a->name, near);
+    else
+        diag_error(a->span, "%s() has no argument `%s`; it takes: %s", fn->name, a->name,
+                formal_list(L, fn));
 }
 
 /* A string's bare name is its spelling, unless a variable of that name holds a string. */
@@ -91,19 +97,26 @@ static Value function_argument(Lower *L, const Ast *e) {
     if (!fn) return lower_expr(L, e);
     Instance *inst = NEW(L->arena, Instance);
     int n = formal_count(fn);
-    *inst = (Instance){.fn = fn, .span = e->span, .made_in = L->module,
-                       .given = NEW_ARRAY(L->arena, Value, n + 1), .given_at = NEW_ARRAY(L->arena, Span, n + 1)};
+    *inst = (Instance){.fn = fn,
+            .span = e->span,
+            .made_in = L->module,
+            .given = NEW_ARRAY(L->arena, Value, n + 1),
+            .given_at = NEW_ARRAY(L->arena, Span, n + 1)};
     for (int k = 0; k < n; k++) inst->given[k] = value_none();
     bool skip = fn->def->kind != A_INITIALIZER;
     Args args = args_of(L, e->list, NULL, e->span, e->span);
-    return match_args(L, fn, args, skip, inst->given, inst->given_at) ? value_instance(inst) : value_poison();
+    return match_args(L, fn, args, skip, inst->given, inst->given_at) ? value_instance(inst)
+                                                                      : value_poison();
 }
 
 static Value argument_for(Lower *L, const Ast *formal, Arg *a) {
     if (!a->done) {
-        if (formal_is(formal, "string")) a->value = string_argument(L, a->ast);
-        else if (formal_is(formal, "function")) a->value = function_argument(L, a->ast);
-        else a->value = lower_expr(L, a->ast);
+        if (formal_is(formal, "string"))
+            a->value = string_argument(L, a->ast);
+        else if (formal_is(formal, "function"))
+            a->value = function_argument(L, a->ast);
+        else
+            a->value = lower_expr(L, a->ast);
         a->done = true;
     }
     return a->value;
@@ -118,7 +131,8 @@ static bool give(Lower *L, const Function *fn, int k, Arg *a, Value *given, Span
     given[k] = argument_for(L, f, a);
     given_at[k] = a->span;
     if (given[k].kind != V_NONE) return given[k].kind != V_POISON;
-    diag_error(a->span, "this has no value to be given to `%s` of %s(): no `return` was met", f->name, fn->name);
+    diag_error(a->span, "this has no value to be given to `%s` of %s(): no `return` was met",
+            f->name, fn->name);
     return false;
 }
 
@@ -141,7 +155,8 @@ bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given
             unknown_argument(L, fn, a);
             ok = false;
         } else if (to >= n) {
-            diag_error(a->span, "too many arguments: %s() takes %d (%s)", fn->name, n, formal_list(L, fn));
+            diag_error(a->span, "too many arguments: %s() takes %d (%s)", fn->name, n,
+                    formal_list(L, fn));
             return false;
         } else {
             ok = give(L, fn, to, a, given, given_at) && ok;
@@ -151,24 +166,33 @@ bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given
     return ok;
 }
 
-/* ---- patterns ------------------------------------------------------------------------------- */
+/* ---- patterns ------------------------------------------------------------------- */
 
-/* The type as it stands, with the sizes that are known by now. */
-static const char *pattern_text(Lower *L, const Ast *type, Scope *s) {
-    const char *text = arena_printf(L->arena, "%s[", type->name);
-    for (const Ast *d = type->list; d; d = d->next) {
-        Binding *b = d->kind == A_NAME ? scope_find_here(s, d->name) : NULL;
-        const char *item = d->kind == A_ELLIPSIS ? "..." : d->kind == A_NAME ? d->name : "size";
-        if (b && (b->value.kind == V_INT || b->value.kind == V_BATCH))
-            item = size_text(L, b->value.kind == V_INT ? b->value.i : DIM_BATCH);
-        else if (d->kind == A_NUMBER)
-            item = size_text(L, (int64_t)d->num);
-        text = arena_printf(L->arena, "%s%s%s", text, d == type->list ? "" : ", ", item);
-    }
-    return arena_printf(L->arena, "%s]", text);
+static bool is_size(Value v) {
+    return v.kind == V_INT || v.kind == V_BATCH;
 }
 
-static Value size_value(int64_t dim) { return dim == DIM_BATCH ? value_batch() : value_int(dim); }
+/* The type as written, and what its names are by now: "f32[batch, n] with n = 3". */
+static const char *pattern_text(Lower *L, const Ast *type, Scope *s) {
+    const char *text = arena_printf(L->arena, "%s[", type->name), *known = "";
+    for (const Ast *d = type->list; d; d = d->next) {
+        const char *name = d->kind == A_NAME ? d->name : NULL;
+        Binding *b = name ? scope_find_here(s, name) : NULL;
+        const char *item = d->kind == A_ELLIPSIS ? "..."
+                           : name                ? name
+                           : d->kind == A_NUMBER ? size_text(L, (int64_t)d->num)
+                                                 : "size";
+        text = arena_printf(L->arena, "%s%s%s", text, d == type->list ? "" : ", ", item);
+        if (!b || !is_size(b->value)) continue;
+        const char *size = size_text(L, b->value.kind == V_INT ? b->value.i : DIM_BATCH);
+        known = arena_printf(L->arena, "%s%s%s = %s", known, *known ? ", " : " with ", name, size);
+    }
+    return arena_printf(L->arena, "%s]%s", text, known);
+}
+
+static Value size_value(int64_t dim) {
+    return dim == DIM_BATCH ? value_batch() : value_int(dim);
+}
 
 /* A name in a pattern is bound by the axis, unless it is a size already. */
 static bool match_axis(Lower *L, const Ast *d, int64_t dim, Scope *s) {
@@ -176,7 +200,7 @@ static bool match_axis(Lower *L, const Ast *d, int64_t dim, Scope *s) {
     if (d->kind == A_NAME) {
         Binding *b = scope_find_here(s, d->name);
         if (!b) b = scope_find(s->up, d->name);
-        if (!b || (b->value.kind != V_INT && b->value.kind != V_BATCH)) {
+        if (!b || !is_size(b->value)) {
             scope_bind(L, s, d->name, size_value(dim), d->span);
             return true;
         }
@@ -197,8 +221,10 @@ static bool match_shape(Lower *L, const Ast *type, const Shape *shape, Scope *s)
     for (const Ast *d = type->list; d; d = d->next) ellipsis = ellipsis || d->kind == A_ELLIPSIS;
     if (ellipsis ? shape->rank < dims - 1 : shape->rank != dims) return false;
     for (const Ast *d = type->list; d; d = d->next) {
-        if (d->kind == A_ELLIPSIS) at += shape->rank - (dims - 1);
-        else if (!match_axis(L, d, shape->dim[at++], s)) return false;
+        if (d->kind == A_ELLIPSIS)
+            at += shape->rank - (dims - 1);
+        else if (!match_axis(L, d, shape->dim[at++], s))
+            return false;
     }
     return true;
 }
@@ -220,17 +246,19 @@ static bool convert_to(Lower *L, const char *type, Value *v, DType have, Span at
 static bool bind_tensor(Lower *L, const Function *fn, const Ast *f, Scope *s, Value *v, Span at) {
     Shape shape;
     if (v->kind == V_SHAPE || !value_shape_of(*v, &shape)) {
-        diag_error(at, "`%s` of %s() is a tensor, %s; this is %s", f->name, fn->name, pattern_text(L, f->a, s),
-                   value_text_of(L, *v));
+        diag_error(at, "`%s` of %s() is a tensor, %s; this is %s", f->name, fn->name,
+                pattern_text(L, f->a, s), value_text_of(L, *v));
         return false;
     }
     const char *pattern = pattern_text(L, f->a, s);
-    if (match_shape(L, f->a, &shape, s) && convert_to(L, f->a->name, v, shape.dtype, at)) return true;
-    diag_error(at, "`%s` of %s() is %s; this is %s", f->name, fn->name, pattern, shape_text(L, &shape));
+    if (match_shape(L, f->a, &shape, s) && convert_to(L, f->a->name, v, shape.dtype, at))
+        return true;
+    diag_error(at, "`%s` of %s() is %s; this is %s", f->name, fn->name, pattern,
+            shape_text(L, &shape));
     return false;
 }
 
-/* ---- scalars ---------------------------------------------------------------------------------- */
+/* ---- scalars -------------------------------------------------------------------- */
 
 static bool is_scalar(Value v, DType *t) {
     Shape s;
@@ -256,14 +284,16 @@ static bool bind_scalar(Lower *L, const Function *fn, const Ast *f, Value *v, Sp
     if (scalar_fits(f->a->name, v)) return true;
     const char *article = !strcmp(f->a->name, "int") ? "an" : "a";
     diag_error(at, "`%s` of %s() is %s %s; this is %s", f->name, fn->name, article, f->a->name,
-               value_text_of(L, *v));
+            value_text_of(L, *v));
     return false;
 }
 
 static bool bind_formal(Lower *L, const Function *fn, const Ast *f, Scope *s, Value v, Span at) {
     bool ok = true;
-    if (f->a && f->a->flag) ok = bind_tensor(L, fn, f, s, &v, at);
-    else if (f->a && f->a->name) ok = bind_scalar(L, fn, f, &v, at);
+    if (f->a && f->a->flag)
+        ok = bind_tensor(L, fn, f, s, &v, at);
+    else if (f->a && f->a->name)
+        ok = bind_scalar(L, fn, f, &v, at);
     scope_bind(L, s, f->name, ok ? v : value_poison(), at);
     return ok;
 }
@@ -277,7 +307,8 @@ static Value default_value(Lower *L, const Ast *f, Scope *s) {
     return v;
 }
 
-bool bind_formals(Lower *L, const Function *fn, Scope *s, const Value *given, const Span *given_at, Span call) {
+bool bind_formals(Lower *L, const Function *fn, Scope *s, const Value *given, const Span *given_at,
+        Span call) {
     bool ok = true;
     int k = 0;
     for (const Ast *f = fn->def->params; f; f = f->next, k++) {
@@ -288,7 +319,8 @@ bool bind_formals(Lower *L, const Function *fn, Scope *s, const Value *given, co
             at = call;
         }
         if (v.kind == V_NONE) {
-            diag_error(call, "%s() is missing its argument `%s` (%s)", fn->name, f->name, formal_list(L, fn));
+            diag_error(call, "%s() is missing its argument `%s` (%s)", fn->name, f->name,
+                    formal_list(L, fn));
             ok = false;
         } else if (v.kind == V_POISON) {
             ok = false;

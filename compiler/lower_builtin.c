@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- shapes ---------------------------------------------------------------------------- */
+/* ---- shapes --------------------------------------------------------------------- */
 
 static bool shape_of(Lower *L, Value v, Span at, Shape *s) {
     if (value_shape_of(v, s)) return true;
@@ -23,7 +23,8 @@ static Value extent_of(Lower *L, const Value *arg, const Span *at, int n, Span s
     Shape s;
     int64_t k;
     (void)n, (void)span;
-    if (!shape_of(L, arg[0], at[0], &s) || !value_to_int(L, arg[1], at[1], "the number of an axis", &k))
+    if (!shape_of(L, arg[0], at[0], &s) ||
+            !value_to_int(L, arg[1], at[1], "the number of an axis", &k))
         return value_poison();
     if (k < -s.rank || k >= s.rank) {
         diag_error(at[1], "%s has no axis %" PRId64, shape_text(L, &s), k);
@@ -41,8 +42,10 @@ static Value elements_of(Lower *L, const Value *arg, const Span *at, int n, Span
     (void)n;
     if (!shape_of(L, arg[0], at[0], &s) || !shape_check(L, &s, at[0])) return value_poison();
     for (int k = 0; k < s.rank; k++) {
-        if (s.dim[k] == DIM_BATCH) rows = true;
-        else count *= s.dim[k];
+        if (s.dim[k] == DIM_BATCH)
+            rows = true;
+        else
+            count *= s.dim[k];
     }
     if (!rows) return value_int(count);
     Value both[] = {value_batch(), value_int(count)};
@@ -55,9 +58,10 @@ static Value is_real(Lower *L, const Value *arg, const Span *at, int n, Span spa
     return shape_of(L, arg[0], at[0], &s) ? value_bool(s.dtype == T_F32) : value_poison();
 }
 
-/* ---- reshape ------------------------------------------------------------------------------ */
+/* ---- reshape -------------------------------------------------------------------- */
 
-static bool reshape_dims(Lower *L, const Node *x, const Value *arg, const Span *at, int n, Shape *out) {
+static bool reshape_dims(
+        Lower *L, const Node *x, const Value *arg, const Span *at, int n, Shape *out) {
     for (int k = 1; k < n; k++) {
         if (out->rank == MAX_RANK) {
             diag_error(at[k], "a tensor has at most %d axes", MAX_RANK);
@@ -68,7 +72,7 @@ static bool reshape_dims(Lower *L, const Node *x, const Value *arg, const Span *
     bool rows = x->rank && x->dim[0] == DIM_BATCH;
     if (rows != (out->rank && out->dim[0] == DIM_BATCH)) {
         diag_error(at[0], "a reshape keeps the batch axis first and apart: %s becomes [batch, ...]",
-                   node_shape_text(L, x));
+                node_shape_text(L, x));
         return false;
     }
     return true;
@@ -95,12 +99,13 @@ static Value reshape(Lower *L, const Value *arg, const Span *at, int n, Span spa
     Graph *g = L->graph;
     Node *x = value_to_node(L, arg[0], at[0]);
     Shape s = {.dtype = x ? x->dtype : T_F32};
-    if (!x || !reshape_dims(L, x, arg, at, n, &s) || !shape_check(L, &s, span)) return value_poison();
+    if (!x || !reshape_dims(L, x, arg, at, n, &s) || !shape_check(L, &s, span))
+        return value_poison();
     Shape own = shape_of_node(x);
     if (static_elements(&own) != static_elements(&s)) {
         diag_error(span, "%s has %" PRId64 " elements%s and %s has %" PRId64, shape_text(L, &own),
-                   static_elements(&own), s.rank && s.dim[0] == DIM_BATCH ? " a row" : "", shape_text(L, &s),
-                   static_elements(&s));
+                static_elements(&own), s.rank && s.dim[0] == DIM_BATCH ? " a row" : "",
+                shape_text(L, &s), static_elements(&s));
         return value_poison();
     }
     Expr *var[MAX_RANK], *index[MAX_RANK];
@@ -108,15 +113,19 @@ static Value reshape(Lower *L, const Value *arg, const Span *at, int n, Span spa
     Expr *flat = flat_index(g, &s, var);
     int64_t stride = 1;
     for (int k = own.rank; k-- > 0;) {
-        if (own.dim[k] == DIM_BATCH) { index[k] = var[0]; continue; }
+        if (own.dim[k] == DIM_BATCH) {
+            index[k] = var[0];
+            continue;
+        }
         Expr *q = ex_op2(g, OP_idiv, flat, ex_int(g, stride));
         index[k] = ex_op2(g, OP_imod, q, ex_int(g, own.dim[k]));
         stride *= own.dim[k];
     }
-    return value_node(node_comp(g, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_load(g, x, index, NULL), span));
+    return value_node(
+            node_comp(g, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_load(g, x, index, NULL), span));
 }
 
-/* ---- random numbers --------------------------------------------------------------------------- */
+/* ---- random numbers ------------------------------------------------------------- */
 
 /* Inside of scans the numbers are drawn afresh in each step: an axis for each open scan. */
 static Value random_tensor(Lower *L, const Shape *shape, Span span) {
@@ -127,7 +136,8 @@ static Value random_tensor(Lower *L, const Shape *shape, Span span) {
     for (const OpenScan *o = L->scan; o && scans < MAX_RANK; o = o->up) open[scans++] = o;
     out.dtype = T_F32;
     if (scans + shape->rank > MAX_RANK || !shape_check(L, &out, span)) {
-        if (scans + shape->rank > MAX_RANK) diag_error(span, "random numbers of more than %d axes, with the scans'", MAX_RANK);
+        if (scans + shape->rank > MAX_RANK)
+            diag_error(span, "random numbers of more than %d axes, with the scans'", MAX_RANK);
         return value_poison();
     }
     for (int k = scans; k-- > 0;) {
@@ -141,7 +151,7 @@ static Value random_tensor(Lower *L, const Shape *shape, Span span) {
     Node *n = node_uniform(L->graph, s.rank, s.dim, next_stream(L), span);
     if (!scans) return value_node(n);
     return value_node(node_comp(L->graph, out.rank, out.dim, F_NONE, 0, NULL, NULL,
-                                ex_load(L->graph, n, index, NULL), span));
+            ex_load(L->graph, n, index, NULL), span));
 }
 
 static bool push_dim(Lower *L, Value v, Span at, Shape *s) {
@@ -168,7 +178,7 @@ static Value uniform_like(Lower *L, const Value *arg, const Span *at, int n, Spa
     return shape_of(L, arg[0], at[0], &s) ? random_tensor(L, &s, span) : value_poison();
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------ */
+/* ---- gradients ------------------------------------------------------------------ */
 
 static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span span) {
     (void)n;
@@ -176,10 +186,11 @@ static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span sp
     if (!y || !x) return value_poison();
     if (x->dtype != T_F32 || y->dtype != T_F32) {
         bool wrong_y = y->dtype != T_F32;
-        diag_error(at[wrong_y ? 0 : 1], wrong_y ? "only real tensors have a gradient; this is %s"
-                                                : "there is no gradient in integers: this is %s; differentiate "
-                                                  "by real(...) of it, bound to a name",
-                   node_shape_text(L, wrong_y ? y : x));
+        diag_error(at[wrong_y ? 0 : 1],
+                wrong_y ? "only real tensors have a gradient; this is %s"
+                        : "there is no gradient in integers: this is %s; differentiate "
+                          "by real(...) of it, bound to a name",
+                node_shape_text(L, wrong_y ? y : x));
         return value_poison();
     }
     if (!grad(L->graph, y, &x, 1, &out)) return value_poison();
@@ -198,32 +209,37 @@ static Value stop_gradient(Lower *L, const Value *arg, const Span *at, int n, Sp
     return value_expr(ex_load(L->graph, node_stop(L->graph, x, span), outer, L->guard));
 }
 
-/* ---- files ------------------------------------------------------------------------------------------ */
+/* ---- files ---------------------------------------------------------------------- */
 
 static Value load(Lower *L, const Value *arg, const Span *at, int n, Span span) {
     (void)n, (void)span;
     if (arg[0].kind == V_STRING) return load_npy(L, arg[0].text, at[0]);
-    diag_error(at[0], "the name of a .npy file is needed here, in quotes; this is %s", value_text_of(L, arg[0]));
+    diag_error(at[0], "the name of a .npy file is needed here, in quotes; this is %s",
+            value_text_of(L, arg[0]));
     return value_poison();
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------ */
 
 static const Builtin table[] = {
-    {"rank", "rank(x)", 1, 1, rank_of},
-    {"extent", "extent(x, axis)", 2, 2, extent_of},
-    {"elements", "elements(x)", 1, 1, elements_of},
-    {"is_real", "is_real(x)", 1, 1, is_real},
-    {"reshape", "reshape(x, size, ...)", 2, -1, reshape},
-    {"uniform", "uniform(size, ...)", 0, -1, uniform},
-    {"uniform_like", "uniform_like(x)", 1, 1, uniform_like},
-    {"grad", "grad(y, x)", 2, 2, gradient},
-    {"stop_gradient", "stop_gradient(x)", 1, 1, stop_gradient},
-    {"load", "load(\"file.npy\")", 1, 1, load},
+        {"rank", "rank(x)", 1, 1, rank_of},
+        {"extent", "extent(x, axis)", 2, 2, extent_of},
+        {"elements", "elements(x)", 1, 1, elements_of},
+        {"is_real", "is_real(x)", 1, 1, is_real},
+        {"reshape", "reshape(x, size, ...)", 2, -1, reshape},
+        {"uniform", "uniform(size, ...)", 0, -1, uniform},
+        {"uniform_like", "uniform_like(x)", 1, 1, uniform_like},
+        {"grad", "grad(y, x)", 2, 2, gradient},
+        {"stop_gradient", "stop_gradient(x)", 1, 1, stop_gradient},
+        {"load", "load(\"file.npy\")", 1, 1, load},
 };
 
-int builtin_count(void) { return (int)(sizeof table / sizeof *table); }
-const char *builtin_name(int k) { return table[k].name; }
+int builtin_count(void) {
+    return (int)(sizeof table / sizeof *table);
+}
+const char *builtin_name(int k) {
+    return table[k].name;
+}
 
 const Builtin *builtin_find(const char *name) {
     for (int k = 0; k < builtin_count(); k++)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- running a definition's body ------------------------------------------------------------ */
+/* ---- running a definition's body ------------------------------------------------ */
 
 /* What a call changes about where execution stands, to be put back after it. */
 typedef struct State {
@@ -22,8 +22,8 @@ typedef struct State {
 } State;
 
 static State state_save(const Lower *L) {
-    return (State){L->scope, L->module, L->returned, L->index, L->guard, L->catching,
-                   L->wanted, L->call_site, L->in_library, L->layer_depth};
+    return (State){L->scope, L->module, L->returned, L->index, L->guard, L->catching, L->wanted,
+            L->call_site, L->in_library, L->layer_depth};
 }
 
 static void state_restore(Lower *L, const State *s) {
@@ -39,7 +39,9 @@ static void state_restore(Lower *L, const State *s) {
     L->layer_depth = s->layer_depth;
 }
 
-static bool is_element(Value v) { return v.kind == V_EXPR && v.expr->vars; }
+static bool is_element(Value v) {
+    return v.kind == V_EXPR && v.expr->vars;
+}
 
 /* Called with elements, a function works on elements; otherwise on whole tensors. */
 static bool element_mode(const Function *fn, const Value *given) {
@@ -69,8 +71,9 @@ static Value run_body(Lower *L, const Ast *def) {
 static bool too_deep(Lower *L, const Function *fn, Span call) {
     if (L->depth < MAX_CALL_DEPTH) return false;
     if (L->depth == MAX_CALL_DEPTH) {
-        diag_error(call, "calls nest deeper than %d: %s() calls itself without an end", MAX_CALL_DEPTH, fn->name);
-        L->depth = 2 * MAX_CALL_DEPTH;      /* once is enough */
+        diag_error(call, "calls nest deeper than %d: %s() calls itself without an end",
+                MAX_CALL_DEPTH, fn->name);
+        L->depth = 2 * MAX_CALL_DEPTH; /* once is enough */
     }
     return true;
 }
@@ -87,7 +90,8 @@ static void record_layer(Lower *L, const Function *fn, const char *path, Value v
     vec_push(L->arena, &L->model->layer, new);
 }
 
-Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call, const char *path) {
+Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call,
+        const char *path) {
     if (too_deep(L, fn, call)) return value_poison();
     State state = state_save(L);
     int errors = diag_errors(), depth = L->depth;
@@ -97,7 +101,8 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
     bool user_call = !state.in_library && L->in_library;
     Value v = value_poison();
     if (is_layer(fn) && L->index) {
-        diag_error(call, "a layer is applied to whole tensors, not to elements under index variables");
+        diag_error(
+                call, "a layer is applied to whole tensors, not to elements under index variables");
     } else if (bind_formals(L, fn, s, given, given_at, call)) {
         L->scope = s;
         if (is_layer(fn)) {
@@ -115,7 +120,7 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
     return v;
 }
 
-/* ---- initializers ------------------------------------------------------------------------------ */
+/* ---- initializers --------------------------------------------------------------- */
 
 static bool add_dim(Lower *L, Value v, Span at, Shape *s) {
     if (v.kind == V_TUPLE) {
@@ -144,20 +149,28 @@ static bool shape_from_args(Lower *L, const Function *fn, Args *args, Shape *s) 
     }
     args->n = named;
     if (positional) return shape_check(L, s, args->span);
-    diag_error(args->span, "%s() gives an initial value's elements; elsewhere its arguments are the shape, "
-                           "as in %s(batch, 16)", fn->name, fn->name);
+    diag_error(args->span,
+            "%s() gives an initial value's elements; elsewhere its arguments are the shape, "
+            "as in %s(batch, 16)",
+            fn->name, fn->name);
     return false;
 }
 
-Value call_initializer(Lower *L, Function *fn, Args args, const Value *before, const Span *before_at) {
+Value call_initializer(
+        Lower *L, Function *fn, Args args, const Value *before, const Span *before_at) {
     Shape s = {.dtype = T_F32};
-    if (L->wanted) s = *L->wanted, s.dtype = T_F32;
-    else if (!shape_from_args(L, fn, &args, &s)) return value_poison();
+    if (L->wanted)
+        s = *L->wanted, s.dtype = T_F32;
+    else if (!shape_from_args(L, fn, &args, &s))
+        return value_poison();
     int n = formal_count(fn);
     Value *given = NEW_ARRAY(L->arena, Value, n + 1);
     Span *given_at = NEW_ARRAY(L->arena, Span, n + 1);
-    for (int k = 0; k < n; k++) given[k] = before ? before[k] : value_none(), given_at[k] = before ? before_at[k] : args.span;
-    if (!match_args(L, fn, args, false, given, given_at) || too_deep(L, fn, args.span)) return value_poison();
+    for (int k = 0; k < n; k++)
+        given[k] = before ? before[k] : value_none(),
+        given_at[k] = before ? before_at[k] : args.span;
+    if (!match_args(L, fn, args, false, given, given_at) || too_deep(L, fn, args.span))
+        return value_poison();
     State state = state_save(L);
     Scope *scope = scope_new(L, fn->scope);
     Value v = value_poison();
@@ -175,11 +188,12 @@ Value call_initializer(Lower *L, Function *fn, Args args, const Value *before, c
     return node ? value_node(node) : value_poison();
 }
 
-/* ---- functions, layers, instances ---------------------------------------------------------------- */
+/* ---- functions, layers, instances ----------------------------------------------- */
 
 static Value partial(Lower *L, Function *fn, Value *given, Span *given_at, Span span) {
     Instance *inst = NEW(L->arena, Instance);
-    *inst = (Instance){.fn = fn, .given = given, .given_at = given_at, .made_in = L->module, .span = span};
+    *inst = (Instance){
+            .fn = fn, .given = given, .given_at = given_at, .made_in = L->module, .span = span};
     int k = 0;
     for (const Ast *f = fn->def->params; f; f = f->next, k++) {
         if (k < leading_tensors(fn) || k == 0 || given[k].kind != V_NONE || f->b) continue;
@@ -213,9 +227,11 @@ static Value call_definition(Lower *L, Function *fn, Args args) {
 Value apply_instance(Lower *L, Instance *inst, Args args) {
     Function *fn = inst->fn;
     int n = formal_count(fn);
-    if (fn->def->kind == A_INITIALIZER) return call_initializer(L, fn, args, inst->given, inst->given_at);
+    if (fn->def->kind == A_INITIALIZER)
+        return call_initializer(L, fn, args, inst->given, inst->given_at);
     if (!inst->given) {
-        diag_error(args.span, "`%s` stands for names inside of a layer; it cannot be applied", inst->path);
+        diag_error(args.span, "`%s` stands for names inside of a layer; it cannot be applied",
+                inst->path);
         return value_poison();
     }
     Value *given = NEW_ARRAY(L->arena, Value, n + 1);
@@ -242,25 +258,27 @@ static bool all_values(Lower *L, const char *name, Args args, Value *v, Span *at
 static Value call_op(Lower *L, const Function *fn, Args args) {
     const OpInfo *op = &op_info[fn->op];
     if (args.n != op->arity) {
-        diag_error(args.span, "%s() takes %d argument%s; there %s %d", fn->name, op->arity, op->arity == 1 ? "" : "s",
-                   args.n == 1 ? "is" : "are", args.n);
+        diag_error(args.span, "%s() takes %d argument%s; there %s %d", fn->name, op->arity,
+                op->arity == 1 ? "" : "s", args.n == 1 ? "is" : "are", args.n);
         return value_poison();
     }
     Value v[3];
     Span at[3];
-    return all_values(L, fn->name, args, v, at) ? apply_op(L, fn->op, v, args.n, args.span) : value_poison();
+    return all_values(L, fn->name, args, v, at) ? apply_op(L, fn->op, v, args.n, args.span)
+                                                : value_poison();
 }
 
 static Value call_builtin(Lower *L, const Function *fn, Args args) {
     const Builtin *b = fn->builtin;
     if (args.n < b->least || (b->most >= 0 && args.n > b->most)) {
         diag_error(args.span, "%s() does not take %d argument%s; it is used as %s", b->name, args.n,
-                   args.n == 1 ? "" : "s", b->usage);
+                args.n == 1 ? "" : "s", b->usage);
         return value_poison();
     }
     Value *v = NEW_ARRAY(L->arena, Value, args.n + 1);
     Span *at = NEW_ARRAY(L->arena, Span, args.n + 1);
-    return all_values(L, b->name, args, v, at) ? b->call(L, v, at, args.n, args.span) : value_poison();
+    return all_values(L, b->name, args, v, at) ? b->call(L, v, at, args.n, args.span)
+                                               : value_poison();
 }
 
 Value call_function(Lower *L, Function *fn, Args args) {
@@ -275,7 +293,9 @@ static Value callee_value(Lower *L, const Ast *callee) {
     if (callee->kind != A_NAME) return lower_expr(L, callee);
     for (Scope *s = L->scope; s; s = s->up) {
         Binding *b = scope_find_here(s, callee->name);
-        if (!b || (b->value.kind != V_FUNCTION && b->value.kind != V_INSTANCE && b->value.kind != V_POISON)) continue;
+        if (!b || (b->value.kind != V_FUNCTION && b->value.kind != V_INSTANCE &&
+                          b->value.kind != V_POISON))
+            continue;
         b->used = true;
         return b->value;
     }
@@ -288,6 +308,7 @@ Value call_value(Lower *L, const Ast *callee, Args args) {
     if (v.kind == V_FUNCTION) return call_function(L, v.fn, args);
     if (v.kind == V_INSTANCE) return apply_instance(L, v.inst, args);
     if (v.kind != V_POISON)
-        diag_error(callee->span, "only functions and layers can be called; this is %s", value_text_of(L, v));
+        diag_error(callee->span, "only functions and layers can be called; this is %s",
+                value_text_of(L, v));
     return value_poison();
 }

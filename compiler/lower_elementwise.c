@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- compile time ------------------------------------------------------------------ */
+/* ---- compile time --------------------------------------------------------------- */
 
 static Value fold_integers(Op op, const Value *arg, int n, Span at) {
     double x[3] = {0};
@@ -34,21 +34,26 @@ static Value fold_op(Op op, const Value *arg, int n, Span at) {
         x[k] = value_number(arg[k]);
     }
     switch (op_info[op].type) {
-    case OT_SAME: case OT_INT:
+    case OT_SAME:
+    case OT_INT:
         if (integers) return fold_integers(op, arg, n, at);
         return value_real(op_real(op, x[0], x[1], x[2]));
-    case OT_TEST: return value_bool(op_real(op, x[0], x[1], x[2]) != 0);
+    case OT_TEST:
+        return value_bool(op_real(op, x[0], x[1], x[2]) != 0);
     case OT_LOGIC:
         return value_bool(op_integer(op, (int32_t)x[0], (int32_t)x[1], 0) != 0);
-    case OT_TOINT: return value_int((int64_t)x[0]);
-    case OT_BRANCH: return arg[0].i ? arg[1] : arg[2];
+    case OT_TOINT:
+        return value_int((int64_t)x[0]);
+    case OT_BRANCH:
+        return arg[0].i ? arg[1] : arg[2];
     case OT_REAL:
         if (op == OP_div && x[1] == 0) {
             diag_error(at, "division by zero at compile time");
             return value_poison();
         }
         return value_real(op_real(op, x[0], x[1], x[2]));
-    case OT_TOREAL: break;
+    case OT_TOREAL:
+        break;
     }
     return value_real(x[0]);
 }
@@ -66,7 +71,7 @@ static bool fold_equality(Op op, const Value *arg, Value *out) {
     return true;
 }
 
-/* ---- alignment ------------------------------------------------------------------------ */
+/* ---- alignment ------------------------------------------------------------------ */
 
 static bool axis_fits(int64_t a, int64_t b, int64_t *out) {
     *out = a == 1 ? b : a;
@@ -75,11 +80,12 @@ static bool axis_fits(int64_t a, int64_t b, int64_t *out) {
 
 static void misaligned(Lower *L, const Shape *a, const Shape *b, int64_t da, int64_t db, Span at) {
     if (da == DIM_BATCH || db == DIM_BATCH)
-        diag_error(at, "the shapes %s and %s do not align from the right: batch aligns with batch only",
-                   shape_text(L, a), shape_text(L, b));
+        diag_error(at,
+                "the shapes %s and %s do not align from the right: batch aligns with batch only",
+                shape_text(L, a), shape_text(L, b));
     else
         diag_error(at, "the shapes %s and %s do not align from the right: %s against %s",
-                   shape_text(L, a), shape_text(L, b), size_text(L, da), size_text(L, db));
+                shape_text(L, a), shape_text(L, b), size_text(L, da), size_text(L, db));
 }
 
 bool broadcast(Lower *L, const Shape *a, const Shape *b, Span at, Shape *out) {
@@ -95,8 +101,10 @@ bool broadcast(Lower *L, const Shape *a, const Shape *b, Span at, Shape *out) {
     int rows = 0;
     for (int k = 0; k < rank; k++) rows += out->dim[k] == DIM_BATCH;
     if (rows < 2) return true;
-    diag_error(at, "%s against %s would give the batch axis twice: they align from the right; "
-                   "drop or add an axis, as in x[..., 0]", shape_text(L, a), shape_text(L, b));
+    diag_error(at,
+            "%s against %s would give the batch axis twice: they align from the right; "
+            "drop or add an axis, as in x[..., 0]",
+            shape_text(L, a), shape_text(L, b));
     return false;
 }
 
@@ -127,7 +135,7 @@ Node *broadcast_to(Lower *L, Node *n, const Shape *s, Span at) {
     return map_node(L, s, aligned_load(L, n, s->rank, var, NULL), at);
 }
 
-/* ---- operators on tensors --------------------------------------------------------------- */
+/* ---- operators on tensors ------------------------------------------------------- */
 
 static DType operand_type(Value v) {
     Shape s;
@@ -136,10 +144,23 @@ static DType operand_type(Value v) {
 }
 
 static const char *op_text(Op op) {
-    static const struct { Op op; const char *text; } symbol[] = {
-        {OP_add, "+"}, {OP_sub, "-"}, {OP_mul, "*"}, {OP_div, "/"}, {OP_idiv, "//"}, {OP_imod, "%"},
-        {OP_neg, "-"}, {OP_lt, "<"}, {OP_le, "<="}, {OP_gt, ">"}, {OP_ge, ">="}, {OP_eq, "=="},
-        {OP_ne, "!="},
+    static const struct {
+        Op op;
+        const char *text;
+    } symbol[] = {
+            {OP_add, "+"},
+            {OP_sub, "-"},
+            {OP_mul, "*"},
+            {OP_div, "/"},
+            {OP_idiv, "//"},
+            {OP_imod, "%"},
+            {OP_neg, "-"},
+            {OP_lt, "<"},
+            {OP_le, "<="},
+            {OP_gt, ">"},
+            {OP_ge, ">="},
+            {OP_eq, "=="},
+            {OP_ne, "!="},
     };
     for (size_t k = 0; k < sizeof symbol / sizeof *symbol; k++)
         if (symbol[k].op == op) return symbol[k].text;
@@ -148,11 +169,18 @@ static const char *op_text(Op op) {
 
 static bool operand_fits(Op op, DType t, DType other) {
     switch (op_info[op].type) {
-    case OT_LOGIC: return t == T_BOOL;
-    case OT_INT: return t == T_I32;
-    case OT_TEST: return (t == T_BOOL) == (other == T_BOOL) && (t != T_BOOL || op_info[op].flags & OPF_COMM);
-    case OT_TOREAL: case OT_TOINT: case OT_BRANCH: return true;
-    default: return t != T_BOOL;
+    case OT_LOGIC:
+        return t == T_BOOL;
+    case OT_INT:
+        return t == T_I32;
+    case OT_TEST:
+        return (t == T_BOOL) == (other == T_BOOL) && (t != T_BOOL || op_info[op].flags & OPF_COMM);
+    case OT_TOREAL:
+    case OT_TOINT:
+    case OT_BRANCH:
+        return true;
+    default:
+        return t != T_BOOL;
     }
 }
 
@@ -160,7 +188,7 @@ static bool check_operands(Lower *L, Op op, const Value *arg, int n, Span at) {
     for (int k = 0; k < n; k++) {
         if (!value_is_number(arg[k]) && !value_is_tensor(arg[k]) && arg[k].kind != V_BATCH) {
             diag_error(at, "`%s` takes numbers and tensors; operand %d is %s", op_text(op), k + 1,
-                       value_text_of(L, arg[k]));
+                    value_text_of(L, arg[k]));
             return false;
         }
     }
@@ -169,13 +197,15 @@ static bool check_operands(Lower *L, Op op, const Value *arg, int n, Span at) {
         if (operand_fits(op, t, operand_type(arg[n - 1 - k]))) continue;
         if (op_info[op].type == OT_LOGIC)
             diag_error(at, "`%s` takes conditions (bool); operand %d is %s", op_text(op), k + 1,
-                       value_text_of(L, arg[k]));
+                    value_text_of(L, arg[k]));
         else if (op_info[op].type == OT_INT)
             diag_error(at, "`%s` takes integers; operand %d is %s", op_text(op), k + 1,
-                       value_text_of(L, arg[k]));
+                    value_text_of(L, arg[k]));
         else
-            diag_error(at, "`%s` does not take a condition (bool) here; real(c) or int(c) is 1 "
-                           "where it holds, and `if c then a else b` chooses", op_text(op));
+            diag_error(at,
+                    "`%s` does not take a condition (bool) here; real(c) or int(c) is 1 "
+                    "where it holds, and `if c then a else b` chooses",
+                    op_text(op));
         return false;
     }
     return true;
@@ -233,19 +263,19 @@ Value apply_op(Lower *L, Op op, const Value *arg, int n, Span at) {
     return is_element_op(L, arg, n) ? element_op(L, op, arg, n, at) : tensor_op(L, op, arg, n, at);
 }
 
-/* ---- matrix product ------------------------------------------------------------------------ */
+/* ---- matrix product ------------------------------------------------------------- */
 
 static bool inner_axes_fit(Lower *L, const Node *a, const Node *b, Span at) {
     if (a->rank == 0 || b->rank == 0) {
         diag_error(at, "`@` multiplies matrices and vectors; these are %s and %s",
-                   node_shape_text(L, a), node_shape_text(L, b));
+                node_shape_text(L, a), node_shape_text(L, b));
         return false;
     }
     int64_t ka = a->dim[a->rank - 1], kb = b->dim[b->rank == 1 ? 0 : b->rank - 2];
     if (ka == kb) return true;
     diag_error(at, "%s @ %s: the last axis of the left, %s, is not the %s of the right, %s",
-               node_shape_text(L, a), node_shape_text(L, b), size_text(L, ka),
-               b->rank == 1 ? "axis" : "last but one", size_text(L, kb));
+            node_shape_text(L, a), node_shape_text(L, b), size_text(L, ka),
+            b->rank == 1 ? "axis" : "last but one", size_text(L, kb));
     return false;
 }
 
@@ -256,7 +286,8 @@ static Shape leading_shape(const Node *n) {
     return s;
 }
 
-static Expr *matrix_element(Lower *L, Node *n, const Shape *lead, Expr *const *var, Expr *row, Expr *col) {
+static Expr *matrix_element(
+        Lower *L, Node *n, const Shape *lead, Expr *const *var, Expr *row, Expr *col) {
     Expr *index[MAX_RANK];
     int own = leading_shape(n).rank, at = 0;
     for (; at < own; at++)
@@ -283,18 +314,19 @@ Value matmul(Lower *L, Value va, Value vb, Span at) {
     Expr *k = ex_var(L->graph, s.rank, inner);
     Expr *row = a->rank > 1 ? var[lead.rank] : NULL;
     Expr *col = b->rank > 1 ? var[s.rank - 1] : NULL;
-    Expr *x = matrix_element(L, a, &lead, var, row, k), *y = matrix_element(L, b, &lead, var, k, col);
-    return value_node(node_comp(L->graph, s.rank, s.dim, F_SUM, 1, &inner, NULL,
-                                ex_op2(L->graph, OP_mul, x, y), at));
+    Expr *x = matrix_element(L, a, &lead, var, row, k),
+         *y = matrix_element(L, b, &lead, var, k, col);
+    return value_node(node_comp(
+            L->graph, s.rank, s.dim, F_SUM, 1, &inner, NULL, ex_op2(L->graph, OP_mul, x, y), at));
 }
 
-/* ---- choice ----------------------------------------------------------------------------------- */
+/* ---- choice --------------------------------------------------------------------- */
 
 typedef struct Inline {
     const Branch *branch;
     Expr *guard;
-    Vec(Expr *) load;          /* met before ... */
-    Vec(Expr *) becomes;       /* ... and what it became */
+    Vec(Expr *) load;    /* met before ... */
+    Vec(Expr *) becomes; /* ... and what it became */
     Arena *arena;
 } Inline;
 
@@ -316,7 +348,8 @@ static Expr *inline_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr 
     return e;
 }
 
-static Expr *branch_element(Lower *L, Node *n, const Branch *b, const Shape *s, Expr *const *var, Expr *guard) {
+static Expr *branch_element(
+        Lower *L, Node *n, const Branch *b, const Shape *s, Expr *const *var, Expr *guard) {
     Inline in = {.branch = b, .guard = guard, .arena = L->arena};
     Expr *index[MAX_RANK + 1];
     for (int k = 0; k < n->rank; k++)
@@ -334,7 +367,8 @@ static Node *lower_branch(Lower *L, const Ast *e, Branch *b) {
 
 static bool branch_types_fit(Lower *L, const Ast *e, DType a, DType b) {
     if ((a == T_BOOL) == (b == T_BOOL)) return true;
-    diag_error(e->span, "the branches of this `if` have types %s and %s", dtype_name(a), dtype_name(b));
+    diag_error(e->span, "the branches of this `if` have types %s and %s", dtype_name(a),
+            dtype_name(b));
     (void)L;
     return false;
 }
@@ -386,13 +420,14 @@ Value choose(Lower *L, const Ast *e) {
     Shape s = {0};
     if (c.kind == V_BOOL) return lower_expr(L, c.i ? e->b : e->c);
     if (!value_is_tensor(c) || !value_shape_of(c, &s) || s.dtype != T_BOOL) {
-        diag_error(e->a->span, "a condition is needed here (bool); this is %s", value_text_of(L, c));
+        diag_error(
+                e->a->span, "a condition is needed here (bool); this is %s", value_text_of(L, c));
         return value_poison();
     }
     return L->index && s.rank == 0 ? element_choice(L, e, c) : tensor_choice(L, e, c);
 }
 
-/* ---- an element made a tensor ------------------------------------------------------------------- */
+/* ---- an element made a tensor --------------------------------------------------- */
 
 Node *node_of_expr(Lower *L, Expr *e, Span at, Expr ***outer) {
     int64_t dim[MAX_VARS];

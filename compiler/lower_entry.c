@@ -25,7 +25,7 @@ static void check_inputs(Lower *L, const Entry *e) {
         bool from_caller = n->kind == N_LEAF && (n->leaf == L_INPUT || n->leaf == L_TARGET);
         if (!from_caller || has_port(e->input.at, e->input.n, n)) continue;
         diag_error(e->span, "%s needs the %s `%s`, which is not among its inputs", e->name,
-                   n->leaf == L_TARGET ? "target" : "model's input", n->name);
+                n->leaf == L_TARGET ? "target" : "model's input", n->name);
     }
 }
 
@@ -47,7 +47,8 @@ Entry make_predict(Lower *L) {
     NodeList order = entry_order(L, &e);
     for (int k = 0; k < L->model->input.n; k++)
         for (int i = 0; i < order.n; i++)
-            if (order.at[i] == L->model->input.at[k].node) vec_push(L->arena, &e.input, L->model->input.at[k]);
+            if (order.at[i] == L->model->input.at[k].node)
+                vec_push(L->arena, &e.input, L->model->input.at[k]);
     check_inputs(L, &e);
     return e;
 }

@@ -4,13 +4,28 @@
 
 #include <string.h>
 
-/* ---- operators ------------------------------------------------------------------------ */
+/* ---- operators ------------------------------------------------------------------ */
 
 static bool op_of_text(const char *text, Op *op) {
-    static const struct { const char *text; Op op; } table[] = {
-        {"+", OP_add}, {"-", OP_sub}, {"*", OP_mul}, {"/", OP_div}, {"//", OP_idiv}, {"%", OP_imod},
-        {"**", OP_pow}, {"==", OP_eq}, {"!=", OP_ne}, {"<", OP_lt}, {"<=", OP_le}, {">", OP_gt},
-        {">=", OP_ge}, {"and", OP_and}, {"or", OP_or},
+    static const struct {
+        const char *text;
+        Op op;
+    } table[] = {
+            {"+", OP_add},
+            {"-", OP_sub},
+            {"*", OP_mul},
+            {"/", OP_div},
+            {"//", OP_idiv},
+            {"%", OP_imod},
+            {"**", OP_pow},
+            {"==", OP_eq},
+            {"!=", OP_ne},
+            {"<", OP_lt},
+            {"<=", OP_le},
+            {">", OP_gt},
+            {">=", OP_ge},
+            {"and", OP_and},
+            {"or", OP_or},
     };
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
         if (strcmp(table[k].text, text) != 0) continue;
@@ -23,8 +38,8 @@ static bool op_of_text(const char *text, Op *op) {
 /* Small whole powers are products: exact for negative bases, and differentiable at 0. */
 static Value power(Lower *L, const Value *arg, Span at) {
     int64_t k = arg[1].kind == V_REAL && arg[1].r == (double)(int64_t)arg[1].r ? (int64_t)arg[1].r
-                : arg[1].kind == V_INT                                        ? arg[1].i
-                                                                              : -1;
+                : arg[1].kind == V_INT                                         ? arg[1].i
+                                                                               : -1;
     if (k < 1 || k > 4) return apply_op(L, OP_pow, arg, 2, at);
     Value x = arg[0];
     for (int64_t i = 1; i < k; i++) x = apply_op(L, OP_mul, (Value[]){x, arg[0]}, 2, at);
@@ -40,7 +55,8 @@ static bool decided(const Ast *e, Value left) {
 /* `c == label[n]`: a target compared with an index variable lies in the variable's range. */
 static void bound_compared(Lower *L, const Value *arg) {
     for (int k = 0; k < 2; k++) {
-        if (arg[k].kind != V_EXPR || arg[1 - k].kind != V_EXPR || arg[1 - k].expr->kind != E_VAR) continue;
+        if (arg[k].kind != V_EXPR || arg[1 - k].kind != V_EXPR || arg[1 - k].expr->kind != E_VAR)
+            continue;
         Port *p = index_port(L, arg[k].expr);
         if (p && arg[1 - k].expr->extent > 0) bound_port(p, arg[1 - k].expr->extent);
     }
@@ -64,7 +80,7 @@ static Value unary(Lower *L, const Ast *e) {
     return apply_op(L, strcmp(e->text, "-") ? OP_not : OP_neg, &x, 1, e->span);
 }
 
-/* ---- calls, pipes, members --------------------------------------------------------------- */
+/* ---- calls, pipes, members ------------------------------------------------------ */
 
 static Value pipe(Lower *L, const Ast *e) {
     Value x = lower_expr(L, e->a);
@@ -86,8 +102,10 @@ static bool has_module(Lower *L, const char *prefix) {
 static Value instance_member(Lower *L, const Ast *e, Instance *inst) {
     const char *path = inst->path ? inst->path : inst->fn->name;
     if (!inst->path || !has_module(L, arena_printf(L->arena, "%s.", path))) {
-        diag_error(e->span, "`%s` has no parameters yet: they are made where it is first applied "
-                            "to a tensor", path);
+        diag_error(e->span,
+                "`%s` has no parameters yet: they are made where it is first applied "
+                "to a tensor",
+                path);
         return value_poison();
     }
     const char *full = intern(arena_printf(L->arena, "%s.%s", path, e->name));
@@ -117,7 +135,7 @@ static Value member(Lower *L, const Ast *e) {
     return value_poison();
 }
 
-/* ---- literals ------------------------------------------------------------------------------ */
+/* ---- literals ------------------------------------------------------------------- */
 
 static Value number(const Ast *e) {
     if (e->flag) return value_real(e->num);
@@ -129,7 +147,7 @@ static Value number(const Ast *e) {
 typedef struct Literal {
     Lower *L;
     Shape shape;
-    bool shaped[MAX_RANK + 1];      /* the extent at this depth is known */
+    bool shaped[MAX_RANK + 1]; /* the extent at this depth is known */
     bool real, ok;
     Vec(double) data;
 } Literal;
@@ -141,7 +159,8 @@ static void literal_fail(Literal *t, Span at, const char *why) {
 
 static void literal_number(Literal *t, const Ast *e, int depth) {
     Value v = lower_expr(t->L, e);
-    if (v.kind == V_POISON) t->ok = false;
+    if (v.kind == V_POISON)
+        t->ok = false;
     else if (v.kind != V_INT && v.kind != V_REAL)
         literal_fail(t, e->span, "a tensor literal holds numbers known at compile time");
     if (!t->ok) return;
@@ -153,13 +172,23 @@ static void literal_number(Literal *t, const Ast *e, int depth) {
 }
 
 static void literal_level(Literal *t, const Ast *e, int depth) {
-    if (e->kind != A_TENSOR) { literal_number(t, e, depth); return; }
-    if (depth == MAX_RANK) { literal_fail(t, e->span, "the literal is nested too deeply"); return; }
+    if (e->kind != A_TENSOR) {
+        literal_number(t, e, depth);
+        return;
+    }
+    if (depth == MAX_RANK) {
+        literal_fail(t, e->span, "the literal is nested too deeply");
+        return;
+    }
     int n = ast_count(e->list);
-    if (n == 0) { literal_fail(t, e->span, "a tensor literal needs at least one number"); return; }
+    if (n == 0) {
+        literal_fail(t, e->span, "a tensor literal needs at least one number");
+        return;
+    }
     if (t->shaped[depth] && t->shape.dim[depth] != n)
-        literal_fail(t, e->span, arena_printf(t->L->arena, "this row has %d entries; those before it have %s",
-                                              n, size_text(t->L, t->shape.dim[depth])));
+        literal_fail(t, e->span,
+                arena_printf(t->L->arena, "this row has %d entries; those before it have %s", n,
+                        size_text(t->L, t->shape.dim[depth])));
     t->shaped[depth] = true;
     t->shape.dim[depth] = n;
     for (const Ast *x = e->list; x && t->ok; x = x->next) literal_level(t, x, depth + 1);
@@ -173,14 +202,16 @@ Value lower_tensor_literal(Lower *L, const Ast *e) {
     return value_node(node_data(L->graph, type, t.shape.rank, t.shape.dim, t.data.at, e->span));
 }
 
-/* ---- a value over the steps of a scan --------------------------------------------------------- */
+/* ---- a value over the steps of a scan ------------------------------------------- */
 
 /* The time axis stands after a leading batch axis, as in [batch, time, units]. */
 Value lower_all(Lower *L, const Ast *e) {
     Binding *b = scope_find(L->scope, e->name);
     if (!b || !b->each) {
-        diag_error(e->span, b ? "`%s` was not bound by a scan before this place"
-                              : "unknown name `%s`; `all` takes a name bound by a scan", e->name);
+        diag_error(e->span,
+                b ? "`%s` was not bound by a scan before this place"
+                  : "unknown name `%s`; `all` takes a name bound by a scan",
+                e->name);
         return value_poison();
     }
     b->used = true;
@@ -192,10 +223,10 @@ Value lower_all(Lower *L, const Ast *e) {
     for (int k = 0; k < stack->rank; k++) var[k] = ex_var(L->graph, k, dim[k]);
     for (int k = 0; k < stack->rank; k++) index[k] = var[k < 2 ? 1 - k : k];
     return value_node(node_comp(L->graph, stack->rank, dim, F_NONE, 0, NULL, NULL,
-                                ex_load(L->graph, stack, index, NULL), e->span));
+            ex_load(L->graph, stack, index, NULL), e->span));
 }
 
-/* ---- all constructs ----------------------------------------------------------------------------- */
+/* ---- all constructs ------------------------------------------------------------- */
 
 static Value misplaced(const Ast *e) {
     if (e->kind == A_RANGE)
@@ -211,21 +242,37 @@ Value lower_expr(Lower *L, const Ast *e) {
     const Value *known = memo_find(L, e);
     if (known) return *known;
     switch (e->kind) {
-    case A_NUMBER: return number(e);
-    case A_STRING: return value_text(e->text);
-    case A_BOOL: return value_bool(e->flag);
-    case A_NAME: return scope_value(L, e->name, e->span);
-    case A_MEMBER: return member(L, e);
-    case A_CALL: return call_value(L, e->a, args_of(L, e->list, NULL, e->span, e->span));
-    case A_PIPE: return pipe(L, e);
-    case A_UNARY: return unary(L, e);
-    case A_BINARY: return binary(L, e);
-    case A_IF: return choose(L, e);
-    case A_ELSE: return lower_else(L, e);
-    case A_FOLD: return lower_fold(L, e);
-    case A_SUBSCRIPT: return lower_subscript(L, e);
-    case A_ALL: return lower_all(L, e);
-    case A_TENSOR: return lower_tensor_literal(L, e);
-    default: return misplaced(e);
+    case A_NUMBER:
+        return number(e);
+    case A_STRING:
+        return value_text(e->text);
+    case A_BOOL:
+        return value_bool(e->flag);
+    case A_NAME:
+        return scope_value(L, e->name, e->span);
+    case A_MEMBER:
+        return member(L, e);
+    case A_CALL:
+        return call_value(L, e->a, args_of(L, e->list, NULL, e->span, e->span));
+    case A_PIPE:
+        return pipe(L, e);
+    case A_UNARY:
+        return unary(L, e);
+    case A_BINARY:
+        return binary(L, e);
+    case A_IF:
+        return choose(L, e);
+    case A_ELSE:
+        return lower_else(L, e);
+    case A_FOLD:
+        return lower_fold(L, e);
+    case A_SUBSCRIPT:
+        return lower_subscript(L, e);
+    case A_ALL:
+        return lower_all(L, e);
+    case A_TENSOR:
+        return lower_tensor_literal(L, e);
+    default:
+        return misplaced(e);
     }
 }

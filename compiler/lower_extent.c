@@ -15,10 +15,14 @@
 #include <string.h>
 
 /* Binders visible at a place of the text; an entry without binder hides a name. */
-typedef struct Env { const struct Env *up; const char *name; Binder *binder; } Env;
+typedef struct Env {
+    const struct Env *up;
+    const char *name;
+    Binder *binder;
+} Env;
 
 typedef struct Use {
-    const Ast *ast;            /* A_SUBSCRIPT */
+    const Ast *ast; /* A_SUBSCRIPT */
     Node *node;
     const Env *env;
     bool guarded;
@@ -36,7 +40,7 @@ typedef struct Walk {
 
 static void walk(Walk *w, const Ast *e, const Env *env, bool guarded);
 
-/* ---- which variables occur ------------------------------------------------------------ */
+/* ---- which variables occur ------------------------------------------------------ */
 
 static const Env *env_find(const Env *env, const char *name) {
     for (; env; env = env->up)
@@ -44,7 +48,9 @@ static const Env *env_find(const Env *env, const char *name) {
     return NULL;
 }
 
-static const char *pack_name(void) { return intern("..."); }
+static const char *pack_name(void) {
+    return intern("...");
+}
 
 static bool mentions(const Ast *e, const Env *env);
 
@@ -67,10 +73,11 @@ static bool mentions(const Ast *e, const Env *env) {
     if (e->kind == A_ELLIPSIS) return env_find(env, pack_name()) != NULL;
     if (e->kind == A_FOLD) return fold_mentions(e, e->list, env);
     if (e->kind == A_ARG) return mentions(e->a, env);
-    return mentions(e->a, env) || mentions(e->b, env) || mentions(e->c, env) || any_mentions(e->list, env);
+    return mentions(e->a, env) || mentions(e->b, env) || mentions(e->c, env) ||
+           any_mentions(e->list, env);
 }
 
-/* ---- evaluating what has no variables ------------------------------------------------------ */
+/* ---- evaluating what has no variables ------------------------------------------- */
 
 static Value whole_value(Walk *w, const Ast *e) {
     Lower *L = w->L;
@@ -87,7 +94,7 @@ static Value whole_value(Walk *w, const Ast *e) {
     return v;
 }
 
-/* ---- binders ----------------------------------------------------------------------------------- */
+/* ---- binders -------------------------------------------------------------------- */
 
 static IndexVar *index_var(Walk *w, const char *name, Span at) {
     IndexVar *v = NEW(w->L->arena, IndexVar);
@@ -102,7 +109,10 @@ static bool range_end(Walk *w, const Ast *e, const Env *env, int64_t *out) {
         return false;
     }
     Value v = whole_value(w, e);
-    if (v.kind == V_BATCH) { *out = DIM_BATCH; return true; }
+    if (v.kind == V_BATCH) {
+        *out = DIM_BATCH;
+        return true;
+    }
     return value_to_int(w->L, v, e->span, "the end of a range", out);
 }
 
@@ -117,9 +127,13 @@ static void bind_range(Walk *w, const Ast *binder, IndexVar *v, const Env *env) 
     v->from = from;
     v->extent = to == DIM_BATCH ? DIM_BATCH : to - from;
     if (to == DIM_BATCH ? from == 0 : to > from && from >= INT32_MIN && to <= INT32_MAX) return;
-    if (to == DIM_BATCH) diag_error(binder->a->span, "a range to `batch` begins at 0");
-    else diag_error(binder->a->span, "the range %" PRId64 "..%" PRId64 " is empty or too long "
-                                     "(the end is not part of it)", from, to);
+    if (to == DIM_BATCH)
+        diag_error(binder->a->span, "a range to `batch` begins at 0");
+    else
+        diag_error(binder->a->span,
+                "the range %" PRId64 "..%" PRId64 " is empty or too long "
+                "(the end is not part of it)",
+                from, to);
     w->ok = false;
 }
 
@@ -147,7 +161,7 @@ static const Env *bind_axes(Walk *w, const Ast *list, const Env *env) {
     return env;
 }
 
-/* ---- the walk -------------------------------------------------------------------------------------- */
+/* ---- the walk ------------------------------------------------------------------- */
 
 static void walk_list(Walk *w, const Ast *list, const Env *env, bool guarded) {
     for (; list; list = list->next) walk(w, list->kind == A_ARG ? list->a : list, env, guarded);
@@ -164,7 +178,7 @@ static void walk_subscript(Walk *w, const Ast *e, const Env *env, bool guarded) 
     walk_list(w, e->list, env, guarded);
     if (base.kind != V_TENSOR) {
         w->ok = w->ok && base.kind != V_POISON;
-        return;                /* reported when it is built */
+        return; /* reported when it is built */
     }
     Use *u = NEW(w->L->arena, Use);
     *u = (Use){.ast = e, .node = base.node, .env = env, .guarded = guarded};
@@ -189,14 +203,22 @@ static void walk_if(Walk *w, const Ast *e, const Env *env, bool guarded) {
 static void walk(Walk *w, const Ast *e, const Env *env, bool guarded) {
     if (!w->ok || !mentions(e, env)) return;
     switch (e->kind) {
-    case A_SUBSCRIPT: walk_subscript(w, e, env, guarded); return;
-    case A_FOLD: walk(w, e->a, bind_axes(w, e->list, env), guarded); return;
-    case A_IF: walk_if(w, e, env, guarded); return;
+    case A_SUBSCRIPT:
+        walk_subscript(w, e, env, guarded);
+        return;
+    case A_FOLD:
+        walk(w, e->a, bind_axes(w, e->list, env), guarded);
+        return;
+    case A_IF:
+        walk_if(w, e, env, guarded);
+        return;
     case A_ELSE:
         walk(w, e->a, env, true);
         walk(w, e->b, env, guarded);
         return;
-    case A_CALL: walk_list(w, e->list, env, guarded); return;
+    case A_CALL:
+        walk_list(w, e->list, env, guarded);
+        return;
     case A_PIPE:
         walk(w, e->a, env, guarded);
         if (e->b->kind == A_CALL) walk_list(w, e->b->list, env, guarded);
@@ -209,7 +231,7 @@ static void walk(Walk *w, const Ast *e, const Env *env, bool guarded) {
     }
 }
 
-/* ---- packs, and one item an axis ---------------------------------------------------------------------- */
+/* ---- packs, and one item an axis ------------------------------------------------ */
 
 static bool has_slice(const Ast *items) {
     for (; items; items = items->next)
@@ -234,7 +256,7 @@ static bool pack_length(Walk *w, const Use *u) {
     int n = u->node->rank - (ast_count(u->ast->list) - 1);
     if (n < 0) {
         diag_error(u->ast->span, "%s has fewer axes than there are indices",
-                   node_shape_text(w->L, u->node));
+                node_shape_text(w->L, u->node));
         return false;
     }
     if (n > p->n) p->n = n;
@@ -245,15 +267,18 @@ static bool pack_length(Walk *w, const Use *u) {
 static bool spread_items(Walk *w, Use *u) {
     int items = ast_count(u->ast->list), rank = u->node->rank;
     Pack *p = use_pack(u);
-    if (has_slice(u->ast->list) || (ellipsis_of(u->ast->list) && !p)) return true;   /* a slice */
+    if (has_slice(u->ast->list) || (ellipsis_of(u->ast->list) && !p)) return true; /* a slice */
     if (!p && items != rank) {
-        diag_error(u->ast->span, "%s needs %d %s; there %s %d", node_shape_text(w->L, u->node), rank,
-                   rank == 1 ? "index" : "indices", items == 1 ? "is" : "are", items);
+        diag_error(u->ast->span, "%s needs %d %s; there %s %d", node_shape_text(w->L, u->node),
+                rank, rank == 1 ? "index" : "indices", items == 1 ? "is" : "are", items);
         return false;
     }
     int own = p ? rank - (items - 1) : 0, at = 0;
     for (const Ast *i = u->ast->list; i; i = i->next) {
-        if (i->kind != A_ELLIPSIS) { u->item[at++] = i; continue; }
+        if (i->kind != A_ELLIPSIS) {
+            u->item[at++] = i;
+            continue;
+        }
         for (int k = 0; k < own; k++) u->pack[at++] = p->var[p->n - own + k];
     }
     u->naxis = at;
@@ -265,7 +290,8 @@ static bool make_packs(Walk *w) {
         Pack *p = w->c->binder.at[k].pack;
         if (!p || p->var) continue;
         if (!p->known) {
-            diag_error(w->c->binder.at[k].ast->span, "no tensor on the right says what `...` stands for");
+            diag_error(w->c->binder.at[k].ast->span,
+                    "no tensor on the right says what `...` stands for");
             return false;
         }
         p->var = NEW_ARRAY(w->L->arena, IndexVar *, p->n + 1);
@@ -274,7 +300,7 @@ static bool make_packs(Walk *w) {
     return true;
 }
 
-/* ---- extents of variables that stand alone --------------------------------------------------------------- */
+/* ---- extents of variables that stand alone -------------------------------------- */
 
 static IndexVar *alone(const Use *u, int axis) {
     if (!u->item[axis]) return u->pack[axis];
@@ -291,11 +317,14 @@ static bool alone_in(Walk *w, const Use *u, int axis) {
     IndexVar *v = alone(u, axis);
     int64_t dim = u->node->dim[axis];
     if (!v || v->by_range) return true;
-    if (!v->extent) { v->extent = dim, v->reason = item_span(u, axis); return true; }
+    if (!v->extent) {
+        v->extent = dim, v->reason = item_span(u, axis);
+        return true;
+    }
     if (v->extent == dim || u->guarded) return true;
     const char *name = v->name ? v->name : "...";
     diag_error(item_span(u, axis), "`%s` runs over two different extents: %s here, in %s", name,
-               size_text(w->L, dim), node_shape_text(w->L, u->node));
+            size_text(w->L, dim), node_shape_text(w->L, u->node));
     diag_note(v->reason, "and %s here", size_text(w->L, v->extent));
     return false;
 }
@@ -304,12 +333,13 @@ static bool extents_alone(Walk *w, bool guarded) {
     bool ok = true;
     for (int k = 0; k < w->use.n; k++) {
         const Use *u = w->use.at[k];
-        for (int axis = 0; axis < u->naxis && u->guarded == guarded; axis++) ok = alone_in(w, u, axis) && ok;
+        for (int axis = 0; axis < u->naxis && u->guarded == guarded; axis++)
+            ok = alone_in(w, u, axis) && ok;
     }
     return ok;
 }
 
-/* ---- extents by trial ---------------------------------------------------------------------------------------- */
+/* ---- extents by trial ----------------------------------------------------------- */
 
 static const Env *unknown_in(const Ast *e, const Env *env, const IndexVar *except);
 
@@ -326,7 +356,8 @@ static const Env *unknown_in(const Ast *e, const Env *env, const IndexVar *excep
     if (!e) return NULL;
     if (e->kind == A_NAME) {
         const Env *f = env_find(env, e->name);
-        return f && f->binder->var && !f->binder->var->extent && f->binder->var != except ? f : NULL;
+        return f && f->binder->var && !f->binder->var->extent && f->binder->var != except ? f
+                                                                                          : NULL;
     }
     const Env *found = unknown_in(e->a, env, except);
     if (!found) found = unknown_in(e->b, env, except);
@@ -348,7 +379,8 @@ static void bind_trial(Lower *L, Scope *s, const Env *env, int *number) {
     IndexVar *v = env->binder ? env->binder->var : NULL;
     if (!v || *number >= MAX_VARS) return;
     Expr *e = ex_var(L->graph, (*number)++, v->extent ? v->extent : 1);
-    scope_bind(L, s, v->name, value_expr(ex_op2(L->graph, OP_add, e, ex_int(L->graph, v->from))), v->span);
+    scope_bind(L, s, v->name, value_expr(ex_op2(L->graph, OP_add, e, ex_int(L->graph, v->from))),
+            v->span);
 }
 
 /* An index that reads tensors has values that no extent bounds. */
@@ -383,8 +415,9 @@ static bool fits_with(Walk *w, const Use *u, int axis, IndexVar *v, int64_t exte
 
 static bool batch_axis_compound(const Use *u, int axis) {
     if (u->node->dim[axis] != DIM_BATCH) return false;
-    diag_error(item_span(u, axis), "the batch axis has no fixed extent to divide or shift: its index is "
-                                   "a variable alone (keep it with `...`), or the load has an `else`");
+    diag_error(item_span(u, axis),
+            "the batch axis has no fixed extent to divide or shift: its index is "
+            "a variable alone (keep it with `...`), or the load has an `else`");
     return true;
 }
 
@@ -394,8 +427,10 @@ static int64_t largest_extent(Walk *w, const Use *u, int axis, IndexVar *v) {
     int64_t good = 0, bad = INT32_MAX;
     while (bad - good > 1) {
         int64_t middle = good + (bad - good) / 2;
-        if (fits_with(w, u, axis, v, middle)) good = middle;
-        else bad = middle;
+        if (fits_with(w, u, axis, v, middle))
+            good = middle;
+        else
+            bad = middle;
     }
     return good;
 }
@@ -424,8 +459,9 @@ static Trial try_extent(Walk *w, IndexVar *v) {
     }
     if (!by) return TRIAL_NOTHING;
     if (best == 0) {
-        diag_error(item_span(by, by_axis), "no value of `%s` keeps this index inside the axis of %s, in %s",
-                   v->name, size_text(w->L, by->node->dim[by_axis]), node_shape_text(w->L, by->node));
+        diag_error(item_span(by, by_axis),
+                "no value of `%s` keeps this index inside the axis of %s, in %s", v->name,
+                size_text(w->L, by->node->dim[by_axis]), node_shape_text(w->L, by->node));
         return TRIAL_ERROR;
     }
     v->extent = best;
@@ -435,11 +471,15 @@ static Trial try_extent(Walk *w, IndexVar *v) {
 
 static bool no_extent(const IndexVar *v, Trial why) {
     if (why == TRIAL_WAITS)
-        diag_error(v->span, "how far `%s` runs cannot be told: it occurs only together with other variables "
-                            "of unknown extent; write `%s in 0..n`", v->name, v->name);
+        diag_error(v->span,
+                "how far `%s` runs cannot be told: it occurs only together with other variables "
+                "of unknown extent; write `%s in 0..n`",
+                v->name, v->name);
     else
-        diag_error(v->span, "how far `%s` runs cannot be told: no index of a tensor says it; "
-                            "write `%s in 0..n`", v->name, v->name);
+        diag_error(v->span,
+                "how far `%s` runs cannot be told: no index of a tensor says it; "
+                "write `%s in 0..n`",
+                v->name, v->name);
     return false;
 }
 
@@ -454,8 +494,10 @@ static bool extents_by_trial(Walk *w) {
             if (!v || v->extent) continue;
             Trial t = try_extent(w, v);
             if (t == TRIAL_ERROR) return false;
-            if (t == TRIAL_FOUND) progress = true;
-            else if (!stuck) stuck = v, why = t;
+            if (t == TRIAL_FOUND)
+                progress = true;
+            else if (!stuck)
+                stuck = v, why = t;
         }
         if (!stuck) return true;
         if (!progress) return no_extent(stuck, why);

@@ -12,9 +12,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- contexts ---------------------------------------------------------------------------- */
+/* ---- contexts ------------------------------------------------------------------- */
 
-typedef struct Saved { IndexContext *index; Expr *guard; ElseCatch *catching; Scope *scope; Branch *branch; } Saved;
+typedef struct Saved {
+    IndexContext *index;
+    Expr *guard;
+    ElseCatch *catching;
+    Scope *scope;
+    Branch *branch;
+} Saved;
 
 static IndexContext *context_push(Lower *L, Saved *saved) {
     *saved = (Saved){L->index, L->guard, L->catching, L->scope, L->branch};
@@ -85,15 +91,17 @@ static bool bind_vars(Lower *L, const Ast *list) {
     return true;
 }
 
-/* ---- definitions ------------------------------------------------------------------------------ */
+/* ---- definitions ---------------------------------------------------------------- */
 
 /* An axis begins at 0, and so do the free variables. */
 static bool free_begin_at_zero(IndexContext *c, const Ast *list) {
     for (; list; list = list->next) {
         const IndexVar *v = binder_find(c, list)->var;
         if (!v || !v->from) continue;
-        diag_error(v->reason, "a free variable begins at 0, where its axis begins; write `%s in 0..n` "
-                              "and shift the indices on the right", v->name);
+        diag_error(v->reason,
+                "a free variable begins at 0, where its axis begins; write `%s in 0..n` "
+                "and shift the indices on the right",
+                v->name);
         return false;
     }
     return true;
@@ -105,8 +113,10 @@ static Node *free_node(Lower *L, int base, Expr *e, Span at) {
     Expr *to[MAX_VARS] = {0};
     Shape s = {.rank = c->nvar - base, .dtype = e->dtype};
     if (s.rank > MAX_RANK || (e->vars & ((1u << base) - 1))) {
-        if (s.rank > MAX_RANK) diag_error(at, "a tensor has at most %d axes", MAX_RANK);
-        else diag_error(at, "an index variable of the caller occurs in this definition");
+        if (s.rank > MAX_RANK)
+            diag_error(at, "a tensor has at most %d axes", MAX_RANK);
+        else
+            diag_error(at, "an index variable of the caller occurs in this definition");
         return NULL;
     }
     for (int k = 0; k < s.rank; k++) {
@@ -119,7 +129,8 @@ static Node *free_node(Lower *L, int base, Expr *e, Span at) {
 
 static Value define(Lower *L, const Ast *s) {
     IndexContext *c = L->index;
-    if (!find_extents(L, c, s->list, s->a) || !free_begin_at_zero(c, s->list)) return value_poison();
+    if (!find_extents(L, c, s->list, s->a) || !free_begin_at_zero(c, s->list))
+        return value_poison();
     int base = c->nvar;
     L->scope = scope_new(L, L->scope);
     if (!bind_vars(L, s->list)) return value_poison();
@@ -136,11 +147,19 @@ void lower_define(Lower *L, const Ast *s) {
     assign(L, s->name, v, s->span);
 }
 
-/* ---- folds -------------------------------------------------------------------------------------- */
+/* ---- folds ---------------------------------------------------------------------- */
 
 static Fold fold_of_name(const char *name) {
-    static const struct { const char *name; Fold fold; } table[] = {
-        {"sum", F_SUM}, {"prod", F_PROD}, {"max", F_MAX}, {"min", F_MIN}, {"argmax", F_ARGMAX}, {"argmin", F_ARGMIN},
+    static const struct {
+        const char *name;
+        Fold fold;
+    } table[] = {
+            {"sum", F_SUM},
+            {"prod", F_PROD},
+            {"max", F_MAX},
+            {"min", F_MIN},
+            {"argmax", F_ARGMAX},
+            {"argmin", F_ARGMIN},
     };
     for (size_t k = 0; k < sizeof table / sizeof *table; k++)
         if (!strcmp(table[k].name, name)) return table[k].fold;
@@ -151,7 +170,8 @@ static Fold fold_of_name(const char *name) {
 static Expr *conjuncts_within(Lower *L, Expr *e, uint32_t vars) {
     if (!e) return NULL;
     if (e->kind == E_OP && e->op == OP_and)
-        return ex_and(L->graph, conjuncts_within(L, e->arg[0], vars), conjuncts_within(L, e->arg[1], vars));
+        return ex_and(L->graph, conjuncts_within(L, e->arg[0], vars),
+                conjuncts_within(L, e->arg[1], vars));
     return e->vars & ~vars ? NULL : e;
 }
 
@@ -178,7 +198,7 @@ static Value fold_node(Lower *L, Fold fold, int first, int last, Expr *guard, Ex
         to[first + k] = ex_var(g, rank + k, fold_dim[k]);
     }
     Node *n = node_comp(g, rank, dim, fold, nfold, fold_dim, guard ? ex_subst(g, guard, to) : NULL,
-                        ex_subst(g, body, to), at);
+            ex_subst(g, body, to), at);
     return rank ? value_expr(ex_load(g, n, outer, L->guard)) : value_node(n);
 }
 
@@ -187,7 +207,8 @@ static bool fold_condition(Lower *L, const Ast *e, Expr **guard) {
     if (e->a->kind != A_IF || e->a->c) return true;
     *guard = value_to_expr(L, lower_expr(L, e->a->a), e->a->a->span);
     if (*guard && (*guard)->dtype != T_BOOL) {
-        diag_error(e->a->a->span, "a condition is needed here (bool); this is %s", dtype_name((*guard)->dtype));
+        diag_error(e->a->a->span, "a condition is needed here (bool); this is %s",
+                dtype_name((*guard)->dtype));
         return false;
     }
     return *guard != NULL;
@@ -204,13 +225,15 @@ static Value build_fold(Lower *L, const Ast *e) {
     L->guard = before;
     if (!body) return value_poison();
     if (body->dtype == T_BOOL) {
-        diag_error(inner->span, "`%s` folds numbers; this is a condition: int(c) is 1 where it holds", e->name);
+        diag_error(inner->span,
+                "`%s` folds numbers; this is a condition: int(c) is 1 where it holds", e->name);
         return value_poison();
     }
     uint32_t mine = c->nvar == 32 ? ~0u : (1u << c->nvar) - 1;
     mine &= ~((1u << first) - 1);
     Expr *outside = conjuncts_within(L, before, body->vars | mine);
-    return fold_node(L, fold_of_name(e->name), first, c->nvar, ex_and(L->graph, outside, guard), body, e->span);
+    return fold_node(L, fold_of_name(e->name), first, c->nvar, ex_and(L->graph, outside, guard),
+            body, e->span);
 }
 
 /* A fold that stands in no definition, or in a called function, is a context of its own. */
@@ -229,7 +252,7 @@ Value lower_fold(Lower *L, const Ast *e) {
     Expr *guard = L->guard;
     ElseCatch *catching = L->catching;
     L->scope = scope_new(L, scope);
-    L->catching = NULL;        /* an `else` around a fold says nothing about loads in it */
+    L->catching = NULL; /* an `else` around a fold says nothing about loads in it */
     Value v = build_fold(L, e);
     L->scope = scope;
     L->index->nvar = nvar;
@@ -239,7 +262,7 @@ Value lower_fold(Lower *L, const Ast *e) {
     return v;
 }
 
-/* ---- loads ---------------------------------------------------------------------------------------- */
+/* ---- loads ---------------------------------------------------------------------- */
 
 static bool in_bounds(const Expr *e, int64_t dim) {
     if (dim == DIM_BATCH) return (e->kind == E_VAR && e->extent == DIM_BATCH) || ex_is_const(e, 0);
@@ -280,12 +303,16 @@ void bound_port(Port *p, int64_t extent) {
 
 static void out_of_bounds(Lower *L, const Node *n, int axis, const Expr *e, Span at) {
     if (n->dim[axis] == DIM_BATCH)
-        diag_error(at, "the batch axis of %s is indexed by a variable over batch alone; this index may "
-                       "lie outside: guard it (`if`, or `x[...] else v`)", node_shape_text(L, n));
+        diag_error(at,
+                "the batch axis of %s is indexed by a variable over batch alone; this index may "
+                "lie outside: guard it (`if`, or `x[...] else v`)",
+                node_shape_text(L, n));
     else
-        diag_error(at, "this index runs over %" PRId64 "..%" PRId64 ", outside of the axis of %s in %s; guard "
-                       "the load (`x[...] else 0`) or give the variable a range", e->lo, e->hi + 1,
-                   size_text(L, n->dim[axis]), node_shape_text(L, n));
+        diag_error(at,
+                "this index runs over %" PRId64 "..%" PRId64
+                ", outside of the axis of %s in %s; guard "
+                "the load (`x[...] else 0`) or give the variable a range",
+                e->lo, e->hi + 1, size_text(L, n->dim[axis]), node_shape_text(L, n));
 }
 
 Expr *guarded_load(Lower *L, Node *n, Expr *const *index, const Span *at, Span whole) {
@@ -311,12 +338,12 @@ Expr *guarded_load(Lower *L, Node *n, Expr *const *index, const Span *at, Span w
     return ex_load(g, n, index, ex_and(g, L->guard, need));
 }
 
-/* ---- subscripts -------------------------------------------------------------------------------------- */
+/* ---- subscripts ----------------------------------------------------------------- */
 
 static Value tuple_item(Lower *L, Value v, const Ast *e) {
     int64_t i;
     if (ast_count(e->list) != 1 ||
-        !value_to_int(L, lower_expr(L, e->list), e->list->span, "the position in a tuple", &i))
+            !value_to_int(L, lower_expr(L, e->list), e->list->span, "the position in a tuple", &i))
         return value_poison();
     if (i < 0) i += v.i;
     if (i >= 0 && i < v.i) return v.item[i];
@@ -329,14 +356,17 @@ static Pack *visible_pack(const Lower *L) {
     return b ? b->value.pack : NULL;
 }
 
-bool is_index_pack(const Lower *L) { return visible_pack(L) != NULL; }
+bool is_index_pack(const Lower *L) {
+    return visible_pack(L) != NULL;
+}
 
 static Expr *index_value(Lower *L, const Ast *item, int64_t dim) {
     Value v = lower_expr(L, item);
     if (v.kind == V_INT && v.i < 0 && dim > 0) v.i += dim;
     Expr *e = value_to_expr(L, v, item->span);
     if (!e || e->dtype == T_I32) return e;
-    diag_error(item->span, "an index is an integer; this is %s (// divides integers)", dtype_name(e->dtype));
+    diag_error(item->span, "an index is an integer; this is %s (// divides integers)",
+            dtype_name(e->dtype));
     return NULL;
 }
 
@@ -366,7 +396,10 @@ static Value element(Lower *L, Node *n, const Ast *e) {
     return load ? value_expr(load) : value_poison();
 }
 
-typedef struct Items { int n; bool slice, ellipsis, variable; } Items;
+typedef struct Items {
+    int n;
+    bool slice, ellipsis, variable;
+} Items;
 
 static bool mentions_variable(Lower *L, const Ast *e) {
     if (!e) return false;
@@ -395,7 +428,7 @@ static bool indices_fit(Lower *L, const Node *n, const Ast *e, Items s) {
     if (s.ellipsis && p && n->rank - (s.n - 1) >= 0 && n->rank - (s.n - 1) <= p->n) return true;
     if (!s.ellipsis && s.n == n->rank) return true;
     diag_error(e->span, "%s needs %d %s; there %s %d", node_shape_text(L, n), n->rank,
-               n->rank == 1 ? "index" : "indices", s.n == 1 ? "is" : "are", s.n);
+            n->rank == 1 ? "index" : "indices", s.n == 1 ? "is" : "are", s.n);
     return false;
 }
 
@@ -412,13 +445,14 @@ Value lower_subscript(Lower *L, const Ast *e) {
     if (!L->index || (!s.variable && !packed && (s.slice || s.ellipsis || s.n < v.node->rank)))
         return lower_slice(L, v, e);
     if (s.slice) {
-        diag_error(e->span, "a slice a:b and index variables do not mix; index each axis by a variable");
+        diag_error(e->span,
+                "a slice a:b and index variables do not mix; index each axis by a variable");
         return value_poison();
     }
     return indices_fit(L, v.node, e, s) ? element(L, v.node, e) : value_poison();
 }
 
-/* ---- x[...] else v --------------------------------------------------------------------------------------- */
+/* ---- x[...] else v -------------------------------------------------------------- */
 
 static Value whole_else(Lower *L, Value a, Value b, Expr *cond, Span at) {
     Node *x = value_to_node(L, a, at), *y = value_to_node(L, b, at);
@@ -427,7 +461,8 @@ static Value whole_else(Lower *L, Value a, Value b, Expr *cond, Span at) {
     if (!broadcast(L, &sx, &sy, at, &s)) return value_poison();
     Expr *var[MAX_RANK];
     for (int k = 0; k < s.rank; k++) var[k] = ex_var(L->graph, k, s.dim[k]);
-    Expr *e = ex_select(L->graph, cond, aligned_load(L, x, s.rank, var, cond), aligned_load(L, y, s.rank, var, NULL));
+    Expr *e = ex_select(L->graph, cond, aligned_load(L, x, s.rank, var, cond),
+            aligned_load(L, y, s.rank, var, NULL));
     return value_node(node_comp(L->graph, s.rank, s.dim, F_NONE, 0, NULL, NULL, e, at));
 }
 

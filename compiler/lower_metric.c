@@ -7,7 +7,8 @@ static const char *unique_metric_name(Lower *L, const char *name) {
     const char *own = name;
     for (int k = 1;; k++) {
         bool taken = false;
-        for (int i = 0; i < L->model->metric.n; i++) taken = taken || L->model->metric.at[i].name == own;
+        for (int i = 0; i < L->model->metric.n; i++)
+            taken = taken || L->model->metric.at[i].name == own;
         if (!taken) return own;
         own = intern(arena_printf(L->arena, "%s_%d", name, k));
     }
@@ -17,10 +18,12 @@ static Node *add_total(Lower *L, Metric *m, const char *name, Node *n, Span at) 
     int k = m->ntotal++;
     const char **names = NEW_ARRAY(L->arena, const char *, k + 1);
     Node **total = NEW_ARRAY(L->arena, Node *, k + 1), **leaf = NEW_ARRAY(L->arena, Node *, k + 1);
-    for (int i = 0; i < k; i++) names[i] = m->total_name[i], total[i] = m->total[i], leaf[i] = m->total_leaf[i];
+    for (int i = 0; i < k; i++)
+        names[i] = m->total_name[i], total[i] = m->total[i], leaf[i] = m->total_leaf[i];
     names[k] = name;
     total[k] = n;
-    leaf[k] = node_leaf(L->graph, L_TOTAL, n->dtype, 0, NULL, arena_printf(L->arena, "%s.%s", m->name, name), at);
+    leaf[k] = node_leaf(L->graph, L_TOTAL, n->dtype, 0, NULL,
+            arena_printf(L->arena, "%s.%s", m->name, name), at);
     m->total_name = names;
     m->total = total;
     m->total_leaf = leaf;
@@ -44,12 +47,13 @@ Metric loss_metric(Lower *L, Node *loss, Span at) {
     return weighted_metric(L, "loss", "sum", loss, at);
 }
 
-/* ---- statements of a metric's definition ------------------------------------------------------ */
+/* ---- statements of a metric's definition ---------------------------------------- */
 
 static Node *scalar_node(Lower *L, const Ast *e, const char *what) {
     Node *n = value_to_node(L, lower_expr(L, e), e->span);
     if (!n || n->rank == 0) return n;
-    diag_error(e->span, "%s is a single number; this is %s: fold it, sum(...) x[...]", what, node_shape_text(L, n));
+    diag_error(e->span, "%s is a single number; this is %s: fold it, sum(...) x[...]", what,
+            node_shape_text(L, n));
     return NULL;
 }
 
@@ -67,7 +71,7 @@ static void check_result(Lower *L, Node *n, Span at) {
         const Node *leaf = order.at[k];
         if (leaf->kind != N_LEAF || leaf->leaf == L_TOTAL || leaf->leaf == L_DATA) continue;
         diag_error(at, "a metric's result is made of its totals alone; this also needs `%s`",
-                   leaf->name ? leaf->name : "other values");
+                leaf->name ? leaf->name : "other values");
         return;
     }
 }
@@ -89,7 +93,7 @@ bool metric_statement(Lower *L, const Ast *s) {
     return true;
 }
 
-/* ---- uses ----------------------------------------------------------------------------------------- */
+/* ---- uses ----------------------------------------------------------------------- */
 
 static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
     int n = formal_count(fn);
@@ -108,7 +112,8 @@ static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
         L->scope = s;
         L->metric = m;
         lower_block(L, fn->def->body);
-        if (L->in_library && diag_errors() > inside) diag_note(args.span, "in this use of %s", fn->name);
+        if (L->in_library && diag_errors() > inside)
+            diag_note(args.span, "in this use of %s", fn->name);
     }
     L->scope = before;
     L->metric = NULL;
@@ -122,8 +127,9 @@ static bool scalar_metric(Lower *L, const Ast *s, const char *name, Metric *m) {
     Node *n = value_to_node(L, v, s->a->span);
     if (!n) return false;
     if (n->rank) {
-        diag_error(s->a->span, "a metric is one number for the whole batch; this is %s: take its mean, mean(...)",
-                   node_shape_text(L, n));
+        diag_error(s->a->span,
+                "a metric is one number for the whole batch; this is %s: take its mean, mean(...)",
+                node_shape_text(L, n));
         return false;
     }
     *m = weighted_metric(L, name, "sum", convert_node(L, n, T_F32, s->span), s->span);
@@ -135,8 +141,10 @@ static bool unknown_metric(Lower *L, const Ast *call, Value callee) {
     const char *name = call->a->name;
     if (scope_find(L->scope, name) || callee.kind != V_NONE) return false;
     const char *near = nearest_definition(L, A_METRIC, name);
-    if (near) diag_error(call->a->span, "there is no metric `%s`; did you mean `%s`?", name, near);
-    else diag_error(call->a->span, "there is no metric `%s`", name);
+    if (near)
+        diag_error(call->a->span, "there is no metric `%s`; did you mean `%s`?", name, near);
+    else
+        diag_error(call->a->span, "there is no metric `%s`", name);
     return true;
 }
 
@@ -144,7 +152,10 @@ void lower_metric_use(Lower *L, const Ast *s) {
     bool call = s->a->kind == A_CALL && s->a->a->kind == A_NAME;
     Function *fn = call ? find_definition(L, A_METRIC, s->a->a->name) : NULL;
     if (call && !fn && unknown_metric(L, s->a, scope_provided(L, s->a->a->name))) return;
-    const char *base = s->name ? s->name : call ? s->a->a->name : s->a->kind == A_NAME ? s->a->name : intern("metric");
+    const char *base = s->name                ? s->name
+                       : call                 ? s->a->a->name
+                       : s->a->kind == A_NAME ? s->a->name
+                                              : intern("metric");
     const char *name = unique_metric_name(L, base);
     Metric m = {.name = name, .span = s->span};
     bool ok = fn ? run_metric(L, fn, args_of(L, s->a->list, NULL, s->span, s->a->span), &m)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- inputs and targets ------------------------------------------------------------- */
+/* ---- inputs and targets --------------------------------------------------------- */
 
 static Port *port_named(Lower *L, const char *name) {
     for (int k = 0; L->entry && k < L->entry->input.n; k++)
@@ -29,18 +29,24 @@ static Node *declare_port(Lower *L, const Ast *s) {
     if (known) return known->node;
     if (!type_shape(L, s->a, &shape)) return NULL;
     if (shape.dtype == T_BOOL || !rows_first(&shape)) {
-        diag_error(s->a->span, rows_first(&shape) ? "the caller's arrays are f32, i32 or u8"
-                                                  : "the batch axis comes first in the caller's arrays");
+        diag_error(s->a->span, rows_first(&shape)
+                                       ? "the caller's arrays are f32, i32 or u8"
+                                       : "the batch axis comes first in the caller's arrays");
         return NULL;
     }
     bool target = s->kind == A_TARGET;
     /* An entry's input is a leaf of its own, though the model may have one of that name. */
-    const char *name = L->entry ? arena_printf(L->arena, "%s.%s", L->entry->name, s->name) : s->name;
+    const char *name =
+            L->entry ? arena_printf(L->arena, "%s.%s", L->entry->name, s->name) : s->name;
     Port p = {.name = s->name, .span = s->span};
-    p.node = node_leaf(L->graph, target ? L_TARGET : L_INPUT, shape.dtype, shape.rank, shape.dim, name, s->span);
-    if (L->entry) vec_push(L->arena, &L->entry->input, p);
-    else if (target) vec_push(L->arena, &L->model->target, p);
-    else vec_push(L->arena, &L->model->input, p);
+    p.node = node_leaf(L->graph, target ? L_TARGET : L_INPUT, shape.dtype, shape.rank, shape.dim,
+            name, s->span);
+    if (L->entry)
+        vec_push(L->arena, &L->entry->input, p);
+    else if (target)
+        vec_push(L->arena, &L->model->target, p);
+    else
+        vec_push(L->arena, &L->model->input, p);
     return p.node;
 }
 
@@ -49,7 +55,7 @@ static void lower_port(Lower *L, const Ast *s) {
     scope_bind(L, L->scope, s->name, n ? value_node(n) : value_poison(), s->span);
 }
 
-/* ---- outputs ---------------------------------------------------------------------------- */
+/* ---- outputs -------------------------------------------------------------------- */
 
 static void lower_output(Lower *L, const Ast *s) {
     Value v = s->a ? lower_expr(L, s->a) : scope_value(L, s->name, s->span);
@@ -58,33 +64,39 @@ static void lower_output(Lower *L, const Ast *s) {
     if (!n) return;
     Shape shape = shape_of_node(n);
     if (!rows_first(&shape)) {
-        diag_error(s->span, "an output has the batch axis first; this is %s", shape_text(L, &shape));
+        diag_error(
+                s->span, "an output has the batch axis first; this is %s", shape_text(L, &shape));
         return;
     }
     if (n->dtype == T_BOOL || n->dtype == T_U8) n = convert_node(L, n, T_I32, s->span);
     Port p = {.name = s->name, .node = n, .span = s->span};
-    if (L->entry) vec_push(L->arena, &L->entry->output, p);
-    else vec_push(L->arena, &L->output, p);
+    if (L->entry)
+        vec_push(L->arena, &L->entry->output, p);
+    else
+        vec_push(L->arena, &L->output, p);
 }
 
-/* ---- losses -------------------------------------------------------------------------------- */
+/* ---- losses --------------------------------------------------------------------- */
 
 static void lower_loss(Lower *L, const Ast *s) {
     Value v = lower_expr(L, s->a);
     if (value_is_number(v)) {
-        diag_error(s->a->span, "this loss is the constant %g: nothing makes it smaller", value_number(v));
+        diag_error(s->a->span, "this loss is the constant %g: nothing makes it smaller",
+                value_number(v));
         return;
     }
     Node *n = value_to_node(L, v, s->a->span);
     if (!n) return;
     if (n->rank) {
-        diag_error(s->a->span, "a loss is one number for the whole batch; this is %s: take its mean, mean(...)",
-                   node_shape_text(L, n));
+        diag_error(s->a->span,
+                "a loss is one number for the whole batch; this is %s: take its mean, mean(...)",
+                node_shape_text(L, n));
         return;
     }
     if (n->dtype != T_F32) {
-        diag_error(s->a->span, "a loss is a real number; this is %s, through which no gradient flows",
-                   node_shape_text(L, n));
+        diag_error(s->a->span,
+                "a loss is a real number; this is %s, through which no gradient flows",
+                node_shape_text(L, n));
         return;
     }
     vec_push(L->arena, &L->loss, ((Penalty){n, s->span, s->name}));
@@ -98,17 +110,31 @@ static void lower_freeze(Lower *L, const Ast *s) {
 
 bool lower_model_statement(Lower *L, const Ast *s) {
     switch (s->kind) {
-    case A_INPUT: case A_TARGET: lower_port(L, s); return true;
-    case A_OUTPUT: lower_output(L, s); return true;
-    case A_LOSS: lower_loss(L, s); return true;
-    case A_FREEZE: lower_freeze(L, s); return true;
-    case A_METRIC_USE: lower_metric_use(L, s); return true;
-    case A_ENTRY: vec_push(L->arena, &L->entry_ast, s); return true;
-    default: return false;
+    case A_INPUT:
+    case A_TARGET:
+        lower_port(L, s);
+        return true;
+    case A_OUTPUT:
+        lower_output(L, s);
+        return true;
+    case A_LOSS:
+        lower_loss(L, s);
+        return true;
+    case A_FREEZE:
+        lower_freeze(L, s);
+        return true;
+    case A_METRIC_USE:
+        lower_metric_use(L, s);
+        return true;
+    case A_ENTRY:
+        vec_push(L->arena, &L->entry_ast, s);
+        return true;
+    default:
+        return false;
     }
 }
 
-/* ---- the finished model ------------------------------------------------------------------------ */
+/* ---- the finished model --------------------------------------------------------- */
 
 void apply_freezes(Lower *L) {
     for (int k = 0; k < L->freeze.n; k++) {
@@ -118,7 +144,8 @@ void apply_freezes(Lower *L) {
             L->model->param.at[i]->trained = false;
             met++;
         }
-        if (!met) diag_warning(L->freeze_at.at[k], "no parameter's path matches \"%s\"", L->freeze.at[k]);
+        if (!met)
+            diag_warning(L->freeze_at.at[k], "no parameter's path matches \"%s\"", L->freeze.at[k]);
     }
 }
 
@@ -131,7 +158,8 @@ static NodeList all_results(Lower *L) {
     Model *m = L->model;
     NodeList roots = {0};
     push_roots(L, &roots, &m->loss, 1);
-    for (int k = 0; k < m->metric.n; k++) push_roots(L, &roots, m->metric.at[k].total, m->metric.at[k].ntotal);
+    for (int k = 0; k < m->metric.n; k++)
+        push_roots(L, &roots, m->metric.at[k].total, m->metric.at[k].ntotal);
     for (int k = 0; k < m->state.n; k++) push_roots(L, &roots, &m->state.at[k]->next, 1);
     for (int k = 0; k < m->entry.n; k++) {
         Entry *e = &m->entry.at[k];
@@ -159,7 +187,9 @@ void warn_unused(Lower *L) {
     warn_unused_ports(L->model->input.at, L->model->input.n, used, "input");
     warn_unused_ports(L->model->target.at, L->model->target.n, used, "target");
     for (int k = 0; k < L->model->entry.n; k++)
-        if (k > 0) warn_unused_ports(L->model->entry.at[k].input.at, L->model->entry.at[k].input.n, used, "input");
+        if (k > 0)
+            warn_unused_ports(
+                    L->model->entry.at[k].input.at, L->model->entry.at[k].input.n, used, "input");
 }
 
 /* Parameters of all that was applied under a layer's path. */
@@ -169,7 +199,8 @@ void count_layer_parameters(Lower *L) {
         const char *prefix = arena_printf(L->arena, "%s.", layer->path);
         for (int i = 0; i < L->model->param.n; i++) {
             const Var *v = L->model->param.at[i];
-            if (!strncmp(v->path, prefix, strlen(prefix))) layer->params += node_elements(v->leaf, L->model->batch);
+            if (!strncmp(v->path, prefix, strlen(prefix)))
+                layer->params += node_elements(v->leaf, L->model->batch);
         }
     }
 }

@@ -3,13 +3,13 @@
  * and become i32, the rest f32. Anything else is refused with the reason. */
 #include "lower.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Npy {
     const char *path;
-    const unsigned char *at, *end;    /* the file's bytes not yet read */
+    const unsigned char *at, *end; /* the file's bytes not yet read */
     char descr[8];
     Shape shape;
     int64_t elements;
@@ -48,7 +48,8 @@ static bool read_shape(Npy *f, const char *at) {
 }
 
 static bool read_header(Lower *L, Npy *f) {
-    if (f->end - f->at < 12 || memcmp(f->at, "\x93NUMPY", 6) != 0) return refuse(f, "this is not a .npy file");
+    if (f->end - f->at < 12 || memcmp(f->at, "\x93NUMPY", 6) != 0)
+        return refuse(f, "this is not a .npy file");
     bool wide = f->at[6] >= 2;
     size_t length = (size_t)f->at[8] | (size_t)f->at[9] << 8;
     if (wide) length |= (size_t)f->at[10] << 16 | (size_t)f->at[11] << 24;
@@ -57,23 +58,54 @@ static bool read_header(Lower *L, Npy *f) {
     char *header = arena_alloc(L->arena, length + 1);
     memcpy(header, f->at, length);
     f->at += length;
-    const char *descr = header_value(header, "'descr'"), *order = header_value(header, "'fortran_order'");
+    const char *descr = header_value(header, "'descr'"),
+               *order = header_value(header, "'fortran_order'");
     const char *shape = header_value(header, "'shape'");
-    if (!descr || !order || !shape) return refuse(f, "the header lacks descr, fortran_order or shape");
-    if (strncmp(order, "False", 5) != 0) return refuse(f, "the array is in Fortran order; save it in C order");
-    for (size_t k = 0; k + 1 < sizeof f->descr && descr[k + 1] && descr[k + 1] != '\''; k++) f->descr[k] = descr[k + 1];
+    if (!descr || !order || !shape)
+        return refuse(f, "the header lacks descr, fortran_order or shape");
+    if (strncmp(order, "False", 5) != 0)
+        return refuse(f, "the array is in Fortran order; save it in C order");
+    for (size_t k = 0; k + 1 < sizeof f->descr && descr[k + 1] && descr[k + 1] != '\''; k++)
+        f->descr[k] = descr[k + 1];
     return read_shape(f, shape);
 }
 
-static double f4(const unsigned char *p) { float v; memcpy(&v, p, 4); return v; }
-static double f8(const unsigned char *p) { double v; memcpy(&v, p, 8); return (float)v; }
-static double i4(const unsigned char *p) { int32_t v; memcpy(&v, p, 4); return v; }
-static double i8(const unsigned char *p) { int64_t v; memcpy(&v, p, 8); return (double)v; }
-static double u1(const unsigned char *p) { return *p; }
+static double f4(const unsigned char *p) {
+    float v;
+    memcpy(&v, p, 4);
+    return v;
+}
+static double f8(const unsigned char *p) {
+    double v;
+    memcpy(&v, p, 8);
+    return (float)v;
+}
+static double i4(const unsigned char *p) {
+    int32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+static double i8(const unsigned char *p) {
+    int64_t v;
+    memcpy(&v, p, 8);
+    return (double)v;
+}
+static double u1(const unsigned char *p) {
+    return *p;
+}
 
 static bool read_data(Lower *L, Npy *f, double **out) {
-    static const struct { const char *descr; size_t size; DType type; double (*get)(const unsigned char *); } kind[] = {
-        {"<f4", 4, T_F32, f4}, {"<f8", 8, T_F32, f8}, {"<i4", 4, T_I32, i4}, {"<i8", 8, T_I32, i8}, {"|u1", 1, T_I32, u1},
+    static const struct {
+        const char *descr;
+        size_t size;
+        DType type;
+        double (*get)(const unsigned char *);
+    } kind[] = {
+            {"<f4", 4, T_F32, f4},
+            {"<f8", 8, T_F32, f8},
+            {"<i4", 4, T_I32, i4},
+            {"<i8", 8, T_I32, i8},
+            {"|u1", 1, T_I32, u1},
     };
     size_t k = 0, kinds = sizeof kind / sizeof *kind;
     while (k < kinds && strcmp(kind[k].descr, f->descr) != 0) k++;
@@ -97,13 +129,33 @@ static const char *beside(Lower *L, const char *file, Span at) {
     return arena_printf(L->arena, "%.*s/%s", (int)(slash - at.src->path), at.src->path, file);
 }
 
+/* The whole file's bytes; NULL with a message. */
+static unsigned char *read_bytes(Lower *L, const Npy *f, const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        diag_error(f->span, "cannot read %s: %s", f->path, strerror(errno));
+        return NULL;
+    }
+    unsigned char *bytes = NULL;
+    bool ok = fseek(file, 0, SEEK_END) == 0;
+    long n = ok ? ftell(file) : -1;
+    ok = n >= 0 && fseek(file, 0, SEEK_SET) == 0;
+    if (ok) bytes = arena_alloc(L->arena, (size_t)n + 1);
+    ok = ok && fread(bytes, 1, (size_t)n, file) == (size_t)n;
+    fclose(file);
+    *size = ok ? (size_t)n : 0;
+    if (!ok) refuse(f, "the file cannot be read");
+    return ok ? bytes : NULL;
+}
+
 Value load_npy(Lower *L, const char *file, Span at) {
     Npy f = {.path = file, .span = at};
     double *data;
-    const Source *s = source_read(L->arena, beside(L, file, at), at);
-    if (!s) return value_poison();
-    f.at = (const unsigned char *)s->text;
-    f.end = f.at + s->length;
+    size_t size;
+    f.at = read_bytes(L, &f, beside(L, file, at), &size);
+    if (!f.at) return value_poison();
+    f.end = f.at + size;
     if (!read_header(L, &f) || !read_data(L, &f, &data)) return value_poison();
-    return value_node(node_data(L->graph, f.shape.dtype, f.shape.rank, f.shape.dim, data, at));
+    Shape *s = &f.shape;
+    return value_node(node_data(L->graph, s->dtype, s->rank, s->dim, data, at));
 }

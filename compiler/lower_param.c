@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- paths ---------------------------------------------------------------------------- */
+/* ---- paths ---------------------------------------------------------------------- */
 
 Module *module_new(Lower *L, const char *path) {
     Module *m = NEW(L->arena, Module);
@@ -59,9 +59,11 @@ static bool segment_matches(const char *pattern, const char *path) {
     return *pattern == *path && segment_matches(pattern + 1, path + 1);
 }
 
-bool path_matches(const char *pattern, const char *path) { return segment_matches(pattern, path); }
+bool path_matches(const char *pattern, const char *path) {
+    return segment_matches(pattern, path);
+}
 
-/* ---- variables ------------------------------------------------------------------------- */
+/* ---- variables ------------------------------------------------------------------ */
 
 Var *find_var(Lower *L, const char *path) {
     Model *m = L->model;
@@ -95,7 +97,8 @@ static bool dtype_of_type(const Ast *type, DType *out) {
 static bool like_shape(Lower *L, const Ast *type, Shape *out) {
     Value v = scope_value(L, type->name, type->span);
     if (v.kind != V_POISON && value_shape_of(v, out)) return true;
-    if (v.kind != V_POISON) diag_error(type->span, "`like` takes a tensor; this is %s", value_text_of(L, v));
+    if (v.kind != V_POISON)
+        diag_error(type->span, "`like` takes a tensor; this is %s", value_text_of(L, v));
     return false;
 }
 
@@ -117,7 +120,7 @@ bool type_shape(Lower *L, const Ast *type, Shape *out) {
     return shape_check(L, out, type->span);
 }
 
-/* ---- initial values ------------------------------------------------------------------------ */
+/* ---- initial values ------------------------------------------------------------- */
 
 static bool converts(DType from, DType to) {
     return from == to || to == T_F32 ? from != T_BOOL || to == T_BOOL : to == T_I32 && from == T_U8;
@@ -132,7 +135,8 @@ Node *fit_to_shape(Lower *L, Value v, const Shape *s, const char *what, Span at)
         fits = own.dim[own.rank - k] == 1 || own.dim[own.rank - k] == s->dim[s->rank - k];
     both = *s;
     if (!fits) {
-        diag_error(at, "%s is %s; it must be, or repeat to, %s", what, shape_text(L, &own), shape_text(L, s));
+        diag_error(at, "%s is %s; it must be, or repeat to, %s", what, shape_text(L, &own),
+                shape_text(L, s));
         return NULL;
     }
     if (!converts(n->dtype, s->dtype)) {
@@ -151,8 +155,10 @@ static Node *independent(Lower *L, Node *n, Span at) {
         if (leaf->kind != N_LEAF || leaf->leaf == L_DATA || leaf->leaf == L_UNIFORM) continue;
         Var *v = leaf->name ? find_var(L, intern(leaf->name)) : NULL;
         if (!v || v->leaf != leaf || !v->init) {
-            diag_error(at, "an initial value cannot depend on `%s`, which is not known when the model is created",
-                       leaf->name ? leaf->name : "this");
+            diag_error(at,
+                    "an initial value cannot depend on `%s`, which is not known when the model is "
+                    "created",
+                    leaf->name ? leaf->name : "this");
             return NULL;
         }
         vec_push(L->arena, &from, leaf);
@@ -177,7 +183,7 @@ Node *initial_value(Lower *L, const Ast *init, const Shape *s, const char *path,
     return n ? independent(L, n, at) : NULL;
 }
 
-/* ---- declarations ----------------------------------------------------------------------------- */
+/* ---- declarations --------------------------------------------------------------- */
 
 static bool has_batch(const Shape *s, int from) {
     for (int k = from; k < s->rank; k++)
@@ -192,8 +198,10 @@ static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at,
     if (!v) return NULL;
     Shape own = shape_of_node(v->leaf);
     if (shape_equal(&own, s) && own.dtype == s->dtype) return v;
-    diag_error(at, "`%s` is %s here, but %s where it was made: what shares parameters is applied to "
-                   "tensors of one shape", path, shape_text(L, s), shape_text(L, &own));
+    diag_error(at,
+            "`%s` is %s here, but %s where it was made: what shares parameters is applied to "
+            "tensors of one shape",
+            path, shape_text(L, s), shape_text(L, &own));
     diag_note(v->span, "made here");
     *ok = false;
     return NULL;
@@ -201,16 +209,21 @@ static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at,
 
 static Var *new_var(Lower *L, LeafKind kind, const char *path, const Shape *s, const Ast *decl) {
     if (L->entry) {
-        diag_error(decl->span, "an entry uses the model's parameters and states; `%s` would be a new one "
-                               "(bind the layer to a name in the model and apply that)", path);
+        diag_error(decl->span,
+                "an entry uses the model's parameters and states; `%s` would be a new one "
+                "(bind the layer to a name in the model and apply that)",
+                path);
         return NULL;
     }
     Var *v = NEW(L->arena, Var);
     v->path = path;
-    v->span = decl->span;
+    /* Of the library's text the user knows the call only. */
+    v->span = L->in_library && L->call_site.src ? L->call_site : decl->span;
     v->leaf = node_leaf(L->graph, kind, s->dtype, s->rank, s->dim, path, decl->span);
-    if (decl->b) v->init = initial_value(L, decl->b, s, path, decl->b->span);
-    else v->init = node_zeros(L->graph, s->dtype, s->rank, s->dim, decl->span);
+    if (decl->b)
+        v->init = initial_value(L, decl->b, s, path, decl->b->span);
+    else
+        v->init = node_zeros(L->graph, s->dtype, s->rank, s->dim, decl->span);
     return v->init ? v : NULL;
 }
 
@@ -219,12 +232,14 @@ static Var *declare_param(Lower *L, const Ast *s) {
     bool ok;
     if (!type_shape(L, s->a, &shape)) return NULL;
     if (has_batch(&shape, 0) || shape.dtype != T_F32) {
-        diag_error(s->a->span, has_batch(&shape, 0) ? "a parameter has no batch axis: it is the same for every row"
-                                                    : "a parameter's elements are f32: gradients move them");
+        diag_error(s->a->span,
+                has_batch(&shape, 0) ? "a parameter has no batch axis: it is the same for every row"
+                                     : "a parameter's elements are f32: gradients move them");
         return NULL;
     }
     if (!s->b) {
-        diag_error(s->span, "a parameter needs its initial value: `param %s: ... = glorot_uniform()`", s->name);
+        diag_error(s->span,
+                "a parameter needs its initial value: `param %s: ... = glorot_uniform()`", s->name);
         return NULL;
     }
     const char *path = module_name(L, L->module, s->name);
@@ -255,8 +270,10 @@ static Var *declare_state(Lower *L, const Ast *s) {
     Var *v = declared_before(L, path, &shape, s->span, &ok);
     if (v || !ok) return v;
     v = new_var(L, rows ? L_ROW_STATE : L_STATE, path, &shape, s);
-    if (v && rows) vec_push(L->arena, &L->model->row_state, v);
-    else if (v) vec_push(L->arena, &L->model->state, v);
+    if (v && rows)
+        vec_push(L->arena, &L->model->row_state, v);
+    else if (v)
+        vec_push(L->arena, &L->model->state, v);
     return v;
 }
 
@@ -272,7 +289,7 @@ void lower_state(Lower *L, const Ast *s) {
     scope_bind(L, L->scope, s->name, value_node(now), s->span)->var = v;
 }
 
-/* ---- assignment to a variable --------------------------------------------------------------------- */
+/* ---- assignment to a variable --------------------------------------------------- */
 
 static void set_pending(Lower *L, Var *v, Node *n) {
     for (int k = 0; k < L->pending.n; k++) {
@@ -289,7 +306,9 @@ void assign_var(Lower *L, Binding *b, Value v, Span at) {
     b->value = value_poison();
     if (v.kind == V_POISON) return;
     if (L->scan) {
-        diag_error(at, "`%s` is a state; inside of a scan carry a value and assign the state after it", b->name);
+        diag_error(at,
+                "`%s` is a state; inside of a scan carry a value and assign the state after it",
+                b->name);
         return;
     }
     Node *n = fit_to_shape(L, v, &s, arena_printf(L->arena, "the next value of `%s`", b->name), at);

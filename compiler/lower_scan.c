@@ -19,12 +19,14 @@ static bool scan_extent(Lower *L, ScanText *x) {
     int64_t to;
     x->from = 0;
     if (a->kind == A_RANGE) {
-        if (!value_to_int(L, lower_expr(L, a->a), a->a->span, "the end of a range", &x->from)) return false;
+        if (!value_to_int(L, lower_expr(L, a->a), a->a->span, "the end of a range", &x->from))
+            return false;
         a = a->b;
     }
     if (!value_to_size(L, lower_expr(L, a), a->span, &to)) return false;
     if (to == DIM_BATCH) {
-        diag_error(a->span, "a scan runs over a fixed number of steps, not over the batch: rows know nothing of "
+        diag_error(a->span, "a scan runs over a fixed number of steps, not over the batch: rows "
+                            "know nothing of "
                             "each other's order");
         return false;
     }
@@ -48,7 +50,8 @@ static bool scan_starts(Lower *L, ScanText *x) {
         Value v = lower_expr(L, c->a);
         if (v.kind == V_INT) v = value_real((double)v.i);
         x->init[k] = value_to_node(L, v, c->a->span);
-        if (x->init[k] && x->init[k]->dtype == T_U8) x->init[k] = convert_node(L, x->init[k], T_I32, c->span);
+        if (x->init[k] && x->init[k]->dtype == T_U8)
+            x->init[k] = convert_node(L, x->init[k], T_I32, c->span);
         ok = ok && x->init[k];
     }
     return ok;
@@ -72,8 +75,9 @@ static Node *next_value(Lower *L, ScanText *x, int k, Scan *scan, Value v, bool 
     }
     both = b;
     if (shape_equal(&a, &both) && n->dtype == start->dtype) return n;
-    diag_error(x->at[k], "`%s` starts as %s, but a step makes it %s; a carried value keeps its shape and type",
-               x->name[k], shape_text(L, &a), node_shape_text(L, n));
+    diag_error(x->at[k],
+            "`%s` starts as %s, but a step makes it %s; a carried value keeps its shape and type",
+            x->name[k], shape_text(L, &a), node_shape_text(L, n));
     *ok = false;
     return scan->carry[k];
 }
@@ -104,7 +108,10 @@ static void keep_for_all(Lower *L, const ScanText *x, Scan *scan, const Scope *b
 
 static void bind_last(Lower *L, const ScanText *x, Scan *scan, int k, bool ok) {
     Value last = value_poison();
-    if (ok) last = value_node(node_in_scan(x->next[k], scan) ? scan_last(L->graph, scan, x->next[k], x->at[k]) : x->next[k]);
+    if (ok)
+        last = value_node(node_in_scan(x->next[k], scan)
+                                  ? scan_last(L->graph, scan, x->next[k], x->at[k])
+                                  : x->next[k]);
     Binding *b = scope_bind(L, L->scope, x->name[k], last, x->at[k]);
     if (!ok) return;
     b->each = x->next[k];
@@ -117,7 +124,8 @@ static Scope *run_scan_body(Lower *L, const ScanText *x, Scan *scan) {
     Expr *t = ex_time(L->graph, scan);
     if (x->from) t = ex_op2(L->graph, OP_add, t, ex_int(L->graph, x->from));
     scope_bind(L, body, x->s->name, value_expr(t), x->s->span);
-    for (int k = 0; k < x->n; k++) scope_bind(L, body, x->name[k], value_node(scan->carry[k]), x->at[k]);
+    for (int k = 0; k < x->n; k++)
+        scope_bind(L, body, x->name[k], value_node(scan->carry[k]), x->at[k]);
     L->scope = body;
     L->scan = &open;
     if (lower_block(L, x->s->body)) diag_error(x->s->span, "`return` cannot leave a scan");

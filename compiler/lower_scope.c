@@ -42,7 +42,7 @@ void scope_unbind(Scope *s, const char *name) {
     s->binding.n--;
 }
 
-/* ---- the top level of a program ------------------------------------------------------ */
+/* ---- the top level of a program ------------------------------------------------- */
 
 static Function *function_new(Lower *L, Scope *s, const Ast *def) {
     Function *fn = NEW(L->arena, Function);
@@ -86,7 +86,7 @@ Function *scope_initializer(Lower *L, Scope *s, const char *name) {
     return b ? b->value.fn : NULL;
 }
 
-/* ---- lookup with a message -------------------------------------------------------------- */
+/* ---- lookup with a message ------------------------------------------------------ */
 
 static Value builtin_value(Lower *L, const char *name) {
     Function *fn = NEW(L->arena, Function);
@@ -120,7 +120,7 @@ static void collect_names(Lower *L, NameList *names) {
     for (Scope *s = L->scope; s; s = s->up)
         for (int k = 0; k < s->binding.n; k++)
             if (!strncmp(s->binding.at[k].name, "initializer ", 12) ||
-                !strchr(s->binding.at[k].name, ' '))
+                    !strchr(s->binding.at[k].name, ' '))
                 vec_push(L->arena, names, unqualified(s->binding.at[k].name));
     for (int k = 0; k < builtin_count(); k++) vec_push(L->arena, names, builtin_name(k));
     for (int k = 0; k < OP_COUNT; k++)
@@ -157,8 +157,9 @@ static Value unknown_name(Lower *L, const char *name, Span at) {
 Value scope_value(Lower *L, const char *name, Span at) {
     Binding *b = scope_find(L->scope, name);
     if (b && !b->readable) {
-        diag_error(at, "`%s` is known inside of its scan only; `all %s` is its values over the steps",
-                   name, name);
+        diag_error(at,
+                "`%s` is known inside of its scan only; `all %s` is its values over the steps",
+                name, name);
         return value_poison();
     }
     if (b) {

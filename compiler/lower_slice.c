@@ -7,11 +7,11 @@
 
 typedef struct Slice {
     Lower *L;
-    Node *node;                 /* what is sliced */
+    Node *node; /* what is sliced */
     Shape out;
     Expr *index[MAX_RANK];
     Span at[MAX_RANK];
-    int axis;                   /* the next of node */
+    int axis; /* the next of node */
 } Slice;
 
 static bool add_axis(Slice *s, int64_t dim, Span at) {
@@ -42,7 +42,7 @@ static bool slice_end(Slice *s, const Ast *e, int64_t absent, int64_t *out) {
     if (*out < 0) *out += dim;
     if (*out >= 0 && *out <= dim) return true;
     diag_error(e->span, "the end of this slice lies outside of the axis of %s in %s",
-               size_text(s->L, dim), node_shape_text(s->L, s->node));
+            size_text(s->L, dim), node_shape_text(s->L, s->node));
     return false;
 }
 
@@ -105,8 +105,8 @@ static bool slice_items(Slice *s, const Ast *e) {
         }
     }
     if (rest + ellipsis < 0) {
-        diag_error(e->span, "%s has %d %s; there are %d indices", node_shape_text(s->L, s->node), s->node->rank,
-                   s->node->rank == 1 ? "axis" : "axes", items - ellipsis);
+        diag_error(e->span, "%s has %d %s; there are %d indices", node_shape_text(s->L, s->node),
+                s->node->rank, s->node->rank == 1 ? "axis" : "axes", items - ellipsis);
         return false;
     }
     while (s->axis < s->node->rank)
@@ -119,5 +119,6 @@ Value lower_slice(Lower *L, Value base, const Ast *e) {
     if (!slice_items(&s, e) || !shape_check(L, &s.out, e->span)) return value_poison();
     Expr *load = guarded_load(L, s.node, s.index, s.at, e->span);
     if (!load) return value_poison();
-    return value_node(node_comp(L->graph, s.out.rank, s.out.dim, F_NONE, 0, NULL, NULL, load, e->span));
+    return value_node(
+            node_comp(L->graph, s.out.rank, s.out.dim, F_NONE, 0, NULL, NULL, load, e->span));
 }

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- bindings ----------------------------------------------------------------------------- */
+/* ---- bindings ------------------------------------------------------------------- */
 
 /* A state, slot or parameter that the name stands for, here or around an entry or scan. */
 static Binding *variable_binding(Lower *L, const char *name) {
@@ -47,7 +47,8 @@ static void name_instance(Lower *L, Value v, const char *name) {
 static void assign_several(Lower *L, const Ast *s, Value v) {
     int n = ast_count(s->list);
     if (v.kind != V_POISON && (v.kind != V_TUPLE || v.i != n)) {
-        diag_error(s->span, "%d names are bound here, but the right side is %s", n, value_text_of(L, v));
+        diag_error(s->span, "%d names are bound here, but the right side is %s", n,
+                value_text_of(L, v));
         v = value_poison();
     }
     int k = 0;
@@ -65,13 +66,14 @@ static void lower_assign(Lower *L, const Ast *s) {
     assign(L, s->list->name, v, s->span);
 }
 
-/* ---- check(condition, "message") ---------------------------------------------------------------- */
+/* ---- check(condition, "message") ------------------------------------------------ */
 
 void lower_check(Lower *L, const Ast *call) {
     const Ast *cond = call->list, *message = cond ? cond->next : NULL;
     bool holds;
     if (!message || message->next) {
-        diag_error(call->span, "check takes a condition and a message: check(n > 0, \"n is positive\")");
+        diag_error(call->span,
+                "check takes a condition and a message: check(n > 0, \"n is positive\")");
         return;
     }
     Value v = lower_expr(L, cond->a), text = lower_expr(L, message->a);
@@ -91,11 +93,13 @@ static void lower_alone(Lower *L, const Ast *s) {
         diag_error(s->span, "the value of this expression is not used; bind it to a name");
 }
 
-/* ---- control ---------------------------------------------------------------------------------------- */
+/* ---- control -------------------------------------------------------------------- */
 
 static bool lower_if(Lower *L, const Ast *s) {
     bool taken;
-    if (!value_to_bool(L, lower_expr(L, s->a), s->a->span, "the condition of an `if` statement", &taken)) return false;
+    if (!value_to_bool(
+                L, lower_expr(L, s->a), s->a->span, "the condition of an `if` statement", &taken))
+        return false;
     const Ast *block = taken ? s->body : s->body2;
     if (!block) return false;
     return block->kind == A_IF_STMT ? lower_if(L, block) : lower_block(L, block);
@@ -105,10 +109,11 @@ static bool lower_for(Lower *L, const Ast *s) {
     enum { MAX_ROUNDS = 100000 };
     int64_t from, to;
     if (!value_to_int(L, lower_expr(L, s->a->a), s->a->a->span, "the end of a range", &from) ||
-        !value_to_int(L, lower_expr(L, s->a->b), s->a->b->span, "the end of a range", &to))
+            !value_to_int(L, lower_expr(L, s->a->b), s->a->b->span, "the end of a range", &to))
         return false;
     if (to - from > MAX_ROUNDS) {
-        diag_error(s->a->span, "a compile-time loop has at most %d rounds; a `scan` runs longer", MAX_ROUNDS);
+        diag_error(s->a->span, "a compile-time loop has at most %d rounds; a `scan` runs longer",
+                MAX_ROUNDS);
         return false;
     }
     const char *suffix = L->module->suffix;
@@ -140,7 +145,8 @@ static void lower_penalty(Lower *L, const Ast *s) {
     Node *n = value_to_node(L, lower_expr(L, s->a), s->a->span);
     if (!n) return;
     if (n->rank || n->dtype != T_F32) {
-        diag_error(s->a->span, "a penalty is a real number for the whole batch; this is %s", node_shape_text(L, n));
+        diag_error(s->a->span, "a penalty is a real number for the whole batch; this is %s",
+                node_shape_text(L, n));
         return;
     }
     vec_push(L->arena, &L->loss, ((Penalty){n, s->span, NULL}));
@@ -148,23 +154,44 @@ static void lower_penalty(Lower *L, const Ast *s) {
 
 static bool lower_statement(Lower *L, const Ast *s) {
     switch (s->kind) {
-    case A_ASSIGN: lower_assign(L, s); return false;
-    case A_DEFINE: lower_define(L, s); return false;
-    case A_CONST: assign(L, s->name, lower_expr(L, s->a), s->span); return false;
-    case A_EXPR_STMT: lower_alone(L, s); return false;
-    case A_RETURN: return lower_return(L, s);
-    case A_SCAN: lower_scan(L, s); return false;
-    case A_FOR: return lower_for(L, s);
-    case A_IF_STMT: return lower_if(L, s);
-    case A_BLOCK: return lower_block(L, s);
-    case A_PENALTY: lower_penalty(L, s); return false;
-    case A_ERROR: return false;
-    default: break;
+    case A_ASSIGN:
+        lower_assign(L, s);
+        return false;
+    case A_DEFINE:
+        lower_define(L, s);
+        return false;
+    case A_CONST:
+        assign(L, s->name, lower_expr(L, s->a), s->span);
+        return false;
+    case A_EXPR_STMT:
+        lower_alone(L, s);
+        return false;
+    case A_RETURN:
+        return lower_return(L, s);
+    case A_SCAN:
+        lower_scan(L, s);
+        return false;
+    case A_FOR:
+        return lower_for(L, s);
+    case A_IF_STMT:
+        return lower_if(L, s);
+    case A_BLOCK:
+        return lower_block(L, s);
+    case A_PENALTY:
+        lower_penalty(L, s);
+        return false;
+    case A_ERROR:
+        return false;
+    default:
+        break;
     }
     if (optimizer_statement(L, s) || metric_statement(L, s)) return false;
-    if (s->kind == A_PARAM) lower_param(L, s);
-    else if (s->kind == A_STATE) lower_state(L, s);
-    else if (!lower_model_statement(L, s)) diag_error(s->span, "this statement does not belong here");
+    if (s->kind == A_PARAM)
+        lower_param(L, s);
+    else if (s->kind == A_STATE)
+        lower_state(L, s);
+    else if (!lower_model_statement(L, s))
+        diag_error(s->span, "this statement does not belong here");
     return false;
 }
 

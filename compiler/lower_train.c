@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- settings ---------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------- */
 
 static bool positive(Lower *L, const Ast *s, int64_t *out) {
     if (!s->list) return false;
@@ -18,14 +18,21 @@ static bool positive(Lower *L, const Ast *s, int64_t *out) {
 static const char *data_text(Lower *L, const Ast *arg) {
     Value v = arg->a->kind == A_NAME ? value_text(arg->a->name) : lower_expr(L, arg->a);
     switch (v.kind) {
-    case V_STRING: return v.text;
-    case V_INT: return arena_printf(L->arena, "%" PRId64, v.i);
-    case V_REAL: return arena_printf(L->arena, "%.17g", v.r);
-    case V_BOOL: return v.i ? "true" : "false";
-    case V_POISON: return NULL;
-    default: break;
+    case V_STRING:
+        return v.text;
+    case V_INT:
+        return arena_printf(L->arena, "%" PRId64, v.i);
+    case V_REAL:
+        return arena_printf(L->arena, "%.17g", v.r);
+    case V_BOOL:
+        return v.i ? "true" : "false";
+    case V_POISON:
+        return NULL;
+    default:
+        break;
     }
-    diag_error(arg->span, "a reader's arguments are strings and numbers; this is %s", value_text_of(L, v));
+    diag_error(arg->span, "a reader's arguments are strings and numbers; this is %s",
+            value_text_of(L, v));
     return NULL;
 }
 
@@ -42,7 +49,8 @@ static void set_data(Lower *L, const Ast *s) {
 
 static void set_shuffle(Lower *L, const Ast *s) {
     bool on;
-    if (s->list && value_to_bool(L, lower_expr(L, s->list), s->list->span, "`shuffle`", &on)) L->model->shuffle = on;
+    if (s->list && value_to_bool(L, lower_expr(L, s->list), s->list->span, "`shuffle`", &on))
+        L->model->shuffle = on;
 }
 
 void lower_settings(Lower *L, const Ast *train) {
@@ -56,13 +64,15 @@ void lower_settings(Lower *L, const Ast *train) {
     }
 }
 
-/* ---- lines with patterns: `optimizer adam() on "embedding"`, `loss critic on "critic"` ---------- */
+/* ---- lines with patterns: `optimizer adam() on "embedding"`, `loss critic on "critic"` ---- */
 
 static const Ast *setting_pattern(const Ast *s) {
     return s->list && s->list->next && s->list->kind == A_STRING ? s->list : NULL;
 }
 
-static const Ast *setting_value(const Ast *s) { return setting_pattern(s) ? s->list->next : s->list; }
+static const Ast *setting_value(const Ast *s) {
+    return setting_pattern(s) ? s->list->next : s->list;
+}
 
 /* The first line of that word whose pattern matches; else the one without a pattern. */
 static const Ast *line_for(const Ast *train, const char *word, const char *path) {
@@ -70,8 +80,10 @@ static const Ast *line_for(const Ast *train, const char *word, const char *path)
     for (const Ast *s = train->body->list; s; s = s->next) {
         if (s->kind != A_SETTING || strcmp(s->name, word) != 0) continue;
         const Ast *pattern = setting_pattern(s);
-        if (!pattern) rest = s;
-        else if (path_matches(pattern->text, path)) return s;
+        if (!pattern)
+            rest = s;
+        else if (path_matches(pattern->text, path))
+            return s;
     }
     return rest;
 }
@@ -80,12 +92,13 @@ static void warn_unmatched_patterns(Lower *L, const Ast *train) {
     for (const Ast *s = train->body->list; s; s = s->next) {
         const Ast *pattern = s->kind == A_SETTING ? setting_pattern(s) : NULL;
         bool met = !pattern;
-        for (int k = 0; k < L->model->param.n && !met; k++) met = path_matches(pattern->text, L->model->param.at[k]->path);
+        for (int k = 0; k < L->model->param.n && !met; k++)
+            met = path_matches(pattern->text, L->model->param.at[k]->path);
         if (!met) diag_warning(pattern->span, "no parameter's path matches \"%s\"", pattern->text);
     }
 }
 
-/* ---- gradients --------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------ */
 
 static Node *add_nodes(Lower *L, Node *a, Node *b, Span at) {
     if (!a || !b) return a ? a : b;
@@ -97,7 +110,8 @@ static Node *add_nodes(Lower *L, Node *a, Node *b, Span at) {
 Node *total_loss(Lower *L, const char *name) {
     Node *sum = NULL;
     for (int k = 0; k < L->loss.n; k++)
-        if (!name || L->loss.at[k].name == name) sum = add_nodes(L, sum, L->loss.at[k].node, L->loss.at[k].span);
+        if (!name || L->loss.at[k].name == name)
+            sum = add_nodes(L, sum, L->loss.at[k].node, L->loss.at[k].span);
     return sum;
 }
 
@@ -119,8 +133,11 @@ static void gradients_of(Lower *L, Node *loss, Var **var, int n) {
     for (int k = 0; k < n; k++) {
         Var *v = var[k];
         v->grad = out[k];
-        v->grad_leaf = node_leaf(L->graph, L_GRAD, T_F32, v->leaf->rank, v->leaf->dim, v->path, v->span);
-        if (!v->grad) diag_warning(v->span, "the loss does not depend on the parameter `%s`; it is never trained", v->path);
+        v->grad_leaf =
+                node_leaf(L->graph, L_GRAD, T_F32, v->leaf->rank, v->leaf->dim, v->path, v->span);
+        if (!v->grad)
+            diag_warning(v->span,
+                    "the loss does not depend on the parameter `%s`; it is never trained", v->path);
     }
 }
 
@@ -148,19 +165,20 @@ void lower_gradients(Lower *L) {
     }
 }
 
-/* ---- optimisers ---------------------------------------------------------------------------------------- */
+/* ---- optimisers ----------------------------------------------------------------- */
 
 typedef struct Optimizing {
     const Ast *line;
     Function *fn;
-    const char *name;          /* "adam", "adam_1": in front of slots' paths */
+    const char *name; /* "adam", "adam_1": in front of slots' paths */
     Vec(Var *) param;
-    const Var *current;        /* in the loop */
+    const Var *current; /* in the loop */
 } Optimizing;
 
 static bool only_optimizer(const Ast *train) {
     int n = 0;
-    for (const Ast *s = train->body->list; s; s = s->next) n += s->kind == A_SETTING && !strcmp(s->name, "optimizer");
+    for (const Ast *s = train->body->list; s; s = s->next)
+        n += s->kind == A_SETTING && !strcmp(s->name, "optimizer");
     return n == 1;
 }
 
@@ -189,8 +207,9 @@ static void lower_slot(Lower *L, const Ast *s) {
     Shape shape;
     Binding *b = scope_bind(L, L->scope, s->name, value_poison(), s->span);
     if (!type_shape(L, s->a, &shape)) return;
-    const char *path = o->current ? arena_printf(L->arena, "%s.%s/%s", o->name, s->name, o->current->path)
-                                  : arena_printf(L->arena, "%s.%s", o->name, s->name);
+    const char *path =
+            o->current ? arena_printf(L->arena, "%s.%s/%s", o->name, s->name, o->current->path)
+                       : arena_printf(L->arena, "%s.%s", o->name, s->name);
     Var *v = find_var(L, intern(path));
     if (!v) {
         v = NEW(L->arena, Var);
@@ -225,17 +244,21 @@ static void for_each_param(Lower *L, const Ast *s) {
 
 bool optimizer_statement(Lower *L, const Ast *s) {
     if (!L->optimizing) return false;
-    if (s->kind == A_STATE) lower_slot(L, s);
-    else if (s->kind == A_EACH_PARAM) for_each_param(L, s);
-    else return false;
+    if (s->kind == A_STATE)
+        lower_slot(L, s);
+    else if (s->kind == A_EACH_PARAM)
+        for_each_param(L, s);
+    else
+        return false;
     return true;
 }
 
 static void check_assigned(const Optimizing *o) {
     for (int k = 0; k < o->param.n; k++) {
         if (o->param.at[k]->next) continue;
-        diag_error(o->line->span, "the optimizer %s leaves the parameter `%s` as it is: it never assigns it",
-                   o->fn->name, o->param.at[k]->path);
+        diag_error(o->line->span,
+                "the optimizer %s leaves the parameter `%s` as it is: it never assigns it",
+                o->fn->name, o->param.at[k]->path);
         return;
     }
 }
@@ -247,7 +270,9 @@ static void run_optimizer(Lower *L, Optimizing *o, Args args) {
     Span *given_at = NEW_ARRAY(L->arena, Span, n + 1);
     for (int k = 0; k < n; k++) given[k] = value_none();
     Scope *s = scope_new(L, fn->scope);
-    if (!match_args(L, fn, args, false, given, given_at) || !bind_formals(L, fn, s, given, given_at, args.span)) return;
+    if (!match_args(L, fn, args, false, given, given_at) ||
+            !bind_formals(L, fn, s, given, given_at, args.span))
+        return;
     L->optimizing = o;
     L->in_library = fn->scope == L->library;
     L->call_site = args.span;
@@ -256,7 +281,8 @@ static void run_optimizer(Lower *L, Optimizing *o, Args args) {
     L->scope = s;
     int inside = diag_errors();
     lower_block(L, fn->def->body);
-    if (L->in_library && diag_errors() > inside) diag_note(args.span, "in this use of %s", fn->name);
+    if (L->in_library && diag_errors() > inside)
+        diag_note(args.span, "in this use of %s", fn->name);
     L->scope = L->globals;
     L->in_library = false;
     L->optimizing = NULL;
@@ -268,15 +294,19 @@ static Function *optimizer_of(Lower *L, const Ast *call) {
     Function *fn = find_definition(L, A_OPTIMIZER, call->a->name);
     if (fn) return fn;
     const char *near = nearest_definition(L, A_OPTIMIZER, call->a->name);
-    if (near) diag_error(call->a->span, "there is no optimizer `%s`; did you mean `%s`?", call->a->name, near);
-    else diag_error(call->a->span, "there is no optimizer `%s`", call->a->name);
+    if (near)
+        diag_error(call->a->span, "there is no optimizer `%s`; did you mean `%s`?", call->a->name,
+                near);
+    else
+        diag_error(call->a->span, "there is no optimizer `%s`", call->a->name);
     return NULL;
 }
 
 static void take_params(Lower *L, Optimizing *o, const Ast *train) {
     for (int k = 0; k < L->model->param.n; k++) {
         Var *v = L->model->param.at[k];
-        if (v->grad && line_for(train, "optimizer", v->path) == o->line) vec_push(L->arena, &o->param, v);
+        if (v->grad && line_for(train, "optimizer", v->path) == o->line)
+            vec_push(L->arena, &o->param, v);
     }
 }
 
@@ -284,7 +314,8 @@ static void warn_without_optimizer(Lower *L, const Ast *train) {
     for (int k = 0; k < L->model->param.n; k++) {
         const Var *v = L->model->param.at[k];
         if (!v->grad || line_for(train, "optimizer", v->path)) continue;
-        diag_warning(v->span, "no optimizer line matches the parameter `%s`; it is never trained", v->path);
+        diag_warning(v->span, "no optimizer line matches the parameter `%s`; it is never trained",
+                v->path);
     }
 }
 

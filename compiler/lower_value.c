@@ -6,17 +6,39 @@
 #include <math.h>
 #include <string.h>
 
-Value value_poison(void) { return (Value){.kind = V_POISON}; }
-Value value_none(void) { return (Value){.kind = V_NONE}; }
-Value value_int(int64_t i) { return (Value){.kind = V_INT, .i = i}; }
-Value value_real(double r) { return (Value){.kind = V_REAL, .r = r}; }
-Value value_bool(bool b) { return (Value){.kind = V_BOOL, .i = b}; }
-Value value_text(const char *text) { return (Value){.kind = V_STRING, .text = text}; }
-Value value_batch(void) { return (Value){.kind = V_BATCH}; }
-Value value_node(Node *n) { return (Value){.kind = V_TENSOR, .node = n}; }
-Value value_expr(Expr *e) { return (Value){.kind = V_EXPR, .expr = e}; }
-Value value_function(Function *fn) { return (Value){.kind = V_FUNCTION, .fn = fn}; }
-Value value_instance(Instance *inst) { return (Value){.kind = V_INSTANCE, .inst = inst}; }
+Value value_poison(void) {
+    return (Value){.kind = V_POISON};
+}
+Value value_none(void) {
+    return (Value){.kind = V_NONE};
+}
+Value value_int(int64_t i) {
+    return (Value){.kind = V_INT, .i = i};
+}
+Value value_real(double r) {
+    return (Value){.kind = V_REAL, .r = r};
+}
+Value value_bool(bool b) {
+    return (Value){.kind = V_BOOL, .i = b};
+}
+Value value_text(const char *text) {
+    return (Value){.kind = V_STRING, .text = text};
+}
+Value value_batch(void) {
+    return (Value){.kind = V_BATCH};
+}
+Value value_node(Node *n) {
+    return (Value){.kind = V_TENSOR, .node = n};
+}
+Value value_expr(Expr *e) {
+    return (Value){.kind = V_EXPR, .expr = e};
+}
+Value value_function(Function *fn) {
+    return (Value){.kind = V_FUNCTION, .fn = fn};
+}
+Value value_instance(Instance *inst) {
+    return (Value){.kind = V_INSTANCE, .inst = inst};
+}
 
 Value value_shape(Lower *L, const Shape *s) {
     return (Value){.kind = V_SHAPE, .shape = arena_copy(L->arena, s, sizeof *s)};
@@ -32,11 +54,15 @@ bool value_is_number(Value v) {
     return v.kind == V_INT || v.kind == V_REAL || v.kind == V_BOOL;
 }
 
-bool value_is_tensor(Value v) { return v.kind == V_TENSOR || v.kind == V_EXPR; }
+bool value_is_tensor(Value v) {
+    return v.kind == V_TENSOR || v.kind == V_EXPR;
+}
 
-double value_number(Value v) { return v.kind == V_REAL ? v.r : (double)v.i; }
+double value_number(Value v) {
+    return v.kind == V_REAL ? v.r : (double)v.i;
+}
 
-/* ---- shapes -------------------------------------------------------------------- */
+/* ---- shapes --------------------------------------------------------------------- */
 
 Shape shape_of_node(const Node *n) {
     Shape s = {.rank = n->rank, .dtype = n->dtype};
@@ -54,13 +80,27 @@ bool shape_equal(const Shape *a, const Shape *b) {
 bool value_shape_of(Value v, Shape *out) {
     *out = (Shape){0};
     switch (v.kind) {
-    case V_TENSOR: *out = shape_of_node(v.node); return true;
-    case V_EXPR: out->dtype = v.expr->dtype; return true;
-    case V_SHAPE: *out = *v.shape; return true;
-    case V_REAL: out->dtype = T_F32; return true;
-    case V_INT: case V_BATCH: out->dtype = T_I32; return true;
-    case V_BOOL: out->dtype = T_BOOL; return true;
-    default: return false;
+    case V_TENSOR:
+        *out = shape_of_node(v.node);
+        return true;
+    case V_EXPR:
+        out->dtype = v.expr->dtype;
+        return true;
+    case V_SHAPE:
+        *out = *v.shape;
+        return true;
+    case V_REAL:
+        out->dtype = T_F32;
+        return true;
+    case V_INT:
+    case V_BATCH:
+        out->dtype = T_I32;
+        return true;
+    case V_BOOL:
+        out->dtype = T_BOOL;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -82,26 +122,39 @@ const char *node_shape_text(Lower *L, const Node *n) {
 
 const char *value_text_of(Lower *L, Value v) {
     switch (v.kind) {
-    case V_INT: return arena_printf(L->arena, "the number %" PRId64, v.i);
-    case V_REAL: return arena_printf(L->arena, "the number %g", v.r);
-    case V_BOOL: return v.i ? "true" : "false";
-    case V_STRING: return arena_printf(L->arena, "the string \"%s\"", v.text);
-    case V_BATCH: return "the size batch";
-    case V_TUPLE: return arena_printf(L->arena, "a tuple of %" PRId64 " values", v.i);
-    case V_SHAPE: return arena_printf(L->arena, "the shape %s", shape_text(L, v.shape));
+    case V_INT:
+        return arena_printf(L->arena, "the number %" PRId64, v.i);
+    case V_REAL:
+        return arena_printf(L->arena, "the number %g", v.r);
+    case V_BOOL:
+        return v.i ? "true" : "false";
+    case V_STRING:
+        return arena_printf(L->arena, "the string \"%s\"", v.text);
+    case V_BATCH:
+        return "the size batch";
+    case V_TUPLE:
+        return arena_printf(L->arena, "a tuple of %" PRId64 " values", v.i);
+    case V_SHAPE:
+        return arena_printf(L->arena, "the shape %s", shape_text(L, v.shape));
     case V_FUNCTION:
         if (v.fn->kind != FN_DEF) return arena_printf(L->arena, "the function %s", v.fn->name);
         return arena_printf(L->arena, "the %s %s",
-                            v.fn->def->kind == A_LAYER         ? "layer"
-                            : v.fn->def->kind == A_INITIALIZER ? "initializer"
-                                                               : "function",
-                            v.fn->name);
-    case V_INSTANCE: return arena_printf(L->arena, "an instance of %s", v.inst->fn->name);
-    case V_TENSOR: return node_shape_text(L, v.node);
-    case V_EXPR: return arena_printf(L->arena, "an element of type %s", dtype_name(v.expr->dtype));
-    case V_PACK: return "`...`";
-    case V_NONE: return "nothing";
-    case V_POISON: break;
+                v.fn->def->kind == A_LAYER         ? "layer"
+                : v.fn->def->kind == A_INITIALIZER ? "initializer"
+                                                   : "function",
+                v.fn->name);
+    case V_INSTANCE:
+        return arena_printf(L->arena, "an instance of %s", v.inst->fn->name);
+    case V_TENSOR:
+        return node_shape_text(L, v.node);
+    case V_EXPR:
+        return arena_printf(L->arena, "an element of type %s", dtype_name(v.expr->dtype));
+    case V_PACK:
+        return "`...`";
+    case V_NONE:
+        return "nothing";
+    case V_POISON:
+        break;
     }
     return "an error";
 }
@@ -126,7 +179,7 @@ bool shape_check(Lower *L, const Shape *s, Span at) {
         int64_t dim = s->dim[k] == DIM_BATCH ? L->model->batch : s->dim[k];
         if (dim > INT32_MAX || elements > most / dim) {
             diag_error(at, "%s is too large: it would have more than %" PRId64 " elements",
-                       shape_text(L, s), dim > INT32_MAX ? (int64_t)INT32_MAX : most);
+                    shape_text(L, s), dim > INT32_MAX ? (int64_t)INT32_MAX : most);
             return false;
         }
         elements *= dim;
@@ -134,7 +187,7 @@ bool shape_check(Lower *L, const Shape *s, Span at) {
     return true;
 }
 
-/* ---- conversions ----------------------------------------------------------------- */
+/* ---- conversions ---------------------------------------------------------------- */
 
 static Node *rank0(Lower *L, Expr *e, Span at) {
     return node_comp(L->graph, 0, NULL, F_NONE, 0, NULL, NULL, e, at);
@@ -166,17 +219,23 @@ Node *value_to_node(Lower *L, Value v, Span at) {
 Expr *value_to_expr(Lower *L, Value v, Span at) {
     Graph *g = L->graph;
     switch (v.kind) {
-    case V_INT: return int32_fits(L, v.i, at) ? ex_int(g, v.i) : NULL;
-    case V_REAL: return ex_real(g, v.r);
-    case V_BOOL: return ex_bool(g, v.i != 0);
-    case V_BATCH: return ex_load(g, rows_leaf(L, at), NULL, NULL);
-    case V_EXPR: return v.expr;
+    case V_INT:
+        return int32_fits(L, v.i, at) ? ex_int(g, v.i) : NULL;
+    case V_REAL:
+        return ex_real(g, v.r);
+    case V_BOOL:
+        return ex_bool(g, v.i != 0);
+    case V_BATCH:
+        return ex_load(g, rows_leaf(L, at), NULL, NULL);
+    case V_EXPR:
+        return v.expr;
     case V_TENSOR:
         if (v.node->rank == 0) return ex_load(g, v.node, NULL, L->guard);
         diag_error(at, "%s stands here without its index; give one for each of its %d axes",
-                   node_shape_text(L, v.node), v.node->rank);
+                node_shape_text(L, v.node), v.node->rank);
         return NULL;
-    case V_POISON: return NULL;
+    case V_POISON:
+        return NULL;
     default:
         diag_error(at, "a number or a tensor is needed here; this is %s", value_text_of(L, v));
         return NULL;
@@ -208,8 +267,10 @@ bool value_to_bool(Lower *L, Value v, Span at, const char *what, bool *out) {
     *out = v.i != 0;
     if (v.kind == V_BOOL) return true;
     if (value_is_tensor(v))
-        diag_error(at, "%s is known at compile time; this is a tensor's value "
-                       "(`if c then a else b` chooses between values)", what);
+        diag_error(at,
+                "%s is known at compile time; this is a tensor's value "
+                "(`if c then a else b` chooses between values)",
+                what);
     else if (v.kind != V_POISON)
         diag_error(at, "%s is true or false; this is %s", what, value_text_of(L, v));
     return false;
