@@ -405,24 +405,39 @@ static void name_results(System *s, Solution *out, Expr **final) {
         if (s->unknown[k].old >= 0) out->value[s->unknown[k].old] = final[s->nouter + k];
 }
 
+typedef struct Condition { Expr *test; int after; } Condition;
+typedef struct Conditions { Condition at[2 * MAX_VARS + MAX_EQUATIONS]; int n; } Conditions;
+
+/* Sorted by `after`: the id of the expression that the test is about. */
+static void add_condition(Conditions *list, Expr *test, const Expr *about) {
+    if (!test) return;
+    int k = list->n++;
+    for (; k > 0 && list->at[k - 1].after > about->id; k--) list->at[k] = list->at[k - 1];
+    list->at[k] = (Condition){test, about->id};
+}
+
 /* The conditions in an order in which the loads of each are in bounds where those before
- * it hold: what has no load, ranges of values from the last solved on, equations. */
+ * it hold: first what has no load. Then, a load whose index is made of a solved value was
+ * built after the value, and so comes after the test of the value's range. */
 static Expr *conditions(System *s, Expr *const *final) {
-    Expr *list[2 * MAX_VARS + MAX_EQUATIONS], *guard = NULL;
-    int n = 0;
-    for (int k = s->nsolved; k-- > 0;) {
+    Conditions list = {.n = 0};
+    for (int k = 0; k < s->nsolved; k++) {
         const Unknown *u = &s->unknown[s->solved[k]];
         Expr *value = final[s->nouter + s->solved[k]];
-        if (u->divides) list[n++] = ex_subst(s->g, u->divides, final);
-        if (!u->implied) list[n++] = ex_in_range(s->g, value, u->extent);
+        Expr *divides = u->divides ? ex_subst(s->g, u->divides, final) : NULL;
+        add_condition(&list, divides, divides);
+        if (!u->implied) add_condition(&list, ex_in_range(s->g, value, u->extent), value);
     }
-    for (int k = 0; k < s->nzero; k++)
-        if (s->zero[k])
-            list[n++] = ex_op2(s->g, OP_eq, ex_subst(s->g, s->zero[k], final), ex_int(s->g, 0));
+    for (int k = 0; k < s->nzero; k++) {
+        if (!s->zero[k]) continue;
+        Expr *equal = ex_op2(s->g, OP_eq, ex_subst(s->g, s->zero[k], final), ex_int(s->g, 0));
+        add_condition(&list, equal, equal);
+    }
+    Expr *guard = NULL;
     for (int loads = 0; loads < 2; loads++)
-        for (int k = 0; k < n; k++)
-            if (list[k] && ex_has_load(s->g, list[k]) == loads)
-                guard = ex_and_then(s->g, guard, list[k]);
+        for (int k = 0; k < list.n; k++)
+            if (ex_has_load(s->g, list.at[k].test) == loads)
+                guard = ex_and_then(s->g, guard, list.at[k].test);
     return guard;
 }
 

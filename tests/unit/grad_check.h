@@ -129,6 +129,7 @@ static inline Verdict check_gradient(Trial *p, Node *y) {
         }
     }
     double d = difference(p, y, direction, 4e-4);
+    if (!isfinite(d)) return GRAD_KINK;
     double error = fabs(d - sum) / scale;
     if (error < 1e-6) return any ? GRAD_RIGHT : GRAD_NONE;
     if (fabs(d - difference(p, y, direction, 1e-4)) > 1e-7 * scale) return GRAD_KINK;
