@@ -13,8 +13,8 @@
  * early roots was written). Unused parameters are marked as such by a cast to void; a
  * scalar parameter that no kernel needs is still there, so all drivers are called alike.
  * model is const where no root is placed in the model. The text stands on
- * runtime/{dl.h,dl_math.h,dl_random.h,dl_vector.h} and <stdint.h>, which the caller
- * includes before, together with the switches of codegen_print_switches.
+ * runtime/{dl_arithmetic.h,dl.h,dl_math.h,dl_random.h,dl_vector.h} and <stdint.h>, which the
+ * caller includes before, dl_arithmetic.h first.
  *
  * Alignment: model, work, arena are 64-byte aligned, offsets of places at least 4. */
 #ifndef DLC_CODEGEN_H
@@ -92,9 +92,6 @@ typedef struct Codegen Codegen;
 Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch);
 const Plan *codegen_routine(Codegen *cg, const Routine *r);
 
-/* Compiler switches of the emitted file: contraction off, vector code at every -O level.
- * Goes first, before any #include. */
-void codegen_print_switches(FILE *f);
 void codegen_print(Codegen *cg, FILE *f);         /* tables, kernels, drivers */
 
 #endif

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "dl_arithmetic.h"
+#include "dl_loop.h"
 #include "dl_math.h"
 
 #if !defined(__GNUC__) || defined(DLC_PLAIN)

@@ -1,0 +1,102 @@
+/* builder.c - open loops, levels and parameters of the function being built. See schedule.h. */
+#include "graph_tables.h"
+#include "schedule.h"
+
+/* An estimate, in operations: below it a parallel region costs more than it saves. */
+enum { PARALLEL_WORK = 60000 };
+
+static void push_level(Builder *b, LoopStmt *loop, uint32_t vars) {
+    if (b->depth + 1 >= MAX_LEVELS) ICE((Span){0}, "loops nest too deeply");
+    b->depth++;
+    b->level[b->depth] = (Level){.loop = loop, .vars = vars, .serial = ++b->serials};
+}
+
+Builder *builder_new(Kernels *k, Unit *u) {
+    Builder *b = NEW(k->arena, Builder);
+    b->k = k;
+    b->a = k->arena;
+    b->g = k->graph;
+    b->unit = u;
+    b->f = NEW(k->arena, LoopFunction);
+    b->depth = -1;
+    push_level(b, NULL, 0);
+    for (int i = 0; i < MAX_RANK; i++) b->merged[i] = 1;
+    return b;
+}
+
+LoopBlock *builder_block(Builder *b) { return &b->level[b->depth].block; }
+
+LoopStmt *builder_open(
+        Builder *b, LoopVar *v, LoopExpr *lo, LoopExpr *hi, int64_t step, uint32_t vars) {
+    LoopBlock detached = {0};
+    LoopStmt *loop = ls_for(b->a, &detached, v, lo, hi, step);
+    push_level(b, loop, b->level[b->depth].vars | vars);
+    return loop;
+}
+
+void builder_open_if(Builder *b, LoopExpr *condition) {
+    if (!condition) return;
+    LoopBlock detached = {0};
+    LoopStmt *test = ls_if(b->a, &detached, condition);
+    push_level(b, test, b->level[b->depth].vars);
+    b->barrier = b->depth;
+}
+
+void builder_close(Builder *b) {
+    Level *inner = &b->level[b->depth--];
+    inner->loop->body = inner->block;
+    vec_push(b->a, builder_block(b), inner->loop);
+    if (b->barrier > b->depth) b->barrier = 0;
+}
+
+void builder_close_to(Builder *b, int depth) {
+    while (b->depth > depth) builder_close(b);
+}
+
+/* ---- parameters --------------------------------------------------------------------------- */
+
+LoopArray *builder_array(Builder *b, Storage *s) {
+    s = resolve(s);
+    for (int i = 0; i < b->unit->argument.n; i++)
+        if (b->unit->argument.at[i] == s) return b->f->array.at[i];
+    LoopArray *array = loop_array(b->a, s->type, s->elements, s->name);
+    vec_push(b->a, &b->unit->argument, s);
+    vec_push(b->a, &b->f->array, array);
+    return array;
+}
+
+LoopExpr *builder_rows(Builder *b) {
+    if (!b->f->rows) {
+        b->f->rows = loop_var(b->a, LT_INDEX, "n");
+        b->f->rows->lo = 1;
+        b->f->rows->hi = b->k->batch;
+    }
+    return lx_var(b->a, b->f->rows);
+}
+
+LoopExpr *builder_extent(Builder *b, int64_t dim) {
+    return dim == DIM_BATCH ? builder_rows(b) : lx_int(b->a, LT_INDEX, dim);
+}
+
+bool builder_parallel(Builder *b, LoopStmt *loop, double work) {
+    if (work < PARALLEL_WORK) return false;
+    if (!b->f->threads) b->f->threads = loop_var(b->a, LT_INDEX, "threads");
+    loop->parallel = true;
+    return true;
+}
+
+/* ---- names of loops -------------------------------------------------------------------------- */
+
+LoopVar *out_var(Builder *b, const Node *n, int axis) {
+    static const char *const name[MAX_RANK] = {
+            "i", "j", "k", "l", "m", "i5", "i6", "i7", "i8", "i9", "i10", "i11"};
+    bool rows = n->dim[axis] == DIM_BATCH;
+    return loop_var(b->a, LT_INDEX, rows ? "row" : name[axis]);
+}
+
+LoopVar *fold_var(Builder *b, const Node *n, int fold) {
+    static const char *const name[] = {"p", "q", "r", "s", "u", "v"};
+    int names = (int)(sizeof name / sizeof name[0]);
+    if (n->fold_dim[fold] == DIM_BATCH) return loop_var(b->a, LT_INDEX, "row");
+    return loop_var(b->a, LT_INDEX, fold < names ? name[fold] : "w");
+}

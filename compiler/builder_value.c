@@ -1,0 +1,373 @@
+/* builder_value.c - graph expressions as loop expressions.
+ *
+ * Shared and large parts become named scalars, so that text stays linear in the graph;
+ * what does not change in the innermost loop is named in front of it. Integer expressions
+ * are computed as indices (int64_t, never wrapping) where they index, and where they are
+ * sums of variables that cannot leave 32 bits. A load under a guard is one conditional
+ * expression: nothing is read where the guard is false. */
+#include "graph_tables.h"
+#include "schedule.h"
+
+#include <string.h>
+
+enum { LARGE = 6 };           /* operators in an expression before it gets a name */
+
+/* ---- what is placed ----------------------------------------------------------------------- */
+
+typedef struct Placed {
+    Expr *e;
+    LoopExpr *value;
+    int depth, serial;
+} Placed;
+
+static Placed *placed_slot(const Builder *b, const Expr *e) {
+    size_t k = (size_t)hash_mix(5, (uint64_t)e->id) & (b->placed_cap - 1);
+    while (b->placed[k].e && b->placed[k].e != e) k = (k + 1) & (b->placed_cap - 1);
+    return &b->placed[k];
+}
+
+static void grow_placed(Builder *b) {
+    Placed *old = b->placed;
+    size_t cap = b->placed_cap;
+    b->placed_cap = cap ? 2 * cap : 64;
+    b->placed = NEW_ARRAY(b->a, Placed, b->placed_cap);
+    for (size_t k = 0; k < cap; k++)
+        if (old[k].e) *placed_slot(b, old[k].e) = old[k];
+}
+
+static LoopExpr *find_placed(Builder *b, const Expr *e) {
+    if (!b->placed_cap) return NULL;
+    const Placed *p = placed_slot(b, e);
+    bool open = p->e && p->depth <= b->depth && b->level[p->depth].serial == p->serial;
+    return open ? p->value : NULL;
+}
+
+static void remember(Builder *b, Expr *e, LoopExpr *value, int depth) {
+    if (2 * (b->placed_n + 1) > b->placed_cap) grow_placed(b);
+    Placed *p = placed_slot(b, e);
+    if (!p->e) b->placed_n++;
+    *p = (Placed){e, value, depth, b->level[depth].serial};
+}
+
+/* ---- uses --------------------------------------------------------------------------------------- */
+
+struct UseTable { int n; unsigned char *count; };     /* by expression id; 2: more than one */
+
+static void count_use(struct UseTable *t, const Expr *e) {
+    if (e && t->count[e->id] < 2) t->count[e->id]++;
+}
+
+static void count_operands(void *ctx, Expr *e) {
+    struct UseTable *t = ctx;
+    for (int i = 0; i < e->narg; i++) count_use(t, e->arg[i]);
+    count_use(t, e->guard);
+}
+
+void builder_count_uses(Builder *b, Expr *e) {
+    int n = b->g->t->expr.n;
+    if (!b->uses) b->uses = NEW(b->a, struct UseTable);
+    if (b->uses->n < n) {
+        unsigned char *count = arena_alloc(b->a, (size_t)n);
+        if (b->uses->n) memcpy(count, b->uses->count, (size_t)b->uses->n);
+        b->uses->n = n;
+        b->uses->count = count;
+    }
+    if (!e) return;
+    count_use(b->uses, e);
+    expr_walk_more(b->g, e, count_operands, b->uses);
+}
+
+static bool shared(const Builder *b, const Expr *e) {
+    return b->uses && e->id < b->uses->n && b->uses->count[e->id] > 1;
+}
+
+/* ---- placing -------------------------------------------------------------------------------------- */
+
+static int depth_of(const Builder *b, const Expr *e) {
+    int depth = 0;
+    while (depth < b->depth && (e->vars & ~b->level[depth].vars)) depth++;
+    return depth;
+}
+
+static int weight_of(const LoopExpr *x) {
+    if (x->kind == X_VAR || x->kind == X_INT || x->kind == X_REAL) return 0;
+    int weight = 1;
+    for (int i = 0; i < x->narg && x->kind != X_LOAD; i++) weight += weight_of(x->arg[i]);
+    return weight;
+}
+
+static bool is_atom(const LoopExpr *x) {
+    return x->kind == X_VAR || x->kind == X_INT || x->kind == X_REAL;
+}
+
+static bool is_assumed(const Builder *b, const Expr *e) {
+    for (int i = 0; i < b->assumed.n; i++)
+        if (b->assumed.at[i] == e) return true;
+    return false;
+}
+
+/* Is what it reads there wherever its variables are known? Else only inside the loops and
+ * tests that its guard was taken over by. */
+static bool readable_anywhere(const Builder *b, const Expr *e) {
+    if (e->kind != E_LOAD) {
+        for (int i = 0; i < e->narg; i++)
+            if (!readable_anywhere(b, e->arg[i])) return false;
+        return true;
+    }
+    bool inside = true;
+    for (int i = 0; i < e->narg; i++) {
+        int64_t dim = e->node->dim[i];
+        bool rows = dim == DIM_BATCH && e->arg[i]->kind == E_VAR;
+        inside &= e->arg[i]->lo >= 0 && (rows || (dim != DIM_BATCH && e->arg[i]->hi < dim));
+        if (!readable_anywhere(b, e->arg[i])) return false;
+    }
+    ExprList all = {0};
+    guard_conditions(b->a, e->guard, &all);
+    bool guarded = all.n > 0;
+    for (int i = 0; i < all.n; i++) guarded &= !is_assumed(b, all.at[i]);
+    return inside || guarded;
+}
+
+/* The outermost level at which the value may be computed. */
+static int least_depth(Builder *b, const Expr *e) {
+    int depth = depth_of(b, e);
+    if (e->kind == E_LOAD) {
+        bool anywhere = depth >= b->barrier || readable_anywhere(b, e);
+        return anywhere ? depth : b->barrier;
+    }
+    for (int i = 0; i < e->narg; i++) {
+        if (!find_placed(b, e->arg[i])) continue;
+        int operand = placed_slot(b, e->arg[i])->depth;
+        if (operand > depth) depth = operand;
+    }
+    return depth;
+}
+
+/* Names the value in front of the loops that do not change it. */
+static LoopExpr *place(Builder *b, Expr *e, LoopExpr *value) {
+    int depth = least_depth(b, e);
+    bool name = !is_atom(value) && (shared(b, e) || depth < b->depth || weight_of(value) > LARGE);
+    if (name) value = ls_let(b->a, &b->level[depth].block, loop_var(b->a, value->type, NULL), value);
+    remember(b, e, value, depth);
+    return value;
+}
+
+/* ---- indices ---------------------------------------------------------------------------------------- */
+
+static bool by_constant(const Expr *e, Op op) {
+    return e->kind == E_OP && e->op == op && e->dtype == T_I32 && e->arg[1]->kind == E_CONST &&
+            e->arg[1]->value > 0;
+}
+
+static LoopExpr *time_of(Builder *b, const Scan *s) {
+    for (int i = 0; i < b->unit->time.n; i++)
+        if (b->unit->time.at[i] == s) return lx_var(b->a, b->f->scalar.at[i]);
+    LoopVar *t = loop_var(b->a, LT_INDEX, "t");
+    t->lo = 0;
+    t->hi = s->extent - 1;
+    vec_push(b->a, &b->unit->time, s);
+    vec_push(b->a, &b->f->scalar, t);
+    return lx_var(b->a, t);
+}
+
+static LoopExpr *index_atom(Builder *b, Expr *e) {
+    if (e->kind == E_VAR) return b->var[e->var];
+    if (e->kind == E_TIME) return time_of(b, e->scan);
+    if (e->kind == E_CONST) return lx_int(b->a, LT_INDEX, e->lo);
+    if (by_constant(e, OP_idiv) || by_constant(e, OP_imod)) {
+        int64_t c = (int64_t)e->arg[1]->value;
+        LoopExpr *x = build_index(b, e->arg[0]);
+        LoopExpr *q = e->op == OP_idiv ? lx_quo(b->a, x, c) : lx_rem(b->a, x, c);
+        if (q != x && (q->kind == X_QUO || q->kind == X_REM)) q->integer = e->arg[0]->lo < 0;
+        return q;
+    }
+    return lx_cast(b->a, LT_INDEX, build_value(b, e));
+}
+
+LoopExpr *build_index(Builder *b, Expr *e) {
+    Affine sum;
+    int64_t lo, hi;
+    if (!ex_affine(e, &sum) || !affine_range(&sum, &lo, &hi)) return lx_cast(b->a, LT_INDEX, build_value(b, e));
+    LoopExpr *x = lx_int(b->a, LT_INDEX, 0);
+    for (int positive = 1; positive >= 0; positive--)
+        for (int i = 0; i < sum.n; i++) {
+            int64_t c = sum.term[i].c;
+            if ((c > 0) != positive) continue;
+            LoopExpr *atom = index_atom(b, sum.term[i].atom);
+            x = c > 0 ? lx_add(b->a, x, lx_mul(b->a, atom, c))
+                      : lx_sub(b->a, x, lx_mul(b->a, atom, -c));
+        }
+    return lx_add(b->a, x, lx_int(b->a, LT_INDEX, sum.c0));
+}
+
+/* Sums, quotients and remainders of variables, times and constants. */
+static bool is_index(const Expr *e) {
+    Affine sum;
+    int64_t lo, hi;
+    if (e->dtype != T_I32) return false;
+    if (e->kind == E_VAR || e->kind == E_TIME) return true;
+    if (by_constant(e, OP_idiv) || by_constant(e, OP_imod)) return is_index(e->arg[0]);
+    if (e->kind != E_OP || !ex_affine(e, &sum) || !affine_range(&sum, &lo, &hi)) return false;
+    for (int i = 0; i < sum.n; i++)
+        if (sum.term[i].atom == e || !is_index(sum.term[i].atom)) return false;
+    return true;
+}
+
+/* ---- loads ------------------------------------------------------------------------------------------- */
+
+/* Consecutive axes that one loop runs over are one axis. */
+static bool merged_at(const Builder *b, Expr *const *index, int k, int count) {
+    for (int i = 0; i < count; i++)
+        if (index[k + i]->kind != E_VAR || index[k + i]->var != index[k]->var + i) return false;
+    return count > 1 && b->merged[index[k]->var] == count;
+}
+
+Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
+    Access access = {.array = builder_array(b, s)};
+    bool caller = resolve(s)->kind == ST_PLACE && resolve(s)->place.object == P_ARG;
+    for (int k = s->one_step ? 1 : 0; k < n->rank;) {
+        int count = index[k]->kind == E_VAR && index[k]->var < MAX_RANK ? b->merged[index[k]->var] : 1;
+        if (!(count > 1 && k + count <= n->rank && merged_at(b, index, k, count))) count = 1;
+        int64_t dim = n->dim[k];
+        if (dim == DIM_BATCH && (!caller || k == 0)) dim = b->k->batch;
+        for (int i = 1; i < count; i++) dim *= n->dim[k + i];
+        access.dim[access.rank] = dim;
+        access.index[access.rank++] =
+                count > 1 ? b->var[index[k]->var] : build_index(b, index[k]);
+        k += count;
+    }
+    return access;
+}
+
+/* An element of a random stream is numbered with the batch axis slowest. */
+static LoopExpr *draw(Builder *b, const Expr *e) {
+    const Node *n = e->node;
+    LoopExpr *element = lx_int(b->a, LT_INDEX, 0);
+    for (int pass = 0; pass < 2; pass++)
+        for (int k = 0; k < n->rank; k++) {
+            if ((n->dim[k] == DIM_BATCH) != (pass == 0)) continue;
+            int64_t dim = n->dim[k] == DIM_BATCH ? 1 : n->dim[k];
+            element = lx_add(b->a, lx_mul(b->a, element, dim), build_index(b, e->arg[k]));
+        }
+    if (!b->f->seed) {
+        b->f->seed = loop_var(b->a, LT_INDEX, "seed");
+        b->f->step = b->f->step ? b->f->step : loop_var(b->a, LT_INDEX, "step");
+    }
+    return lx_uniform(b->a, n->stream, element);
+}
+
+static LoopExpr *step_number(Builder *b) {
+    if (!b->f->step) b->f->step = loop_var(b->a, LT_INDEX, "step");
+    return lx_cast(b->a, LT_I32, lx_var(b->a, b->f->step));
+}
+
+static LoopExpr *member_value(const Builder *b, const Node *n) {
+    for (int i = b->member.n - 1; i >= 0; i--)
+        if (b->member.at[i].node == n) return b->member.at[i].value;
+    return NULL;
+}
+
+/* The element as it is in memory, or drawn; guards are the caller's. */
+static LoopExpr *element_of(Builder *b, Expr *e) {
+    Node *n = e->node;
+    if (n->kind == N_LEAF && n->leaf == L_ROWS) return lx_cast(b->a, LT_I32, builder_rows(b));
+    if (n->kind == N_LEAF && n->leaf == L_STEP) return step_number(b);
+    if (n->kind == N_LEAF && n->leaf == L_UNIFORM) return draw(b, e);
+    Access at = build_access(b, view_of(b->k, n)->storage, n, e->arg);
+    LoopExpr *x = lx_load(b->a, at.array, at.rank, at.dim, at.index);
+    if (e->dtype == T_BOOL) x = lx_cast(b->a, LT_BOOL, x);
+    return x;
+}
+
+static LoopExpr *zero_of(Builder *b, LoopType t) {
+    return t == LT_F32 ? lx_real(b->a, 0) : lx_int(b->a, t, 0);
+}
+
+static LoopExpr *load_value(Builder *b, Expr *e) {
+    LoopExpr *here = member_value(b, e->node);
+    if (here) return here;
+    LoopExpr *guard = build_condition(b, e->guard);
+    LoopExpr *x = element_of(b, e);
+    return guard ? lx_select(b->a, guard, x, zero_of(b, x->type)) : x;
+}
+
+LoopExpr *build_identity_load(Builder *b, Node *n) {
+    Expr *index[MAX_RANK];
+    for (int i = 0; i < n->rank; i++) index[i] = ex_var(b->g, i, n->dim[i]);
+    LoopExpr *here = member_value(b, n);
+    if (here) return here;
+    Expr *e = ex_load(b->g, n, index, NULL);
+    if (e->kind != E_LOAD) return build_value(b, e);
+    return element_of(b, e);
+}
+
+void build_store(Builder *b, Node *n, Storage *to, LoopExpr *value, bool add) {
+    Expr *index[MAX_RANK];
+    for (int i = 0; i < n->rank; i++) index[i] = ex_var(b->g, i, n->dim[i]);
+    Access at = build_access(b, to, n, index);
+    ls_store(b->a, builder_block(b), at.array, at.rank, at.dim, at.index, value, add);
+}
+
+/* ---- conditions ----------------------------------------------------------------------------------------- */
+
+LoopExpr *build_condition(Builder *b, Expr *e) {
+    ExprList all = {0};
+    LoopExpr *x = NULL;
+    guard_conditions(b->a, e, &all);
+    for (int i = 0; i < all.n; i++)
+        if (!is_assumed(b, all.at[i])) x = lx_and(b->a, x, build_value(b, all.at[i]));
+    return x;
+}
+
+/* A comparison of indices, or NULL. */
+static LoopExpr *index_test(Builder *b, Expr *e) {
+    static const struct { Op op; LoopExprKind kind; bool swap; } test[] = {
+            {OP_lt, X_LT, false}, {OP_le, X_LE, false}, {OP_gt, X_LT, true},
+            {OP_ge, X_LE, true}, {OP_eq, X_EQ, false}, {OP_ne, X_NE, false}};
+    bool constant = e->arg[0]->kind == E_CONST || is_index(e->arg[0]);
+    if (!constant || !(e->arg[1]->kind == E_CONST || is_index(e->arg[1]))) return NULL;
+    for (size_t i = 0; i < sizeof test / sizeof test[0]; i++) {
+        if (test[i].op != e->op) continue;
+        Expr *x = e->arg[test[i].swap], *y = e->arg[!test[i].swap];
+        return lx_test(b->a, test[i].kind, build_index(b, x), build_index(b, y));
+    }
+    return NULL;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------- */
+
+static LoopExpr *select_value(Builder *b, Expr *e) {
+    LoopExpr *condition = build_condition(b, e->arg[0]);
+    if (!condition) return build_value(b, e->arg[1]);
+    LoopExpr *arg[3] = {condition, build_value(b, e->arg[1]), build_value(b, e->arg[2])};
+    return lx_op(b->a, e->op, arg[1]->type, arg);
+}
+
+static LoopExpr *op_value(Builder *b, Expr *e) {
+    bool test = op_info[e->op].type == OT_TEST && e->arg[0]->dtype == T_I32;
+    LoopExpr *x = test ? index_test(b, e) : NULL;
+    if (x) return x;
+    if (op_info[e->op].type == OT_BRANCH) return select_value(b, e);
+    if (is_index(e)) return lx_cast(b->a, LT_I32, build_index(b, e));
+    LoopExpr *arg[3];
+    for (int i = 0; i < e->narg; i++) arg[i] = build_value(b, e->arg[i]);
+    return lx_op(b->a, e->op, loop_type(e->dtype), arg);
+}
+
+static LoopExpr *constant_value(Builder *b, const Expr *e) {
+    if (e->dtype == T_F32) return lx_real(b->a, e->value);
+    return lx_int(b->a, loop_type(e->dtype), e->lo);
+}
+
+LoopExpr *build_value(Builder *b, Expr *e) {
+    LoopExpr *known = find_placed(b, e);
+    if (known) return known;
+    switch (e->kind) {
+    case E_CONST: return constant_value(b, e);
+    case E_VAR:
+    case E_TIME: return place(b, e, lx_cast(b->a, LT_I32, index_atom(b, e)));
+    case E_LOAD: return place(b, e, load_value(b, e));
+    case E_OP: return place(b, e, op_value(b, e));
+    }
+    return NULL;
+}

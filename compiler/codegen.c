@@ -1,0 +1,179 @@
+/* codegen.c - compiling routines into one file's functions and tables.
+ *
+ * Functions whose canonical texts are equal are one function; tables with equal elements
+ * are one table. Every function is checked (loop_check.c) before it is kept. */
+#include "codegen.h"
+#include "emit_text.h"
+#include "graph_tables.h"
+#include "routine.h"
+
+#include <string.h>
+
+typedef struct Function {
+    const char *name, *text, *key;
+    uint64_t hash;
+} Function;
+
+struct Codegen {
+    Arena *arena;
+    Graph *graph;
+    const char *prefix, *file;
+    int64_t batch;
+    Vec(Function) function;
+    Vec(Node *) table;
+    Vec(const char *) driver;
+};
+
+Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch) {
+    Codegen *cg = NEW(a, Codegen);
+    cg->arena = a;
+    cg->graph = g;
+    cg->prefix = prefix;
+    cg->file = file;
+    cg->batch = batch;
+    return cg;
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+int codegen_table(Codegen *cg, Node *data) {
+    int64_t n = node_elements(data, cg->batch);
+    for (int i = 0; i < cg->table.n; i++) {
+        Node *t = cg->table.at[i];
+        bool same = t->dtype == data->dtype && node_elements(t, cg->batch) == n &&
+                !memcmp(t->data, data->data, (size_t)n * sizeof *data->data);
+        if (same) return i;
+    }
+    vec_push(cg->arena, &cg->table, data);
+    return cg->table.n - 1;
+}
+
+const char *table_name(const Codegen *cg, int table) {
+    return arena_printf(cg->arena, "%s_table%d", cg->prefix, table);
+}
+
+static void print_table(const Codegen *cg, FILE *f, int table) {
+    const Node *n = cg->table.at[table];
+    int64_t count = node_elements(n, cg->batch);
+    fprintf(f, "static const %s %s[%lld] = {", place_type_c(place_type(n->dtype)),
+            table_name(cg, table), (long long)count);
+    for (int64_t i = 0; i < count; i++) {
+        fprintf(f, i % 8 ? " " : "\n    ");
+        if (n->dtype == T_F32) fprintf(f, "%s,", emit_real(cg->arena, n->data[i]));
+        else fprintf(f, "%lld,", (long long)n->data[i]);
+    }
+    fprintf(f, "\n};\n\n");
+}
+
+/* ---- what a kernel computes, for people ------------------------------------------------------ */
+
+static const char *dims_text(Arena *a, int n, const int64_t *dim) {
+    Text t = {.arena = a};
+    for (int i = 0; i < n; i++) {
+        if (i) text_printf(&t, ", ");
+        if (dim[i] == DIM_BATCH) text_printf(&t, "batch");
+        else text_printf(&t, "%lld", (long long)dim[i]);
+    }
+    return n ? t.at : "";
+}
+
+static const char *node_text(Codegen *cg, const Node *n) {
+    static const char *const fold[] = {"", " = sum over [", " = product over [", " = max over [",
+            " = min over [", " = argmax over [", " = argmin over ["};
+    Arena *a = cg->arena;
+    int line = 0, col = 0;
+    if (n->span.src) span_line_col(n->span, &line, &col);
+    const char *what = n->name ? n->name : "value";
+    const char *of = n->is_grad ? "gradient of " : "";
+    const char *over = n->kind == N_COMP && n->fold ? arena_printf(a, "%s%s]", fold[n->fold],
+            dims_text(a, n->nfold, n->fold_dim)) : "";
+    const char *from = line ? arena_printf(a, " (%s:%d)", cg->file, line) : "";
+    return arena_printf(a, "%s%s: %s[%s]%s%s", of, what, dtype_name(n->dtype),
+            dims_text(a, n->rank, n->dim), over, from);
+}
+
+static const char *unit_text(Codegen *cg, const Unit *u) {
+    Text t = {.arena = cg->arena};
+    for (int i = 0; i < u->member.n; i++)
+        text_printf(&t, "%s%s", i ? "\n" : "", node_text(cg, u->member.at[i]));
+    for (int i = 0; i < u->write.n && !u->member.n; i++)
+        text_printf(&t, "copies %s", node_text(cg, u->write.at[i].value));
+    return t.at;
+}
+
+/* ---- functions ----------------------------------------------------------------------------------- */
+
+static const char *function_name(Codegen *cg, const Unit *u) {
+    const Node *n = NULL;
+    for (int i = 0; i < u->member.n; i++)
+        if (!n || u->member.at[i]->name) n = u->member.at[i];
+    if (!n) n = u->write.at[0].value;
+    const char *what = c_name(cg->arena, n->name, n->kind == N_COMP && n->fold ? "fold" : "map");
+    const char *grad = n->is_grad ? "grad_" : u->member.n ? "" : "copy_";
+    const char *wish = arena_printf(cg->arena, "%s_%s%s", cg->prefix, grad, what), *name = wish;
+    for (int i = 0, count = 1; i < cg->function.n; i++) {
+        if (strcmp(cg->function.at[i].name, name)) continue;
+        name = arena_printf(cg->arena, "%s_%d", wish, ++count);
+        i = -1;
+    }
+    return name;
+}
+
+static void keep_function(Codegen *cg, Unit *u) {
+    LoopFunction *f = u->function;
+    const char *key = emit_function(cg->arena, f, cg->batch, true);
+    uint64_t hash = hash_text(key);
+    for (int i = 0; i < cg->function.n; i++) {
+        const Function *old = &cg->function.at[i];
+        if (old->hash != hash || strcmp(old->key, key)) continue;
+        u->function_name = old->name;
+        return;
+    }
+    const char *wrong = loop_check(cg->arena, f, cg->batch);
+    f->name = function_name(cg, u);
+    f->comment = unit_text(cg, u);
+    const char *text = emit_function(cg->arena, f, cg->batch, false);
+    if (wrong) ICE((Span){0}, "%s: %s\n%s", f->name, wrong, text);
+    vec_push(cg->arena, &cg->function, ((Function){f->name, text, key, hash}));
+    u->function_name = f->name;
+}
+
+static void keep_functions(Kernels *k, UnitList *list, int depth) {
+    for (int i = 0; i < list->n; i++) {
+        Unit *u = list->at[i];
+        PlanKernel line = {.function = "scan", .depth = depth};
+        if (u->kind == U_SCAN) vec_push(k->arena, &k->plan->kernel, line);
+        if (u->kind == U_KERNEL) {
+            schedule_unit(k, u);
+            keep_function(k->codegen, u);
+            line.function = u->function_name;
+            line.what = unit_text(k->codegen, u);
+            vec_push(k->arena, &k->plan->kernel, line);
+        }
+        keep_functions(k, &u->child, depth + 1);
+    }
+}
+
+const Plan *codegen_routine(Codegen *cg, const Routine *r) {
+    Kernels *k = NEW(cg->arena, Kernels);
+    k->arena = cg->arena;
+    k->graph = cg->graph;
+    k->routine = r;
+    k->batch = cg->batch;
+    k->codegen = cg;
+    k->plan = NEW(cg->arena, Plan);
+    view_build(k);
+    group_build(k);
+    storage_build(k);
+    order_build(k);
+    plan_build(k);
+    keep_functions(k, &k->top, 0);
+    vec_push(cg->arena, &cg->driver, routine_text(k));
+    return k->plan;
+}
+
+void codegen_print(Codegen *cg, FILE *f) {
+    for (int i = 0; i < cg->table.n; i++) print_table(cg, f, i);
+    for (int i = 0; i < cg->function.n; i++) fprintf(f, "%s\n", cg->function.at[i].text);
+    for (int i = 0; i < cg->driver.n; i++) fprintf(f, "%s\n", cg->driver.at[i]);
+}

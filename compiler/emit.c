@@ -1,0 +1,377 @@
+/* emit.c - the one printer: a loop function as C text.
+ *
+ * Input: a LoopFunction. Output: its text, ending in a newline; the same input gives the
+ * same text. Names are made unique in a function here; unnamed scalars are numbered.
+ * Expressions get the parentheses that C's precedence needs, and those that readers and
+ * compilers' warnings want around mixed comparisons and bit operators. */
+#include "emit_text.h"
+#include "loop.h"
+
+#include <string.h>
+
+typedef struct Printer {
+    Text text;
+    Arena *arena;
+    int64_t batch;
+    bool canonical;
+    int indent;
+    int unnamed;
+    Vec(const char *) name;          /* wishes met so far */
+    Vec(int) name_count;             /* and how often */
+} Printer;
+
+static const char *c_type(LoopType t) {
+    static const char *const name[] = {[LT_INDEX] = "int64_t", [LT_F32] = "float",
+            [LT_I32] = "int32_t", [LT_BOOL] = "int", [LT_VEC] = "dl_v16"};
+    return name[t];
+}
+
+const char *place_type_c(PlaceType t) {
+    static const char *const name[] = {[PT_F32] = "float", [PT_I32] = "int32_t",
+            [PT_U8] = "uint8_t", [PT_F64] = "double", [PT_I64] = "int64_t"};
+    return name[t];
+}
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+static const char *unique(Printer *p, const char *wish) {
+    if (!wish || p->canonical) return arena_printf(p->arena, "t%d", ++p->unnamed);
+    wish = intern(wish);
+    for (int k = 0; k < p->name.n; k++)
+        if (p->name.at[k] == wish)
+            return unique(p, arena_printf(p->arena, "%s_%d", wish, ++p->name_count.at[k]));
+    vec_push(p->arena, &p->name, wish);
+    vec_push(p->arena, &p->name_count, 1);
+    return wish;
+}
+
+/* ---- expressions ------------------------------------------------------------------------- */
+
+static void print(Printer *p, const LoopExpr *e, int least);
+
+static void print_term(Printer *p, const LoopExpr *e, int64_t stride, bool rows) {
+    print(p, e, stride == 1 && !rows ? P_ADD : P_MUL);
+    if (stride != 1) text_printf(&p->text, " * %lld", (long long)stride);
+    if (rows) text_printf(&p->text, " * n");
+}
+
+/* The constant that an index ends in, and what is left of it (NULL: nothing). */
+static int64_t split_constant(const LoopExpr *e, const LoopExpr **rest) {
+    *rest = e;
+    if (e->kind == X_INT) {
+        *rest = NULL;
+        return e->integer;
+    }
+    bool sum = e->kind == X_ADD || e->kind == X_SUB;
+    if (!sum || e->arg[1]->kind != X_INT) return 0;
+    *rest = e->arg[0];
+    return e->kind == X_ADD ? e->arg[1]->integer : -e->arg[1]->integer;
+}
+
+/* Row-major: the last axis is contiguous. The strides of axes outside of an open batch
+ * axis (only in a caller's array) have the factor n. */
+static void print_flat_index(
+        Printer *p, int rank, const int64_t *dim, LoopExpr *const *index) {
+    int64_t stride[MAX_RANK], constant = 0;
+    bool rows[MAX_RANK], any = false;
+    for (int k = rank - 1; k >= 0; k--) {
+        bool last = k == rank - 1;
+        rows[k] = !last && (rows[k + 1] || dim[k + 1] == DIM_BATCH);
+        stride[k] = last ? 1 : stride[k + 1] * (dim[k + 1] == DIM_BATCH ? 1 : dim[k + 1]);
+    }
+    for (int k = 0; k < rank; k++) {
+        const LoopExpr *rest = index[k];
+        if (!rows[k]) constant += stride[k] * split_constant(index[k], &rest);
+        if (!rest) continue;
+        if (any) text_printf(&p->text, " + ");
+        print_term(p, rest, stride[k], rows[k]);
+        any = true;
+    }
+    if (!any) text_printf(&p->text, "%lld", (long long)constant);
+    else if (constant > 0) text_printf(&p->text, " + %lld", (long long)constant);
+    else if (constant < 0) text_printf(&p->text, " - %lld", (long long)-constant);
+}
+
+static void print_binary(
+        Printer *p, const LoopExpr *e, const char *token, int left, int right) {
+    print(p, e->arg[0], left);
+    text_printf(&p->text, " %s ", token);
+    print(p, e->arg[1], right);
+}
+
+static void print_call(Printer *p, const char *function, const LoopExpr *e) {
+    text_printf(&p->text, "%s(", function);
+    for (int k = 0; k < e->narg; k++) {
+        if (k) text_printf(&p->text, ", ");
+        print(p, e->arg[k], P_ASSIGN);
+    }
+    text_printf(&p->text, ")");
+}
+
+static void print_cast(Printer *p, const LoopExpr *e) {
+    LoopType from = e->arg[0]->type;
+    bool implied = e->type == LT_BOOL || (e->type == LT_I32 && from == LT_BOOL);
+    if (!implied) text_printf(&p->text, "(%s)", c_type(e->type));
+    print(p, e->arg[0], P_UNARY);
+}
+
+static void print_vload(Printer *p, const LoopExpr *e) {
+    bool part = e->lanes < LANES;
+    text_printf(&p->text, part ? "dl_load_part(&%s[" : "dl_load16(&%s[", e->array->text);
+    print_flat_index(p, e->narg, e->dim, e->arg);
+    if (part) text_printf(&p->text, "], %d)", e->lanes);
+    else text_printf(&p->text, "])");
+}
+
+static void print_load(Printer *p, const LoopExpr *e) {
+    text_printf(&p->text, "%s[", e->array->text);
+    print_flat_index(p, e->narg, e->dim, e->arg);
+    text_printf(&p->text, "]");
+}
+
+static void print_select(Printer *p, const LoopExpr *e) {
+    print(p, e->arg[0], P_LOR);
+    text_printf(&p->text, " ? ");
+    print(p, e->arg[1], P_COND + 1);
+    text_printf(&p->text, " : ");
+    print(p, e->arg[2], P_COND + 1);
+}
+
+static void print_uniform(Printer *p, const LoopExpr *e) {
+    text_printf(&p->text, "dl_uniform(seed, step, %lluu, (uint64_t)(",
+            (unsigned long long)e->integer);
+    print(p, e->arg[0], P_ASSIGN);
+    text_printf(&p->text, "))");
+}
+
+/* A real operator's text for reals, an integer one's for integers. */
+static const char *op_text(const LoopExpr *e) {
+    const OpInfo *info = &op_info[e->op];
+    bool real = e->arg[e->narg - 1]->type == LT_F32;
+    const char *text = real ? info->real : info->integer;
+    return text ? text : real ? info->integer : info->real;
+}
+
+/* The table's text with x, y, z replaced by the operands. */
+static void print_op(Printer *p, const LoopExpr *e) {
+    const char *text = op_text(e);
+    OpShape shape = op_shape(text);
+    for (const char *c = text; *c; c++) {
+        bool word = (c > text && is_word(c[-1])) || is_word(c[1]);
+        bool operand = *c >= 'x' && *c <= 'z' && !word;
+        if (!operand) text_printf(&p->text, "%c", *c);
+        else print(p, e->arg[*c - 'x'], *c == 'x' ? shape.left : shape.right);
+    }
+}
+
+static int precedence(const LoopExpr *e) {
+    switch (e->kind) {
+    case X_INT: return e->integer < 0 ? P_UNARY : P_PRIMARY;
+    case X_REAL: return e->real < 0 ? P_UNARY : P_PRIMARY;
+    case X_ADD:
+    case X_SUB: return P_ADD;
+    case X_MUL: return P_MUL;
+    case X_QUO:
+    case X_REM: return e->integer ? P_PRIMARY : P_MUL;
+    case X_LT:
+    case X_LE: return P_REL;
+    case X_EQ:
+    case X_NE: return P_EQ;
+    case X_AND: return P_LAND;
+    case X_OP: return op_shape(op_text(e)).result;
+    case X_SELECT: return P_COND;
+    case X_CAST: return P_UNARY;
+    default: return P_PRIMARY;
+    }
+}
+
+static void print_bare(Printer *p, const LoopExpr *e) {
+    switch (e->kind) {
+    case X_INT: text_printf(&p->text, "%lld", (long long)e->integer); break;
+    case X_REAL: text_printf(&p->text, "%s", emit_real(p->arena, e->real)); break;
+    case X_VAR: text_printf(&p->text, "%s", e->var->text); break;
+    case X_ADD: print_binary(p, e, "+", P_ADD, P_ADD); break;
+    case X_SUB: print_binary(p, e, "-", P_ADD, P_MUL); break;
+    case X_MUL: print_binary(p, e, "*", P_MUL, P_UNARY); break;
+    case X_QUO:
+        if (e->integer) print_call(p, "dl_floor_div", e);
+        else print_binary(p, e, "/", P_MUL, P_UNARY);
+        break;
+    case X_REM:
+        if (e->integer) print_call(p, "dl_floor_mod", e);
+        else print_binary(p, e, "%", P_MUL, P_UNARY);
+        break;
+    case X_MIN: print_call(p, "dl_least", e); break;
+    case X_MAX: print_call(p, "dl_most", e); break;
+    case X_LT: print_binary(p, e, "<", P_ADD, P_ADD); break;
+    case X_LE: print_binary(p, e, "<=", P_ADD, P_ADD); break;
+    case X_EQ: print_binary(p, e, "==", P_ADD, P_ADD); break;
+    case X_NE: print_binary(p, e, "!=", P_ADD, P_ADD); break;
+    case X_AND: print_binary(p, e, "&&", P_LAND, P_LAND); break;
+    case X_OP: print_op(p, e); break;
+    case X_SELECT: print_select(p, e); break;
+    case X_CAST: print_cast(p, e); break;
+    case X_LOAD: print_load(p, e); break;
+    case X_VLOAD: print_vload(p, e); break;
+    case X_SPLAT: print_call(p, "dl_set16", e); break;
+    case X_FMA: print_call(p, "DL_FMA", e); break;
+    case X_UNIFORM: print_uniform(p, e); break;
+    }
+}
+
+static void print(Printer *p, const LoopExpr *e, int least) {
+    bool parentheses = precedence(e) < least;
+    if (parentheses) text_printf(&p->text, "(");
+    print_bare(p, e);
+    if (parentheses) text_printf(&p->text, ")");
+}
+
+/* ---- statements -------------------------------------------------------------------------- */
+
+static void start_line(Printer *p) {
+    text_printf(&p->text, "%*s", 4 * p->indent, "");
+}
+
+static void print_block(Printer *p, const LoopBlock *block);
+
+static void print_braced(Printer *p, const LoopBlock *block) {
+    text_printf(&p->text, "{\n");
+    p->indent++;
+    print_block(p, block);
+    p->indent--;
+    start_line(p);
+    text_printf(&p->text, "}\n");
+}
+
+static void print_for(Printer *p, const LoopStmt *s) {
+    s->var->text = unique(p, s->var->name);
+    const char *v = s->var->text;
+    if (s->parallel) text_printf(&p->text, "DL_PARALLEL_FOR(threads)\n%*s", 4 * p->indent, "");
+    text_printf(&p->text, "for (int64_t %s = ", v);
+    print(p, s->lo, P_ASSIGN);
+    text_printf(&p->text, "; %s < ", v);
+    print(p, s->hi, P_ADD);
+    if (s->step == 1) text_printf(&p->text, "; %s++) ", v);
+    else text_printf(&p->text, "; %s += %lld) ", v, (long long)s->step);
+    print_braced(p, &s->body);
+}
+
+static void print_store(Printer *p, const LoopStmt *s) {
+    text_printf(&p->text, "%s[", s->array->text);
+    print_flat_index(p, s->rank, s->dim, s->index);
+    text_printf(&p->text, s->add ? "] += " : "] = ");
+    bool narrow = s->array->type == PT_U8;
+    if (narrow) text_printf(&p->text, "(uint8_t)");
+    print(p, s->value, narrow ? P_UNARY : P_ASSIGN);
+    text_printf(&p->text, ";\n");
+}
+
+static void print_vstore(Printer *p, const LoopStmt *s) {
+    bool part = s->lanes < LANES;
+    text_printf(&p->text, part ? "dl_store_part(&%s[" : "dl_store16(&%s[", s->array->text);
+    print_flat_index(p, s->rank, s->dim, s->index);
+    text_printf(&p->text, "], ");
+    print(p, s->value, P_ASSIGN);
+    if (part) text_printf(&p->text, ", %d", s->lanes);
+    text_printf(&p->text, ");\n");
+}
+
+static void print_definition(Printer *p, const LoopStmt *s) {
+    const char *name = s->kind == S_SET ? s->var->text : unique(p, s->var->name);
+    if (s->kind == S_LET) text_printf(&p->text, "const ");
+    if (s->kind != S_SET) text_printf(&p->text, "%s ", c_type(s->var->type));
+    text_printf(&p->text, "%s = ", name);
+    print(p, s->value, P_ASSIGN);
+    text_printf(&p->text, ";\n");
+    s->var->text = name;
+}
+
+static void print_array(Printer *p, const LoopStmt *s) {
+    s->array->text = unique(p, s->array->name);
+    text_printf(&p->text, "%s %s[%lld] = {0};\n", place_type_c(s->array->type), s->array->text,
+            (long long)s->array->elements);
+}
+
+static void print_statement(Printer *p, const LoopStmt *s) {
+    if (s->kind == S_COMMENT && p->canonical) return;
+    start_line(p);
+    switch (s->kind) {
+    case S_FOR: print_for(p, s); break;
+    case S_LET:
+    case S_VAR:
+    case S_SET: print_definition(p, s); break;
+    case S_ARRAY: print_array(p, s); break;
+    case S_STORE: print_store(p, s); break;
+    case S_VSTORE: print_vstore(p, s); break;
+    case S_IF:
+        text_printf(&p->text, "if (");
+        print(p, s->value, P_ASSIGN);
+        text_printf(&p->text, ") ");
+        print_braced(p, &s->body);
+        break;
+    case S_BLOCK: print_braced(p, &s->body); break;
+    case S_COMMENT: text_printf(&p->text, "/* %s */\n", s->text); break;
+    }
+}
+
+/* Names of a block are free again after it. */
+static void print_block(Printer *p, const LoopBlock *block) {
+    int names = p->name.n;
+    for (int k = 0; k < block->n; k++) print_statement(p, block->at[k]);
+    p->name.n = p->name_count.n = names;
+}
+
+/* ---- functions ---------------------------------------------------------------------------- */
+
+static void print_comment(Printer *p, const char *text) {
+    text_printf(&p->text, "/* ");
+    for (const char *c = text; *c; c++)
+        text_printf(&p->text, *c == '\n' ? "\n * " : "%c", *c);
+    text_printf(&p->text, " */\n");
+}
+
+static void separate(Printer *p, bool *any) {
+    if (*any) text_printf(&p->text, ", ");
+    *any = true;
+}
+
+static void print_scalar_parameter(Printer *p, LoopVar *v, const char *name, const char *type,
+        bool *any) {
+    if (!v) return;
+    separate(p, any);
+    v->text = name;
+    vec_push(p->arena, &p->name, intern(name));
+    vec_push(p->arena, &p->name_count, 1);
+    text_printf(&p->text, "%s %s", type, name);
+}
+
+static void print_parameters(Printer *p, const LoopFunction *f) {
+    bool any = false;
+    print_scalar_parameter(p, f->rows, "n", "int64_t", &any);
+    print_scalar_parameter(p, f->threads, "threads", "int", &any);
+    print_scalar_parameter(p, f->seed, "seed", "uint64_t", &any);
+    print_scalar_parameter(p, f->step, "step", "uint32_t", &any);
+    for (int k = 0; k < f->array.n; k++) {
+        LoopArray *array = f->array.at[k];
+        separate(p, &any);
+        array->text = unique(p, array->name);
+        text_printf(&p->text, "%s%s *restrict %s", array->written ? "" : "const ",
+                place_type_c(array->type), array->text);
+    }
+    for (int k = 0; k < f->scalar.n; k++) {
+        separate(p, &any);
+        f->scalar.at[k]->text = unique(p, f->scalar.at[k]->name);
+        text_printf(&p->text, "%s %s", c_type(f->scalar.at[k]->type), f->scalar.at[k]->text);
+    }
+    if (!any) text_printf(&p->text, "void");
+}
+
+char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonical) {
+    Printer p = {.text = {.arena = a}, .arena = a, .batch = batch, .canonical = canonical};
+    if (!canonical && f->comment) print_comment(&p, f->comment);
+    text_printf(&p.text, "static void %s(", canonical ? "" : f->name);
+    print_parameters(&p, f);
+    text_printf(&p.text, ")\n");
+    print_braced(&p, &f->body);
+    return p.text.at;
+}

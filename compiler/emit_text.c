@@ -1,0 +1,79 @@
+/* emit_text.c - growing text, C constants, and the shapes of operators' texts. */
+#include "emit_text.h"
+#include "loop.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reserve(Text *t, size_t more) {
+    if (t->n + more + 1 <= t->cap) return;
+    size_t cap = t->cap ? t->cap : 256;
+    while (cap < t->n + more + 1) cap *= 2;
+    char *at = arena_alloc(t->arena, cap);
+    if (t->n) memcpy(at, t->at, t->n);
+    t->at = at;
+    t->cap = cap;
+}
+
+void text_printf(Text *t, const char *fmt, ...) {
+    va_list list, again;
+    va_start(list, fmt);
+    va_copy(again, list);
+    int n = vsnprintf(NULL, 0, fmt, list);
+    va_end(list);
+    reserve(t, (size_t)n);
+    vsnprintf(t->at + t->n, (size_t)n + 1, fmt, again);
+    va_end(again);
+    t->n += (size_t)n;
+}
+
+/* The shortest text that reads back as the same float. */
+char *emit_real(Arena *a, double v) {
+    float f = (float)v;
+    if (isnan(f)) return arena_printf(a, "NAN");
+    if (isinf(f)) return arena_printf(a, f < 0 ? "-INFINITY" : "INFINITY");
+    char text[48];
+    int digits = 1;
+    do snprintf(text, sizeof text, "%.*g", digits, (double)f);
+    while (strtof(text, NULL) != f && digits++ < 9);
+    bool plain = !strpbrk(text, ".e");
+    return arena_printf(a, "%s%sf", text, plain ? ".0" : "");
+}
+
+bool is_word(char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Infix texts are `x TOKEN y`; comparisons and bit operators show their operands'
+ * grouping, whatever precedence says. Other texts are taken as they are: calls need no
+ * parentheses, anything else gets them everywhere. */
+OpShape op_shape(const char *text) {
+    static const struct { const char *text; OpShape shape; } known[] = {
+            {"x", {P_COND, P_COND, P_COND}},
+            {"-x", {P_PRIMARY, P_PRIMARY, P_UNARY}},
+            {"!x", {P_PRIMARY, P_PRIMARY, P_UNARY}},
+            {"x + y", {P_ADD, P_MUL, P_ADD}},
+            {"x - y", {P_ADD, P_MUL, P_ADD}},
+            {"x * y", {P_MUL, P_UNARY, P_MUL}},
+            {"x / y", {P_MUL, P_UNARY, P_MUL}},
+            {"x < y", {P_ADD, P_ADD, P_REL}},
+            {"x <= y", {P_ADD, P_ADD, P_REL}},
+            {"x > y", {P_ADD, P_ADD, P_REL}},
+            {"x >= y", {P_ADD, P_ADD, P_REL}},
+            {"x == y", {P_ADD, P_ADD, P_EQ}},
+            {"x != y", {P_ADD, P_ADD, P_EQ}},
+            {"x & y", {P_UNARY, P_UNARY, P_BAND}},
+            {"x | y", {P_UNARY, P_UNARY, P_BOR}},
+            {"x ? y : z", {P_BOR, P_COND + 1, P_COND}},
+    };
+    for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+        if (!strcmp(text, known[k].text)) return known[k].shape;
+    const char *c = text;
+    while (is_word(*c)) c++;
+    const char *close = strrchr(text, ')');
+    bool call = c > text && *c == '(' && close && !close[1] && strchr(text, ')') == close;
+    if (call) return (OpShape){P_ASSIGN, P_ASSIGN, P_PRIMARY};
+    return (OpShape){P_PRIMARY, P_PRIMARY, P_ASSIGN};
+}

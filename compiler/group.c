@@ -1,0 +1,255 @@
+/* group.c - fusion of consumers: stored nodes that are computed in one loop nest.
+ *
+ * An elementwise node joins the unit that computes one of its operands when it has the
+ * same extents, loads what that unit computes at its own index, and needs nothing that
+ * comes after that unit: bias, activation, their derivatives, an optimiser's update of a
+ * gradient just computed. Scans become units that hold the units of their bodies.
+ *
+ * Then every root gets its write. One that changes a leaf's place must come after all
+ * reads of the old value, and one that is not early after the check of the loss; where
+ * the unit that computes the value cannot wait so long, a unit of its own copies it.
+ *
+ * Requires views; leaves units with their dependences, which have no cycle. */
+#include "kernel.h"
+
+/* ---- units and dependences -------------------------------------------------------------- */
+
+static Unit *unit_new(Kernels *k, UnitKind kind, Unit *parent) {
+    Unit *u = NEW(k->arena, Unit);
+    u->kind = kind;
+    u->id = k->unit.n;
+    u->parent = parent;
+    vec_push(k->arena, &k->unit, u);
+    if (parent) vec_push(k->arena, &parent->child, u);
+    else vec_push(k->arena, &k->top, u);
+    return u;
+}
+
+static Unit *scan_unit(Kernels *k, const Scan *s) {
+    if (!s) return NULL;
+    for (int i = 0; i < k->unit.n; i++)
+        if (k->unit.at[i]->scan == s) return k->unit.at[i];
+    Unit *u = unit_new(k, U_SCAN, scan_unit(k, s->nin ? s->in[s->nin - 1] : NULL));
+    u->scan = s;
+    return u;
+}
+
+/* The unit of the list that `among` is in and in which u stands, or NULL. */
+static Unit *peer(Unit *u, const Unit *among) {
+    while (u && u->parent != among->parent) u = u->parent;
+    return u;
+}
+
+static void add_after(Kernels *k, Unit *u, Unit *before) {
+    if (!before || before == u) return;
+    for (int i = 0; i < u->after.n; i++)
+        if (u->after.at[i] == before) return;
+    vec_push(k->arena, &u->after, before);
+}
+
+/* u needs what n's unit computes: so does every scan around u up to n's level. */
+static void depend_on(Kernels *k, Unit *u, Node *n) {
+    Unit *from = view_of(k, n)->unit;
+    for (; u && from; u = u->parent) add_after(k, u, peer(from, u));
+}
+
+static bool reaches(Unit *from, const Unit *to, int mark) {
+    if (from == to) return true;
+    if (from->mark == mark) return false;
+    from->mark = mark;
+    for (int i = 0; i < from->after.n; i++)
+        if (reaches(from->after.at[i], to, mark)) return true;
+    return false;
+}
+
+/* Does `from` come after `to`, directly or not? */
+static bool comes_after(Kernels *k, Unit *from, const Unit *to) {
+    return from && reaches(from, to, ++k->mark);
+}
+
+/* ---- joining ------------------------------------------------------------------------------- */
+
+static bool same_extents(const Node *a, const Node *b) {
+    if (a->rank != b->rank) return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dim[i] != b->dim[i]) return false;
+    return true;
+}
+
+/* Looks for loads of one node, or of what one unit computes, at other indices. */
+typedef struct Away { Kernels *k; const Unit *unit; const Node *node; bool found; } Away;
+
+bool at_own_index(const Expr *load) {
+    if (load->guard) return false;
+    for (int i = 0; i < load->narg; i++) {
+        const Expr *index = load->arg[i];
+        bool only = load->node->dim[i] == 1 && index->kind == E_CONST;
+        if (!only && (index->kind != E_VAR || index->var != i)) return false;
+    }
+    return true;
+}
+
+static void find_away(void *ctx, Expr *e) {
+    Away *w = ctx;
+    if (e->kind != E_LOAD) return;
+    bool ours = w->node ? e->node == w->node
+                        : e->node->kind == N_COMP && view_of(w->k, e->node)->unit == w->unit;
+    if (ours) w->found |= !at_own_index(e);
+}
+
+bool loads_away(Kernels *k, const View *v, const Node *n) {
+    Away w = {.k = k, .node = n};
+    view_visit(k, v, find_away, &w);
+    return w.found || (v->node->fold != F_NONE && loads_node(v, n));
+}
+
+static bool loads_unit_away(Kernels *k, const View *v, const Unit *u) {
+    Away w = {.k = k, .unit = u};
+    view_visit(k, v, find_away, &w);
+    return w.found;
+}
+
+static bool can_join(Kernels *k, View *v, Unit *u) {
+    Node *first = u->kind == U_KERNEL && u->member.n ? u->member.at[0] : NULL;
+    if (!first || !same_extents(first, v->node)) return false;
+    Scatter scatter;
+    if (scatter_of(k, view_of(k, first), &scatter)) return false;
+    if (loads_unit_away(k, v, u)) return false;
+    for (int i = 0; i < v->loads.n; i++) {
+        Unit *other = view_of(k, v->loads.at[i])->unit;
+        other = other ? peer(other, u) : NULL;
+        if (other && other != u && comes_after(k, other, u)) return false;
+    }
+    return true;
+}
+
+/* The unit of an operand that v can join, the latest one, or NULL. */
+static Unit *unit_to_join(Kernels *k, View *v) {
+    Unit *best = NULL;
+    if (!is_map(v->node)) return NULL;
+    for (int i = 0; i < v->loads.n; i++) {
+        View *operand = view_of(k, v->loads.at[i]);
+        Unit *u = operand->node->kind == N_COMP ? operand->unit : NULL;
+        if (!u || (best && u->id <= best->id)) continue;
+        if (innermost_scan(operand->node) != innermost_scan(v->node)) continue;
+        if (can_join(k, v, u)) best = u;
+    }
+    return best;
+}
+
+static void place_node(Kernels *k, Node *n) {
+    View *v = view_of(k, n);
+    if (n->kind == N_STACK || n->kind == N_CARRY) v->unit = scan_unit(k, n->scan);
+    if (n->kind != N_COMP || !v->stored) return;
+    Unit *u = unit_to_join(k, v);
+    if (!u) u = unit_new(k, U_KERNEL, scan_unit(k, innermost_scan(n)));
+    v->unit = u;
+    vec_push(k->arena, &u->member, n);
+    for (int i = 0; i < v->loads.n; i++) depend_on(k, u, v->loads.at[i]);
+}
+
+/* A body's nodes do not wait for its own carries: those are of the step before. */
+static void place_scans(Kernels *k) {
+    for (int i = 0; i < k->order.n; i++) {
+        Node *n = k->order.at[i];
+        if (n->kind != N_STACK && n->kind != N_CARRY) continue;
+        Unit *u = scan_unit(k, n->scan);
+        for (int c = 0; c < n->scan->n; c++) {
+            depend_on(k, u, n->scan->init[c]);
+            depend_on(k, u, n->scan->next[c]);
+        }
+        if (n->kind == N_STACK) depend_on(k, u, n->of);
+    }
+}
+
+/* ---- roots ----------------------------------------------------------------------------------- */
+
+static bool same_place(const Place *a, const Place *b) {
+    return a->object == b->object && a->arg == b->arg && a->offset == b->offset;
+}
+
+/* The leaf that is kept at this place, or NULL. */
+static Node *leaf_at(const Routine *r, const Place *p) {
+    for (int i = 0; i < r->leaf.n; i++)
+        if (same_place(&r->leaf.at[i].from, p)) return r->leaf.at[i].leaf;
+    return NULL;
+}
+
+static bool reads(Kernels *k, const Unit *u, const Node *n) {
+    for (int i = 0; i < u->member.n; i++) {
+        const NodeList *loads = &view_of(k, u->member.at[i])->loads;
+        for (int j = 0; j < loads->n; j++)
+            if (loads->at[j] == n) return true;
+    }
+    for (int i = 0; i < u->write.n; i++)
+        if (u->write.at[i].value == n) return true;
+    for (int i = 0; u->scan && i < u->scan->n; i++)
+        if (u->scan->init[i] == n || u->scan->next[i] == n) return true;
+    return false;
+}
+
+/* What a write of this root has to wait for, in the list of units outside of scans. */
+static UnitList waits_for(Kernels *k, const Root *root) {
+    UnitList list = {0};
+    Node *leaf = leaf_at(k->routine, &root->to);
+    for (int i = 0; leaf && i < k->unit.n; i++) {
+        Unit *u = k->unit.at[i];
+        if (!reads(k, u, leaf)) continue;
+        while (u->parent) u = u->parent;
+        vec_push(k->arena, &list, u);
+    }
+    if (k->check && !root->early) vec_push(k->arena, &list, k->check);
+    return list;
+}
+
+/* May the unit write it itself: nothing that the write waits for comes after the unit, and
+ * the unit reads the old value only at the element that it writes. */
+static bool can_write(Kernels *k, Unit *u, const Root *root, const UnitList *waits) {
+    for (int i = 0; i < waits->n; i++)
+        if (waits->at[i] != u && comes_after(k, waits->at[i], u)) return false;
+    Node *leaf = leaf_at(k->routine, &root->to);
+    for (int i = 0; leaf && i < u->member.n; i++)
+        if (loads_away(k, view_of(k, u->member.at[i]), leaf)) return false;
+    return true;
+}
+
+Unit *copy_unit(Kernels *k, Node *value, const Scan *in) {
+    Unit *u = unit_new(k, U_KERNEL, scan_unit(k, in));
+    depend_on(k, u, value);
+    return u;
+}
+
+static void place_write(Kernels *k, const Root *root, Unit *u) {
+    UnitList waits = waits_for(k, root);
+    if (!can_write(k, u, root, &waits)) u = copy_unit(k, root->value, NULL);
+    for (int i = 0; i < waits.n; i++) add_after(k, u, waits.at[i]);
+    vec_push(k->arena, &u->write, ((Write){root->value, place_storage(k, root->to, root->value), root->accumulate}));
+}
+
+/* Values that no unit outside of scans computes are copied; their units come first, since
+ * they may read what another root changes. */
+static void place_writes(Kernels *k) {
+    int n = k->routine->root.n;
+    Unit **unit = NEW_ARRAY(k->arena, Unit *, n);
+    for (int i = 0; i < n; i++) {
+        Node *value = k->routine->root.at[i].value;
+        bool computed = value->kind == N_COMP && is_kernel(view_of(k, value)->unit);
+        unit[i] = computed ? view_of(k, value)->unit : copy_unit(k, value, NULL);
+        if (!computed) vec_push(k->arena, &unit[i]->write, ((Write){value, NULL, false}));
+    }
+    for (int i = 0; i < n; i++) {
+        const Root *root = &k->routine->root.at[i];
+        if (unit[i]->member.n == 0) unit[i]->write.n = 0;
+        place_write(k, root, unit[i]);
+    }
+}
+
+void group_build(Kernels *k) {
+    for (int i = 0; i < k->order.n; i++) place_node(k, k->order.at[i]);
+    place_scans(k);
+    if (k->routine->finite) {
+        k->check = unit_new(k, U_CHECK, NULL);
+        depend_on(k, k->check, k->routine->finite);
+    }
+    place_writes(k);
+}

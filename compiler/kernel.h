@@ -1,0 +1,145 @@
+/* kernel.h - between graph and loops: what is stored, computed together, and where.
+ *
+ * Compiling a routine goes through these structures in order:
+ *   view.c      which nodes are stored, and every stored node's body over stored nodes
+ *               alone (everything else is inlined)                    -> View
+ *   group.c     stored nodes that are computed in one loop nest; scans hold the units of
+ *               their bodies; dependences                              -> Unit
+ *   storage.c   in what kind of memory every stored node is            -> Storage
+ *   order.c     an order of the units in which memory dies early
+ *   plan.c      lifetimes, what is in place of what, offsets
+ *   schedule*.c a unit's loops                                         -> LoopFunction
+ *   routine.c   the driver, as text
+ * A Kernels is one routine's compilation. Nodes are never changed. */
+#ifndef DLC_KERNEL_H
+#define DLC_KERNEL_H
+
+#include "loop.h"
+
+typedef struct Unit Unit;
+typedef struct Storage Storage;
+typedef Vec(Unit *) UnitList;
+
+/* A node as this routine sees it. */
+typedef struct View {
+    Node *node;
+    bool needed;              /* by a root, directly or not */
+    bool stored;              /* its elements are in memory; always so of folds */
+    bool forced;              /* ... because something other than a load wants them there */
+    bool contraction;         /* a sum of products of two loads */
+    Expr *guard, *body;       /* of a comprehension, over loads of stored nodes */
+    NodeList loads;           /* the nodes that guard and body load */
+    bool operand;             /* loaded by a contraction */
+    int load_count;           /* different loads of it, over all bodies */
+    double evaluations;       /* of its elements, if it were inlined into them */
+    Unit *unit;               /* that computes it, or whose scan carries or stacks it */
+    Storage *storage;
+} View;
+
+typedef enum { U_KERNEL, U_SCAN, U_CHECK } UnitKind;
+
+/* A value written to a place beyond the one where others read it. */
+typedef struct Write {
+    Node *value;
+    Storage *to;
+    bool add;
+} Write;
+
+struct Unit {
+    UnitKind kind;
+    int id;                   /* order of creation */
+    Unit *parent;             /* the scan that it stands in, or NULL */
+    Vec(Node *) member;       /* stored comprehensions of equal extents, operands first */
+    Vec(Write) write;
+    const Scan *scan;         /* U_SCAN */
+    UnitList child;           /* its body, in order */
+    UnitList after;           /* units of the same list that come before it */
+    int mark, state;          /* of walks */
+    int position;             /* in order of execution; a scan's is its first child's */
+    int last_position;        /* of a scan: its last child's */
+    LoopFunction *function;
+    Vec(Storage *) argument;  /* of its function's arrays, in order */
+    Vec(const Scan *) time;   /* of its function's scalars */
+    const char *function_name;
+};
+
+typedef enum {
+    ST_PLACE,                 /* of a leaf or root: model, work, argument */
+    ST_ARENA,
+    ST_TABLE,                 /* constant data of the emitted file */
+    ST_SLOT,                  /* step t of a stack: base + t elements */
+    ST_FLIP,                  /* of a carry's next: one of two halves of base, by turns */
+    ST_CARRY,                 /* init in the first step, then where next was one step ago */
+    ST_LAST                   /* what a flipped one holds after the scan */
+} StorageKind;
+
+struct Storage {
+    StorageKind kind;
+    PlaceType type;
+    int64_t elements;         /* with all rows */
+    const char *name;
+    Place place;
+    int table;                /* ST_TABLE: number in the file */
+    const Scan *scan;         /* slot, flip, carry, last */
+    const Scan *home;         /* the innermost scan in whose body it lives, or NULL */
+    Storage *base;            /* slot, flip, last; of a carry: where next goes */
+    Storage *init;            /* of a carry */
+    bool one_step;            /* a stack of which only the last step is kept */
+    int64_t offset, bytes;    /* ST_ARENA */
+    int first, last;          /* positions where it is live; last < first: nowhere */
+    Storage *shared;          /* in place of: the storage that this one is now, or NULL */
+    const char *text;         /* its pointer in the driver */
+};
+
+typedef struct Kernels {
+    Arena *arena;
+    Graph *graph;
+    const Routine *routine;
+    int64_t batch;
+    Codegen *codegen;
+    Vec(View *) view;         /* by node id; NULL: not met */
+    NodeList order;           /* needed nodes, operands first */
+    UnitList unit;            /* all, by id */
+    UnitList top;             /* outside of scans, in order after order.c */
+    Unit *check;              /* of `finite`, or NULL */
+    int mark;
+    Vec(Storage *) storage;   /* all */
+    int64_t arena_bytes;
+    Plan *plan;
+} Kernels;
+
+View *view_of(Kernels *k, Node *n);
+int64_t extent_of(const Kernels *k, int64_t dim);        /* DIM_BATCH: all rows */
+double points_of(const Kernels *k, const Node *n);       /* elements times fold */
+bool is_map(const Node *n);                               /* comprehension without a fold */
+const Scan *innermost_scan(const Node *n);               /* or NULL */
+
+bool is_kernel(const Unit *u);
+bool loads_node(const View *v, const Node *n);
+/* Calls visit for every expression of guard and body once, operands first. */
+void view_visit(Kernels *k, const View *v, void (*visit)(void *ctx, Expr *e), void *ctx);
+/* Does v load n at another index than its own, or in a fold? */
+bool loads_away(Kernels *k, const View *v, const Node *n);
+Storage *place_storage(Kernels *k, Place p, const Node *n);  /* storage.c */
+Unit *copy_unit(Kernels *k, Node *value, const Scan *in);    /* group.c */
+bool at_own_index(const Expr *load);
+
+/* guards.c: a sum that adds at rows which its guard finds: zero, then += in order of the
+ * fold. row[i] is the index in axis i over fold variables and `outer` output variables,
+ * or NULL; rows and outer are sets of variables; rest is what else the guard asks. */
+typedef struct Scatter { Expr *row[MAX_RANK]; uint32_t rows, outer; Expr *rest; } Scatter;
+bool scatter_of(Kernels *k, const View *v, Scatter *out);
+
+void view_build(Kernels *k);          /* view.c */
+void group_build(Kernels *k);         /* group.c */
+void storage_build(Kernels *k);       /* storage.c */
+void order_build(Kernels *k);         /* order.c */
+void plan_build(Kernels *k);          /* plan.c: what is in place of what, offsets */
+void schedule_unit(Kernels *k, Unit *u);   /* schedule.c */
+
+Storage *resolve(Storage *s);         /* follows `shared` */
+
+/* codegen.c: the number of a table of constants in the file; alike ones are one. */
+int codegen_table(Codegen *cg, Node *data);
+
+#endif

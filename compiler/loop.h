@@ -1,0 +1,171 @@
+/* loop.h - the loop IR: what a kernel does, as loops, scalars and arrays.
+ *
+ * It is small enough to be checked (loop_check.c: accesses in bounds, parallel loops free
+ * of conflicts, definitions before uses) and close enough to C that one printer (emit.c)
+ * turns it into text. Schedules (schedule*.c) build it; nothing before the printer makes
+ * C text.
+ *
+ * Types of values: LT_INDEX is int64_t, for loop variables and subscripts; its arithmetic
+ * never overflows, since extents were checked. LT_I32 is the language's integer, with
+ * wrapping operators from ops.def. LT_VEC is sixteen floats, of dl_vector.h. */
+#ifndef DLC_LOOP_H
+#define DLC_LOOP_H
+
+#include "codegen.h"
+
+enum { LANES = 16 };          /* of a vector, on every machine */
+
+typedef enum { LT_INDEX, LT_F32, LT_I32, LT_BOOL, LT_VEC } LoopType;
+
+typedef struct LoopExpr LoopExpr;
+typedef struct LoopStmt LoopStmt;
+typedef Vec(LoopStmt *) LoopBlock;
+
+/* A scalar with a name: a loop variable, a constant, an accumulator, a parameter. */
+typedef struct LoopVar {
+    const char *name;         /* wish; NULL: numbered */
+    const char *text;         /* its name in the text, the printer's */
+    LoopType type;
+    bool mutable;             /* an accumulator */
+    int64_t lo, hi;           /* LT_INDEX: bounds of its value, inclusive, where known */
+} LoopVar;
+
+/* An array: a parameter of the function, or local to a block (lanes of accumulators). */
+typedef struct LoopArray {
+    const char *name;         /* wish */
+    const char *text;         /* the printer's */
+    PlaceType type;
+    int64_t elements;         /* with all rows */
+    bool written, local;
+} LoopArray;
+
+typedef enum {
+    X_INT,                    /* integer, LT_INDEX or LT_I32 or LT_BOOL */
+    X_REAL,                   /* number, LT_F32 */
+    X_VAR,
+    X_ADD, X_SUB, X_MUL,      /* of LT_INDEX */
+    X_QUO, X_REM,             /* floor division by a positive integer, LT_INDEX */
+    X_MIN, X_MAX,             /* LT_INDEX */
+    X_LT, X_LE, X_EQ, X_NE,   /* of LT_INDEX, LT_BOOL */
+    X_AND,                    /* of LT_BOOL; the right side may rely on the left */
+    X_OP,                     /* an operator of ops.def on LT_F32, LT_I32, LT_BOOL */
+    X_SELECT,                 /* arg[0] ? arg[1] : arg[2]; only the chosen side is evaluated */
+    X_CAST,                   /* to `type`; float from an integer rounds to nearest */
+    X_LOAD,                   /* array[index...] */
+    X_VLOAD,                  /* sixteen elements from there on; lanes < 16: the others are 0 */
+    X_SPLAT,                  /* a float in every lane */
+    X_FMA,                    /* arg[0] * arg[1] + arg[2], rounded once; LT_VEC */
+    X_UNIFORM                 /* element arg[0] of random stream `integer` */
+} LoopExprKind;
+
+struct LoopExpr {
+    LoopExprKind kind;
+    LoopType type;
+    Op op;
+    int64_t integer;
+    double real;
+    LoopVar *var;
+    int narg;
+    LoopExpr **arg;           /* operands; of a load: one index an axis */
+    LoopArray *array;
+    const int64_t *dim;       /* of a load: extents of the axes; strides follow, row-major */
+    int lanes;
+};
+
+typedef enum {
+    S_FOR,                    /* for (var = lo; var < hi; var += step) */
+    S_LET,                    /* const var = value */
+    S_VAR,                    /* var = value, mutable */
+    S_SET,                    /* var = value again */
+    S_ARRAY,                  /* a local array, zero at first */
+    S_STORE,                  /* array[index...] = value, or += */
+    S_VSTORE,                 /* the same for the first `lanes` of a vector */
+    S_IF,
+    S_BLOCK,                  /* statements for which the names are reused after it */
+    S_COMMENT
+} LoopStmtKind;
+
+struct LoopStmt {
+    LoopStmtKind kind;
+    LoopVar *var;
+    LoopExpr *lo, *hi;
+    int64_t step;
+    bool parallel;            /* iterations are independent: #pragma omp parallel for */
+    LoopExpr *value;          /* or the condition */
+    LoopArray *array;
+    int rank;
+    LoopExpr **index;
+    const int64_t *dim;
+    bool add;                 /* a store that accumulates */
+    int lanes;
+    LoopBlock body;
+    const char *text;
+};
+
+/* A kernel as a function. Parameters: n and threads where used, arrays, scalars. */
+typedef struct LoopFunction {
+    const char *name;
+    const char *comment;      /* what it computes, where from, its shape; lines */
+    LoopVar *rows, *threads;  /* NULL: not used */
+    Vec(LoopArray *) array;
+    Vec(LoopVar *) scalar;    /* times of scans */
+    LoopVar *seed, *step;     /* of random streams; NULL: not used */
+    LoopBlock body;
+} LoopFunction;
+
+/* ---- loop.c: constructors; index arithmetic folds constants ------------------------- */
+
+LoopExpr *lx_int(Arena *a, LoopType t, int64_t v);
+LoopExpr *lx_real(Arena *a, double v);
+LoopExpr *lx_var(Arena *a, LoopVar *v);
+LoopExpr *lx_add(Arena *a, LoopExpr *x, LoopExpr *y);
+LoopExpr *lx_sub(Arena *a, LoopExpr *x, LoopExpr *y);
+LoopExpr *lx_mul(Arena *a, LoopExpr *x, int64_t c);
+LoopExpr *lx_times(Arena *a, LoopExpr *x, LoopExpr *y);
+LoopExpr *lx_quo(Arena *a, LoopExpr *x, int64_t c);
+LoopExpr *lx_rem(Arena *a, LoopExpr *x, int64_t c);
+LoopExpr *lx_min(Arena *a, LoopExpr *x, LoopExpr *y);
+LoopExpr *lx_max(Arena *a, LoopExpr *x, LoopExpr *y);
+LoopExpr *lx_test(Arena *a, LoopExprKind k, LoopExpr *x, LoopExpr *y);
+LoopExpr *lx_and(Arena *a, LoopExpr *x, LoopExpr *y);       /* NULL stands for true */
+LoopExpr *lx_op(Arena *a, Op op, LoopType t, LoopExpr *const *arg);
+LoopExpr *lx_select(Arena *a, LoopExpr *c, LoopExpr *x, LoopExpr *y);
+LoopExpr *lx_cast(Arena *a, LoopType t, LoopExpr *x);
+LoopExpr *lx_load(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index);
+LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index, int lanes);
+LoopExpr *lx_splat(Arena *a, LoopExpr *x);
+LoopExpr *lx_fma(Arena *a, LoopExpr *x, LoopExpr *y, LoopExpr *z);
+LoopExpr *lx_uniform(Arena *a, int64_t stream, LoopExpr *element);
+
+LoopVar *loop_var(Arena *a, LoopType t, const char *name);
+LoopArray *loop_array(Arena *a, PlaceType t, int64_t elements, const char *name);
+LoopType loop_type(DType t);
+
+LoopStmt *ls_for(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *lo, LoopExpr *hi, int64_t step);
+LoopExpr *ls_let(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value);   /* a use of it */
+void ls_var(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value);
+void ls_set(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value);
+void ls_array(Arena *a, LoopBlock *to, LoopArray *array);
+LoopStmt *ls_store(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
+                   LoopExpr *const *index, LoopExpr *value, bool add);
+LoopStmt *ls_vstore(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
+                    LoopExpr *const *index, LoopExpr *value, int lanes);
+LoopStmt *ls_if(Arena *a, LoopBlock *to, LoopExpr *condition);
+LoopStmt *ls_block(Arena *a, LoopBlock *to);
+void ls_comment(Arena *a, LoopBlock *to, const char *text);
+
+/* ---- loop_check.c -------------------------------------------------------------------- */
+
+/* NULL when f is sound, else what is wrong with it (in the arena). `batch`: most rows. */
+const char *loop_check(Arena *a, const LoopFunction *f, int64_t batch);
+
+/* ---- emit.c ---------------------------------------------------------------------------- */
+
+/* The function's text. Canonical: without comment and with numbered names instead of
+ * names for people, so that functions alike but for their operands have equal text. */
+char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonical);
+/* A float constant as C text. */
+char *emit_real(Arena *a, double v);
+const char *place_type_c(PlaceType t);
+
+#endif

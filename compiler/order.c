@@ -1,0 +1,112 @@
+/* order.c - an order of the units in which memory dies early.
+ *
+ * List scheduling: of the units whose operands are there, the one that adds least to the
+ * memory in use comes next, the first made among equals. So a weight's gradient and its
+ * update come as soon as they can. The check of the loss comes as soon as it can. A scan's
+ * body is ordered in the same way, by itself. */
+#include "kernel.h"
+
+typedef struct Reads { NodeList node; } Reads;
+
+static void add_read(Kernels *k, Reads *r, Node *n) {
+    for (int i = 0; i < r->node.n; i++)
+        if (r->node.at[i] == n) return;
+    vec_push(k->arena, &r->node, n);
+}
+
+/* What a unit reads, its body's units included. */
+static void collect(Kernels *k, const Unit *u, Reads *r) {
+    for (int i = 0; i < u->member.n; i++) {
+        const NodeList *loads = &view_of(k, u->member.at[i])->loads;
+        for (int j = 0; j < loads->n; j++) add_read(k, r, loads->at[j]);
+    }
+    for (int i = 0; i < u->write.n; i++) add_read(k, r, u->write.at[i].value);
+    for (int i = 0; i < u->child.n; i++) collect(k, u->child.at[i], r);
+    for (int c = 0; u->scan && c < u->scan->n; c++) {
+        add_read(k, r, u->scan->init[c]);
+        add_read(k, r, u->scan->next[c]);
+    }
+}
+
+typedef struct Order {
+    Kernels *k;
+    UnitList *list;
+    Reads *reads;             /* by index in list */
+    int *left;                /* by node id: units still to come that read it */
+    UnitList done;
+} Order;
+
+static double node_bytes(const Order *o, Node *n) {
+    const View *v = view_of(o->k, n);
+    bool planned = v->storage && (v->storage->kind == ST_ARENA || v->storage->kind == ST_FLIP);
+    return planned ? (double)v->storage->bytes : 0;
+}
+
+/* Bytes that are in use after the unit and were not before it. */
+static double growth(const Order *o, int index) {
+    Unit *u = o->list->at[index];
+    double bytes = 0;
+    if (u->kind == U_CHECK) return -1e30;
+    for (int i = 0; i < u->member.n; i++)
+        if (o->left[u->member.at[i]->id] > 0) bytes += node_bytes(o, u->member.at[i]);
+    const NodeList *read = &o->reads[index].node;
+    for (int i = 0; i < read->n; i++) {
+        View *v = view_of(o->k, read->at[i]);
+        if (v->unit == u && v->node->kind != N_STACK) continue;
+        if (v->unit != u && o->left[read->at[i]->id] == 1) bytes -= node_bytes(o, read->at[i]);
+    }
+    return bytes;
+}
+
+static bool ready(const Unit *u) {
+    for (int i = 0; i < u->after.n; i++)
+        if (u->after.at[i]->state != 2) return false;
+    return true;
+}
+
+static void take(Order *o, int index) {
+    Unit *u = o->list->at[index];
+    const NodeList *read = &o->reads[index].node;
+    for (int i = 0; i < read->n; i++) o->left[read->at[i]->id]--;
+    u->state = 2;
+    vec_push(o->k->arena, &o->done, u);
+}
+
+static void order_list(Kernels *k, UnitList *list) {
+    Order o = {.k = k, .list = list};
+    o.reads = NEW_ARRAY(k->arena, Reads, list->n + 1);
+    o.left = NEW_ARRAY(k->arena, int, k->view.n);
+    for (int i = 0; i < list->n; i++) {
+        order_list(k, &list->at[i]->child);
+        collect(k, list->at[i], &o.reads[i]);
+        for (int j = 0; j < o.reads[i].node.n; j++) o.left[o.reads[i].node.at[j]->id]++;
+    }
+    while (o.done.n < list->n) {
+        int best = -1;
+        double least = 0;
+        for (int i = 0; i < list->n; i++) {
+            if (list->at[i]->state == 2 || !ready(list->at[i])) continue;
+            double bytes = growth(&o, i);
+            if (best < 0 || bytes < least) best = i, least = bytes;
+        }
+        if (best < 0) ICE((Span){0}, "units wait for each other");
+        take(&o, best);
+    }
+    list->at = o.done.at;
+}
+
+static void number(UnitList *list, int *position) {
+    for (int i = 0; i < list->n; i++) {
+        Unit *u = list->at[i];
+        u->position = *position;
+        if (u->kind != U_SCAN) ++*position;
+        number(&u->child, position);
+        u->last_position = *position - 1;
+    }
+}
+
+void order_build(Kernels *k) {
+    int position = 0;
+    order_list(k, &k->top);
+    number(&k->top, &position);
+}

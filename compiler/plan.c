@@ -1,0 +1,184 @@
+/* plan.c - lifetimes, what is in place of what, and offsets in the arena.
+ *
+ * A storage is live from the unit that first writes it to the one that last reads it; what
+ * is used in a scan but lives outside of its body is live for the whole scan. The result of
+ * an element's computation takes the place of an operand that dies there and is read at
+ * the same element only. Offsets are first fit, large ones first, 64-byte aligned.
+ *
+ * Requires the units' order; leaves every arena storage its offset. */
+#include "kernel.h"
+
+#include <stdlib.h>
+
+/* ---- lifetimes ---------------------------------------------------------------------------- */
+
+static bool stands_in(const Scan *inner, const Scan *outer) {
+    if (!outer) return true;
+    if (inner == outer) return true;
+    for (int i = 0; inner && i < inner->nin; i++)
+        if (inner->in[i] == outer) return true;
+    return false;
+}
+
+/* The storage is used by this unit. */
+static void touch(Storage *s, const Unit *u) {
+    if (!s) return;
+    if (s->kind == ST_CARRY) touch(s->init, u);
+    if (s->base) touch(s->base, u);
+    while (u->parent && !stands_in(s->home, u->parent->scan)) u = u->parent;
+    if (u->position < s->first) s->first = u->position;
+    if (u->last_position > s->last) s->last = u->last_position;
+}
+
+static void touch_unit(Kernels *k, const Unit *u) {
+    for (int i = 0; i < u->child.n; i++) touch_unit(k, u->child.at[i]);
+    for (int i = 0; i < u->member.n; i++) {
+        const View *v = view_of(k, u->member.at[i]);
+        for (int j = 0; j < v->loads.n; j++) {
+            const View *operand = view_of(k, v->loads.at[j]);
+            if (operand->unit != u || operand->node->kind != N_COMP) touch(operand->storage, u);
+        }
+    }
+    for (int i = 0; i < u->write.n; i++) {
+        touch(u->write.at[i].to, u);
+        const View *v = view_of(k, u->write.at[i].value);
+        if (v->unit != u) touch(v->storage, u);
+    }
+    if (u->kind == U_CHECK) touch(view_of(k, k->routine->finite)->storage, u);
+}
+
+/* A result that nobody reads from memory is not stored; one that is, from its unit on. */
+static void touch_results(Kernels *k) {
+    for (int i = 0; i < k->unit.n; i++)
+        for (int j = 0; j < k->unit.at[i]->member.n; j++) {
+            Storage *s = view_of(k, k->unit.at[i]->member.at[j])->storage;
+            bool kept = s->last >= 0 || s->kind == ST_SLOT || s->kind == ST_FLIP || s->kind == ST_PLACE;
+            if (kept) touch(s, k->unit.at[i]);
+        }
+}
+
+/* ---- in place --------------------------------------------------------------------------------- */
+
+typedef struct Reader { const Node *node; bool elsewhere; } Reader;
+
+static void look_at_load(void *ctx, Expr *e) {
+    Reader *r = ctx;
+    if (e->kind == E_LOAD && e->node == r->node) r->elsewhere |= !at_own_index(e);
+}
+
+static bool read_at_own_index(Kernels *k, const Unit *u, Node *operand) {
+    Reader r = {operand, false};
+    for (int i = 0; i < u->member.n; i++) {
+        const View *v = view_of(k, u->member.at[i]);
+        if (!loads_node(v, operand)) continue;
+        if (!is_map(v->node)) return false;
+        view_visit(k, v, look_at_load, &r);
+    }
+    return !r.elsewhere;
+}
+
+static bool same_extents(const Node *a, const Node *b) {
+    bool same = a->rank == b->rank;
+    for (int i = 0; same && i < a->rank; i++) same = a->dim[i] == b->dim[i];
+    return same;
+}
+
+/* May the result of u be where the operand is? */
+static bool can_replace(Kernels *k, const Unit *u, Node *result, Node *operand) {
+    Storage *from = view_of(k, operand)->storage, *to = view_of(k, result)->storage;
+    if (!from || from->kind != ST_ARENA || from->one_step) return false;
+    from = resolve(from);
+    if (from->kind != ST_ARENA || from->home != to->home || from->type != to->type) return false;
+    if (from->bytes != to->bytes || from->last != u->position || from->first >= u->position) return false;
+    return same_extents(result, operand) && read_at_own_index(k, u, operand);
+}
+
+static void replace_operands(Kernels *k, Unit *u) {
+    for (int i = 0; i < u->member.n; i++) {
+        Node *result = u->member.at[i];
+        Storage *to = view_of(k, result)->storage;
+        if (!is_map(result) || to->kind != ST_ARENA || to->last < 0 || to->shared) continue;
+        for (int m = 0; m < u->member.n && !to->shared; m++) {
+            const NodeList *loads = &view_of(k, u->member.at[m])->loads;
+            for (int j = 0; j < loads->n && !to->shared; j++) {
+                if (!can_replace(k, u, result, loads->at[j])) continue;
+                Storage *from = resolve(view_of(k, loads->at[j])->storage);
+                to->shared = from;
+                from->last = to->last;
+                if (!from->name) from->name = to->name;
+            }
+        }
+    }
+}
+
+static void replace_in(Kernels *k, UnitList *list) {
+    for (int i = 0; i < list->n; i++) {
+        replace_operands(k, list->at[i]);
+        replace_in(k, &list->at[i]->child);
+    }
+}
+
+/* ---- offsets ------------------------------------------------------------------------------------ */
+
+static int by_size(const void *a, const void *b) {
+    const Storage *x = *(Storage *const *)a, *y = *(Storage *const *)b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    return x->offset < y->offset ? -1 : 1;        /* order of creation, kept there until placed */
+}
+
+static bool overlap(const Storage *a, const Storage *b) {
+    return a->first <= b->last && b->first <= a->last;
+}
+
+static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* The lowest offset at which no placed storage is live at the same time. */
+static int64_t first_fit(Storage *const *placed, int n, const Storage *s) {
+    int64_t offset = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < n; i++) {
+            const Storage *o = placed[i];
+            bool clear = offset + aligned(s->bytes) <= o->offset || o->offset + aligned(o->bytes) <= offset;
+            if (clear || !overlap(s, o)) continue;
+            offset = o->offset + aligned(o->bytes);
+            moved = true;
+        }
+    }
+    return offset;
+}
+
+static void assign_offsets(Kernels *k) {
+    Vec(Storage *) all = {0};
+    for (int i = 0; i < k->storage.n; i++) {
+        Storage *s = k->storage.at[i];
+        if (s->kind != ST_ARENA || s->shared || s->last < 0) continue;
+        s->offset = i;
+        vec_push(k->arena, &all, s);
+    }
+    if (all.n) qsort(all.at, (size_t)all.n, sizeof *all.at, by_size);
+    for (int i = 0; i < all.n; i++) {
+        Storage *s = all.at[i];
+        s->offset = first_fit(all.at, i, s);
+        if (s->offset + aligned(s->bytes) > k->arena_bytes) k->arena_bytes = s->offset + aligned(s->bytes);
+    }
+}
+
+static void report(Kernels *k) {
+    for (int i = 0; i < k->storage.n; i++) {
+        const Storage *s = k->storage.at[i];
+        if (s->kind != ST_ARENA || s->shared || s->last < 0) continue;
+        PlanBuffer buffer = {s->name, s->offset, s->bytes, s->first, s->last};
+        vec_push(k->arena, &k->plan->buffer, buffer);
+    }
+    k->plan->arena = k->arena_bytes;
+}
+
+void plan_build(Kernels *k) {
+    for (int i = 0; i < k->top.n; i++) touch_unit(k, k->top.at[i]);
+    touch_results(k);
+    replace_in(k, &k->top);
+    assign_offsets(k);
+    report(k);
+}

@@ -1,0 +1,381 @@
+/* schedule_fold.c - folds that are no contraction: sums of a bias gradient, means, maxima
+ * of windows, row maxima, argmax.
+ *
+ * One of three forms, chosen by how the body's loads run:
+ *   - lanes of the output: the last output axis is contiguous in the loads. A block of
+ *     elements is folded side by side, each a chain in order of the fold.
+ *   - lanes of the fold: the last fold axis is contiguous. Term i goes to lane i mod 16,
+ *     and the lanes are joined by a fixed tree of halves. A vector of any width can do it.
+ *   - a scalar chain.
+ * The form depends on shapes alone, and so do the bits. */
+#include "schedule.h"
+
+#include <math.h>
+
+enum { FEWEST_LANES = 4, MOST_LANES = 64 };
+
+typedef struct FoldState {
+    Builder *b;
+    Node *node;
+    View *view;
+    ExprList conditions;      /* of the guard, and of terms that are zero */
+    Expr *guard;
+    LoopType type;
+    bool lanes;
+    LoopArray *best, *at;     /* accumulators, by lane */
+    LoopVar *best_var, *at_var;   /* or scalars */
+} FoldState;
+
+/* ---- how loads run -------------------------------------------------------------------------- */
+
+typedef struct Strides { int var; bool jumps, runs; } Strides;
+
+static void look_at_load(void *ctx, Expr *e) {
+    Strides *s = ctx;
+    Affine sum;
+    if (e->kind != E_LOAD || !(e->vars >> s->var & 1)) return;
+    bool last = true;
+    for (int i = 0; i + 1 < e->narg; i++) last &= !(e->arg[i]->vars >> s->var & 1);
+    bool one = false;
+    Expr *index = e->narg ? e->arg[e->narg - 1] : NULL;
+    if (last && index && ex_affine(index, &sum))
+        for (int i = 0; i < sum.n; i++) {
+            Expr *atom = sum.term[i].atom;
+            if (atom->kind == E_VAR && atom->var == s->var) one = sum.term[i].c == 1;
+            else if (atom->vars >> s->var & 1) last = false;
+        }
+    if (last && one) s->runs = true;
+    else s->jumps = true;
+}
+
+static Strides strides_of(Builder *b, View *v, int var) {
+    Strides s = {.var = var};
+    view_visit(b->k, v, look_at_load, &s);
+    return s;
+}
+
+/* ---- accumulators --------------------------------------------------------------------------------- */
+
+static bool is_arg(const Node *n) { return n->fold == F_ARGMAX || n->fold == F_ARGMIN; }
+
+static bool is_largest(const Node *n) { return n->fold == F_MAX || n->fold == F_ARGMAX; }
+
+static LoopExpr *first_value(const FoldState *s) {
+    Arena *a = s->b->a;
+    bool real = s->type == LT_F32;
+    switch (s->node->fold) {
+    case F_PROD: return real ? lx_real(a, 1) : lx_int(a, s->type, 1);
+    case F_MAX:
+    case F_ARGMAX: return real ? lx_real(a, -(double)INFINITY) : lx_int(a, s->type, INT32_MIN);
+    case F_MIN:
+    case F_ARGMIN: return real ? lx_real(a, (double)INFINITY) : lx_int(a, s->type, INT32_MAX);
+    default: return real ? lx_real(a, 0) : lx_int(a, s->type, 0);
+    }
+}
+
+static LoopExpr *lane_load(Arena *a, LoopArray *array, LoopExpr *lane) {
+    LoopExpr *x = lx_load(a, array, 1, &array->elements, &lane);
+    return x;
+}
+
+static void lane_store(FoldState *s, LoopArray *array, LoopExpr *lane, LoopExpr *value) {
+    ls_store(s->b->a, builder_block(s->b), array, 1, &array->elements, &lane, value, false);
+}
+
+static LoopExpr *combine(FoldState *s, LoopExpr *x, LoopExpr *y) {
+    static const Op op[] = {[F_SUM] = OP_add, [F_PROD] = OP_mul, [F_MAX] = OP_max, [F_MIN] = OP_min};
+    return lx_op(s->b->a, op[s->node->fold], s->type, (LoopExpr *[]){x, y});
+}
+
+static LoopExpr *best_now(FoldState *s, LoopExpr *lane) {
+    return s->lanes ? lane_load(s->b->a, s->best, lane) : lx_var(s->b->a, s->best_var);
+}
+
+static LoopExpr *at_now(FoldState *s, LoopExpr *lane) {
+    return s->lanes ? lane_load(s->b->a, s->at, lane) : lx_var(s->b->a, s->at_var);
+}
+
+static void set_best(FoldState *s, LoopExpr *lane, LoopExpr *value) {
+    if (s->lanes) lane_store(s, s->best, lane, value);
+    else ls_set(s->b->a, builder_block(s->b), s->best_var, value);
+}
+
+static void set_at(FoldState *s, LoopExpr *lane, LoopExpr *value) {
+    if (s->lanes) lane_store(s, s->at, lane, value);
+    else ls_set(s->b->a, builder_block(s->b), s->at_var, value);
+}
+
+/* Position in the fold, row-major. */
+static LoopExpr *position(FoldState *s) {
+    Builder *b = s->b;
+    LoopExpr *at = lx_int(b->a, LT_INDEX, 0);
+    for (int i = 0; i < s->node->nfold; i++) {
+        LoopExpr *extent = builder_extent(b, s->node->fold_dim[i]);
+        at = lx_add(b->a, lx_times(b->a, at, extent), b->var[s->node->rank + i]);
+    }
+    return lx_cast(b->a, LT_I32, at);
+}
+
+/* The first term, then one that is beyond the best so far; NaN comes and stays. */
+static LoopExpr *is_better(FoldState *s, LoopExpr *term, LoopExpr *best, LoopExpr *at) {
+    Arena *a = s->b->a;
+    Op beyond = is_largest(s->node) ? OP_gt : OP_lt;
+    LoopExpr *none = lx_op(a, OP_lt, LT_BOOL, (LoopExpr *[]){at, lx_int(a, LT_I32, 0)});
+    LoopExpr *more = lx_op(a, beyond, LT_BOOL, (LoopExpr *[]){term, best});
+    if (s->type == LT_F32) {
+        LoopExpr *nan = lx_op(a, OP_ne, LT_BOOL, (LoopExpr *[]){term, term});
+        LoopExpr *number = lx_op(a, OP_eq, LT_BOOL, (LoopExpr *[]){best, best});
+        more = lx_op(a, OP_and, LT_BOOL,
+                (LoopExpr *[]){number, lx_op(a, OP_or, LT_BOOL, (LoopExpr *[]){more, nan})});
+    }
+    return lx_op(a, OP_or, LT_BOOL, (LoopExpr *[]){none, more});
+}
+
+static void add_term(FoldState *s, LoopExpr *lane) {
+    Builder *b = s->b;
+    int depth = b->depth, barrier = b->barrier;
+    builder_open_if(b, build_condition(b, s->guard));
+    LoopExpr *term = build_value(b, s->view->body);
+    if (!is_arg(s->node)) {
+        set_best(s, lane, combine(s, best_now(s, lane), term));
+    } else {
+        LoopVar *name = loop_var(b->a, s->type, NULL), *best = loop_var(b->a, s->type, "best");
+        LoopVar *at = loop_var(b->a, LT_I32, "at"), *better = loop_var(b->a, LT_BOOL, "better");
+        term = ls_let(b->a, builder_block(b), name, term);
+        LoopExpr *now = ls_let(b->a, builder_block(b), best, best_now(s, lane));
+        LoopExpr *where = ls_let(b->a, builder_block(b), at, at_now(s, lane));
+        LoopExpr *is = ls_let(b->a, builder_block(b), better, is_better(s, term, now, where));
+        set_best(s, lane, lx_select(b->a, is, term, now));
+        set_at(s, lane, lx_select(b->a, is, position(s), where));
+    }
+    builder_close_to(b, depth);
+    b->barrier = barrier;
+}
+
+static LoopExpr *result(FoldState *s, LoopExpr *lane) {
+    if (!is_arg(s->node)) return best_now(s, lane);
+    Arena *a = s->b->a;
+    LoopExpr *zero = lx_int(a, LT_I32, 0);
+    LoopExpr *at = at_now(s, lane);
+    if (!s->guard) return at;
+    return lx_op(a, OP_max, LT_I32, (LoopExpr *[]){at, zero});
+}
+
+static void epilogue(FoldState *s, LoopExpr *lane) {
+    s->b->assumed.n = 0;
+    vec_push(s->b->a, &s->b->member, ((MemberValue){s->node, result(s, lane)}));
+    build_epilogue(s->b);
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------ */
+
+static LoopExpr *bound_of(Builder *b, const ExprList *list, LoopExpr *limit, bool lo) {
+    for (int i = 0; i < list->n; i++) {
+        LoopExpr *x = build_index(b, list->at[i]);
+        limit = lo ? lx_max(b->a, limit, x) : lx_min(b->a, limit, x);
+    }
+    return limit;
+}
+
+typedef struct FoldLoop { LoopExpr *lo, *hi; int64_t step; bool narrowed; } FoldLoop;
+
+/* Bounds of a fold variable under what is known in the open loops. */
+static FoldLoop fold_loop(FoldState *s, int fold) {
+    Builder *b = s->b;
+    int var = s->node->rank + fold, taken = b->assumed.n;
+    Range r = guard_range(b->g, var, b->level[b->depth].vars, &s->conditions, &b->assumed);
+    FoldLoop loop = {.step = r.step, .narrowed = b->assumed.n > taken};
+    loop.lo = bound_of(b, &r.lo, lx_int(b->a, LT_INDEX, 0), true);
+    loop.hi = bound_of(b, &r.hi, builder_extent(b, s->node->fold_dim[fold]), false);
+    if (r.step != 1) {                 /* the first one congruent to the residue */
+        LoopExpr *off = lx_sub(b->a, build_index(b, r.residue), loop.lo);
+        LoopExpr *skip = lx_rem(b->a, off, r.step);
+        skip->integer = 1;
+        loop.lo = lx_add(b->a, loop.lo, skip);
+    }
+    return loop;
+}
+
+static void enter(FoldState *s, int fold, LoopExpr *lo, const FoldLoop *loop) {
+    Builder *b = s->b;
+    int var = s->node->rank + fold;
+    LoopVar *v = fold_var(b, s->node, fold);
+    builder_open(b, v, lo, loop->hi, loop->step, 1u << var);
+    if (loop->narrowed) b->barrier = b->depth;
+    b->var[var] = lx_var(b->a, v);
+}
+
+static void open_folds(FoldState *s, int count) {
+    for (int i = 0; i < count; i++) {
+        FoldLoop loop = fold_loop(s, i);
+        enter(s, i, loop.lo, &loop);
+    }
+}
+
+static void open_outputs(FoldState *s, int count) {
+    Builder *b = s->b;
+    for (int i = 0; i < count; i++) {
+        LoopVar *v = out_var(b, s->node, i);
+        LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
+        LoopStmt *loop = builder_open(b, v, zero, builder_extent(b, s->node->dim[i]), 1, 1u << i);
+        if (i == 0) builder_parallel(b, loop, points_of(b->k, s->node));
+        b->var[i] = lx_var(b->a, v);
+    }
+}
+
+/* A loop over lanes at the innermost level; its variable stands for base + lane. */
+static LoopExpr *open_lanes(FoldState *s, int var, LoopExpr *base, LoopExpr *lanes) {
+    Builder *b = s->b;
+    LoopVar *v = loop_var(b->a, LT_INDEX, "lane");
+    builder_open(b, v, lx_int(b->a, LT_INDEX, 0), lanes, 1, var < 0 ? 0 : 1u << var);
+    if (var >= 0) b->var[var] = lx_add(b->a, base, lx_var(b->a, v));
+    return lx_var(b->a, v);
+}
+
+static void fill(FoldState *s, LoopArray *array, LoopExpr *value) {
+    LoopExpr *count = lx_int(s->b->a, LT_INDEX, array->elements);
+    LoopExpr *lane = open_lanes(s, -1, NULL, count);
+    lane_store(s, array, lane, value);
+    builder_close(s->b);
+}
+
+static bool is_zero(const LoopExpr *x) {
+    return x->kind == X_REAL ? x->real == 0 : x->integer == 0;
+}
+
+static void make_lanes(FoldState *s, int64_t lanes) {
+    Builder *b = s->b;
+    PlaceType type = s->type == LT_F32 ? PT_F32 : PT_I32;
+    s->lanes = true;
+    s->best = loop_array(b->a, type, lanes, is_arg(s->node) ? "bests" : "lanes");
+    ls_array(b->a, builder_block(b), s->best);
+    if (!is_zero(first_value(s))) fill(s, s->best, first_value(s));
+    if (!is_arg(s->node)) return;
+    s->at = loop_array(b->a, PT_I32, lanes, "positions");
+    ls_array(b->a, builder_block(b), s->at);
+    fill(s, s->at, lx_int(b->a, LT_I32, -1));
+}
+
+/* ---- lanes of the output ----------------------------------------------------------------------------- */
+
+/* How many elements side by side: all, or a divisor that is a multiple of the vector, or a
+ * number that leaves a shorter last block. */
+static int64_t block_of(int64_t extent) {
+    if (extent <= MOST_LANES && extent > 0) return extent;
+    for (int64_t lanes = MOST_LANES; lanes >= LANES; lanes -= LANES)
+        if (extent > 0 && extent % lanes == 0) return lanes;
+    return 2 * LANES;
+}
+
+static void lanes_of_output(FoldState *s) {
+    Builder *b = s->b;
+    int last = s->node->rank - 1;
+    int64_t extent = s->node->dim[last], lanes = block_of(extent);
+    open_outputs(s, last);
+    LoopExpr *base = lx_int(b->a, LT_INDEX, 0), *count = lx_int(b->a, LT_INDEX, lanes);
+    if (extent != lanes) {
+        LoopVar *v = loop_var(b->a, LT_INDEX, "block");
+        LoopStmt *loop = builder_open(b, v, base, builder_extent(b, extent), lanes, 0);
+        if (last == 0) builder_parallel(b, loop, points_of(b->k, s->node));
+        base = lx_var(b->a, v);
+        if (extent < 0 || extent % lanes)
+            count = lx_min(b->a, count, lx_sub(b->a, builder_extent(b, extent), base));
+    }
+    make_lanes(s, lanes);
+    int depth = b->depth;
+    open_folds(s, s->node->nfold);
+    add_term(s, open_lanes(s, last, base, count));
+    builder_close_to(b, depth);
+    epilogue(s, open_lanes(s, last, base, count));
+}
+
+/* ---- lanes of the fold -------------------------------------------------------------------------------- */
+
+static void join_lanes(FoldState *s) {
+    Builder *b = s->b;
+    for (int64_t half = LANES / 2; half > 0; half /= 2) {
+        LoopExpr *lane = open_lanes(s, -1, NULL, lx_int(b->a, LT_INDEX, half));
+        LoopExpr *other = lx_add(b->a, lane, lx_int(b->a, LT_INDEX, half));
+        lane_store(s, s->best, lane,
+                combine(s, lane_load(b->a, s->best, lane), lane_load(b->a, s->best, other)));
+        builder_close(b);
+    }
+}
+
+static void lanes_of_fold(FoldState *s) {
+    Builder *b = s->b;
+    int last = s->node->nfold - 1, var = s->node->rank + last;
+    open_outputs(s, s->node->rank);
+    make_lanes(s, LANES);
+    int depth = b->depth;
+    open_folds(s, last);
+    FoldLoop loop = fold_loop(s, last);
+    LoopExpr *lanes = lx_int(b->a, LT_INDEX, LANES);
+    LoopExpr *size = lx_sub(b->a, loop.hi, loop.lo);
+    bool constant = size->kind == X_INT;
+    LoopExpr *tail = constant ? lx_int(b->a, LT_INDEX, size->integer % LANES) : NULL;
+    LoopVar *v = loop_var(b->a, LT_INDEX, "block");
+    LoopExpr *whole = lx_sub(b->a, loop.hi, lx_int(b->a, LT_INDEX, constant ? tail->integer : 0));
+    builder_open(b, v, loop.lo, whole, LANES, 0);
+    if (loop.narrowed) b->barrier = b->depth;
+    LoopExpr *base = lx_var(b->a, v);
+    LoopExpr *count = constant ? lanes : lx_min(b->a, lanes, lx_sub(b->a, loop.hi, base));
+    add_term(s, open_lanes(s, var, base, count));
+    builder_close(b);
+    builder_close(b);
+    if (constant && tail->integer) {
+        if (loop.narrowed) b->barrier = b->depth;
+        add_term(s, open_lanes(s, var, whole, tail));
+    }
+    builder_close_to(b, depth);
+    b->barrier = 0;
+    join_lanes(s);
+    epilogue(s, lx_int(b->a, LT_INDEX, 0));
+}
+
+/* ---- a chain ------------------------------------------------------------------------------------------ */
+
+static void chain(FoldState *s) {
+    Builder *b = s->b;
+    open_outputs(s, s->node->rank);
+    int depth = b->depth;
+    s->best_var = loop_var(b->a, s->type, is_arg(s->node) ? "best" : "acc");
+    ls_var(b->a, builder_block(b), s->best_var, first_value(s));
+    if (is_arg(s->node)) {
+        s->at_var = loop_var(b->a, LT_I32, "at");
+        ls_var(b->a, builder_block(b), s->at_var, lx_int(b->a, LT_I32, -1));
+    }
+    open_folds(s, s->node->nfold);
+    add_term(s, NULL);
+    builder_close_to(b, depth);
+    epilogue(s, NULL);
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------------------- */
+
+static bool takes_steps(FoldState *s) {
+    ExprList taken = {0};
+    uint32_t all = ~0u;
+    for (int i = 0; i < s->node->nfold; i++)
+        if (guard_range(s->b->g, s->node->rank + i, all, &s->conditions, &taken).step != 1) return true;
+    return false;
+}
+
+void schedule_fold(Builder *b) {
+    View *v = view_of(b->k, b->unit->member.at[0]);
+    Node *n = v->node;
+    FoldState s = {.b = b, .node = n, .view = v, .guard = v->guard, .type = loop_type(v->body->dtype)};
+    if (s.type == LT_BOOL) s.type = LT_I32;
+    guard_conditions(b->a, v->guard, &s.conditions);
+    if (n->fold == F_SUM) guard_of_term(b->a, v->body, &s.conditions);
+    int last = n->rank - 1;
+    Strides out = {0}, in = strides_of(b, v, n->rank + n->nfold - 1);
+    if (last >= 0) out = strides_of(b, v, last);
+    bool wide = last >= 0 && (n->dim[last] < 0 || n->dim[last] >= FEWEST_LANES);
+    int64_t inner = n->fold_dim[n->nfold - 1];
+    if (wide && out.runs && !out.jumps) lanes_of_output(&s);
+    else if (!is_arg(n) && in.runs && !in.jumps && (inner < 0 || inner >= LANES) && !takes_steps(&s))
+        lanes_of_fold(&s);
+    else chain(&s);
+    builder_close_to(b, 0);
+}

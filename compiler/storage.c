@@ -1,0 +1,224 @@
+/* storage.c - in what kind of memory every stored node is.
+ *
+ * A leaf is where its binding says, a root's value where the root goes if its unit writes
+ * it there as it is. Everything else is in the arena: for itself; or, what a scan stacks,
+ * as a slot of the stack; or, what a scan carries, in two halves by turns, so that the
+ * value of the last step can be read while the next one is made. What is stacked or
+ * carried without being computed in the body is copied by units added here.
+ *
+ * Requires units; leaves every stored node, leaf, stack and carry a Storage. */
+#include "kernel.h"
+
+Storage *resolve(Storage *s) {
+    while (s->shared) s = s->shared;
+    return s;
+}
+
+PlaceType place_type(DType t) {
+    static const PlaceType of[] = {[T_F32] = PT_F32, [T_I32] = PT_I32, [T_U8] = PT_U8,
+            [T_BOOL] = PT_U8};
+    return of[t];
+}
+
+static int64_t bytes_of(PlaceType t) {
+    static const int64_t bytes[] = {[PT_F32] = 4, [PT_I32] = 4, [PT_U8] = 1, [PT_F64] = 8, [PT_I64] = 8};
+    return bytes[t];
+}
+
+static Storage *storage_new(Kernels *k, StorageKind kind, const Node *n, const Scan *home) {
+    Storage *s = NEW(k->arena, Storage);
+    s->kind = kind;
+    s->type = place_type(n->dtype);
+    s->elements = node_elements(n, k->batch);
+    s->name = n->name;
+    s->home = home;
+    s->first = INT32_MAX;
+    s->last = -1;
+    s->bytes = s->elements * bytes_of(s->type);
+    vec_push(k->arena, &k->storage, s);
+    return s;
+}
+
+Storage *place_storage(Kernels *k, Place p, const Node *n) {
+    for (int i = 0; i < k->storage.n; i++) {
+        Storage *s = k->storage.at[i];
+        bool same = s->kind == ST_PLACE && s->place.object == p.object && s->place.arg == p.arg &&
+                s->place.offset == p.offset;
+        if (same) return s;
+    }
+    Storage *s = storage_new(k, ST_PLACE, n, NULL);
+    s->place = p;
+    s->type = p.type;
+    return s;
+}
+
+/* ---- leaves and direct roots ------------------------------------------------------------- */
+
+static Storage *leaf_storage(Kernels *k, Node *n) {
+    if (n->leaf == L_DATA) {
+        Storage *s = storage_new(k, ST_TABLE, n, NULL);
+        s->table = codegen_table(k->codegen, n);
+        return s;
+    }
+    for (int i = 0; i < k->routine->leaf.n; i++)
+        if (k->routine->leaf.at[i].leaf == n) return place_storage(k, k->routine->leaf.at[i].from, n);
+    if (n->leaf == L_UNIFORM || n->leaf == L_ROWS || n->leaf == L_STEP) return NULL;
+    ICE(n->span, "no place is given for %s", n->name ? n->name : "a leaf");
+}
+
+/* Where the node's own unit writes it unchanged, or NULL. */
+static Storage *written_place(const View *v) {
+    for (int i = 0; v->unit && i < v->unit->write.n; i++) {
+        const Write *w = &v->unit->write.at[i];
+        if (w->value == v->node && !w->add && w->to->type == place_type(v->node->dtype)) return w->to;
+    }
+    return NULL;
+}
+
+/* ---- scans ---------------------------------------------------------------------------------- */
+
+static bool is_in(const Node *n, const Scan *s) {
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] == s) return true;
+    return false;
+}
+
+static const Scan *around(const Scan *s) { return s->nin ? s->in[s->nin - 1] : NULL; }
+
+/* Computed in the body of s itself, with memory of its own. */
+static bool made_in(const Node *n, const Scan *s) {
+    return (n->kind == N_COMP || n->kind == N_STACK) && innermost_scan(n) == s;
+}
+
+typedef struct LastOnly { const Node *stack; int64_t step; bool other; } LastOnly;
+
+static void look_at_load(void *ctx, Expr *e) {
+    LastOnly *l = ctx;
+    if (e->kind != E_LOAD || e->node != l->stack) return;
+    const Expr *index = e->arg[0];
+    l->other |= index->kind != E_CONST || (int64_t)index->value != l->step;
+}
+
+/* Is the value of the last step all that is read of a stack? */
+static bool only_last_is_read(Kernels *k, Node *stack) {
+    LastOnly l = {stack, stack->scan->reversed ? 0 : stack->scan->extent - 1, false};
+    for (int i = 0; i < k->order.n; i++) {
+        Node *n = k->order.at[i];
+        if (n->kind == N_STACK && n->of == stack) return false;
+        if (n->kind == N_CARRY || n->kind == N_STACK)
+            for (int c = 0; c < n->scan->n; c++)
+                if (n->scan->init[c] == stack || n->scan->next[c] == stack) return false;
+        if (n->kind == N_COMP && loads_node(view_of(k, n), stack))
+            view_visit(k, view_of(k, n), look_at_load, &l);
+    }
+    for (int i = 0; i < k->routine->root.n; i++)
+        if (k->routine->root.at[i].value == stack) return false;
+    return !l.other;
+}
+
+/* The needed stack of a node over s, or NULL. */
+static Node *stack_of(Kernels *k, const Node *n, const Scan *s) {
+    for (int i = 0; i < k->order.n; i++) {
+        Node *stack = k->order.at[i];
+        if (stack->kind == N_STACK && stack->of == n && stack->scan == s) return stack;
+    }
+    return NULL;
+}
+
+static bool is_carried(const Node *n, const Scan *s) {
+    for (int c = 0; c < s->n; c++)
+        if (s->next[c] == n) return true;
+    return false;
+}
+
+static Storage *node_storage(Kernels *k, Node *n);
+
+static Storage *slot_of(Kernels *k, Node *n, Node *stack) {
+    Storage *s = storage_new(k, ST_SLOT, n, around(stack->scan));
+    s->base = node_storage(k, stack);
+    s->scan = stack->scan;
+    return s;
+}
+
+static Storage *flip_of(Kernels *k, Node *n, const Scan *scan) {
+    Storage *base = storage_new(k, ST_ARENA, n, around(scan));
+    base->bytes = 2 * ((base->bytes + 63) / 64 * 64);
+    Storage *s = storage_new(k, ST_FLIP, n, around(scan));
+    s->base = base;
+    s->scan = scan;
+    return s;
+}
+
+/* Memory of what a body or the routine itself makes. */
+static Storage *own_storage(Kernels *k, Node *n) {
+    const Scan *scan = innermost_scan(n);
+    Node *stack = scan ? stack_of(k, n, scan) : NULL;
+    if (stack && !only_last_is_read(k, stack)) return slot_of(k, n, stack);
+    if (scan && is_carried(n, scan)) return flip_of(k, n, scan);
+    return storage_new(k, ST_ARENA, n, scan);
+}
+
+/* Copies a value into a scan's memory in every step. */
+static void copy_each_step(Kernels *k, Node *value, const Scan *scan, Storage *to) {
+    Unit *u = copy_unit(k, value, scan);
+    vec_push(k->arena, &u->write, ((Write){value, to, false}));
+}
+
+static Storage *stack_storage(Kernels *k, Node *n) {
+    bool last = only_last_is_read(k, n), made = made_in(n->of, n->scan);
+    if (!last) {
+        Storage *s = own_storage(k, n);
+        view_of(k, n)->storage = s;
+        if (!made) copy_each_step(k, n->of, n->scan, slot_of(k, n->of, n));
+        return s;
+    }
+    Storage *of, *s;
+    if (made) {
+        of = node_storage(k, n->of);
+    } else {
+        of = storage_new(k, ST_ARENA, n->of, around(n->scan));
+        copy_each_step(k, n->of, n->scan, of);
+    }
+    s = storage_new(k, ST_LAST, n->of, of->home);
+    s->base = of;
+    s->scan = n->scan;
+    s->one_step = true;
+    return s;
+}
+
+static Storage *carry_storage(Kernels *k, Node *n) {
+    const Scan *scan = n->scan;
+    Node *next = scan->next[n->carry];
+    Storage *s = storage_new(k, ST_CARRY, n, around(scan));
+    view_of(k, n)->storage = s;
+    s->scan = scan;
+    s->init = node_storage(k, scan->init[n->carry]);
+    if (made_in(next, scan)) {
+        s->base = node_storage(k, next);
+    } else if (is_in(next, scan)) {      /* another carry */
+        s->base = flip_of(k, next, scan);
+        copy_each_step(k, next, scan, s->base);
+    } else {
+        s->base = node_storage(k, next);
+    }
+    return s;
+}
+
+static Storage *node_storage(Kernels *k, Node *n) {
+    View *v = view_of(k, n);
+    if (v->storage) return v->storage;
+    switch (n->kind) {
+    case N_LEAF: v->storage = leaf_storage(k, n); break;
+    case N_STACK: v->storage = stack_storage(k, n); break;
+    case N_CARRY: v->storage = carry_storage(k, n); break;
+    case N_COMP:
+        if (v->stored) v->storage = written_place(v);
+        if (v->stored && !v->storage) v->storage = own_storage(k, n);
+        break;
+    }
+    return v->storage;
+}
+
+void storage_build(Kernels *k) {
+    for (int i = 0; i < k->order.n; i++) node_storage(k, k->order.at[i]);
+}

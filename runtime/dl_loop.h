@@ -1,0 +1,26 @@
+/* dl_loop.h - small things in the loops of generated code: parallel loops and index
+ * arithmetic. */
+#ifndef DL_LOOP_H
+#define DL_LOOP_H
+
+#include <stdint.h>
+
+#include "dl_arithmetic.h"
+
+/* In front of a loop whose iterations are independent. They are divided by number, and no
+ * result depends on how. */
+#ifdef _OPENMP
+#define DL_PRAGMA(text) _Pragma(#text)
+#define DL_PARALLEL_FOR(threads) DL_PRAGMA(omp parallel for schedule(static) num_threads(threads))
+#else
+#define DL_PARALLEL_FOR(threads) (void)(threads);
+#endif
+
+DL_INLINE int64_t dl_least(int64_t x, int64_t y) { return x < y ? x : y; }
+DL_INLINE int64_t dl_most(int64_t x, int64_t y) { return x > y ? x : y; }
+
+/* Quotient and remainder of floor division, y > 0. */
+DL_INLINE int64_t dl_floor_div(int64_t x, int64_t y) { return x >= 0 ? x / y : -((y - 1 - x) / y); }
+DL_INLINE int64_t dl_floor_mod(int64_t x, int64_t y) { return x - y * dl_floor_div(x, y); }
+
+#endif
