@@ -25,14 +25,12 @@ typedef struct Binding {
 } Binding;
 
 /* A fixed sequence in (-1, 1). */
-static double draw(uint64_t *state)
-{
+static double draw(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (double)(int64_t)(*state >> 11) / 4503599627370496.0 - 1;
 }
 
-static void add_leaf(Binding *b, Node *leaf, int64_t bound, uint64_t *state)
-{
+static void add_leaf(Binding *b, Node *leaf, int64_t bound, uint64_t *state) {
     int k = b->n++;
     cr_assert_lt(k, LEAVES, "%s: too many leaves", b->file);
     b->leaf[k] = leaf;
@@ -44,19 +42,16 @@ static void add_leaf(Binding *b, Node *leaf, int64_t bound, uint64_t *state)
     }
 }
 
-static void add_ports(Binding *b, const Port *port, int n, bool real, uint64_t *state)
-{
+static void add_ports(Binding *b, const Port *port, int n, bool real, uint64_t *state) {
     for (int i = 0; i < n; i++)
         if ((port[i].node->dtype == T_F32) == real)
             add_leaf(b, port[i].node, port[i].bound > 0 ? port[i].bound : 5, state);
 }
 
-static Binding bind_model(const char *file, Model *m)
-{
+static Binding bind_model(const char *file, Model *m) {
     Binding b = {.file = file, .m = m};
     uint64_t state = 7;
-    for (int i = 0; i < m->param.n; i++)
-        add_leaf(&b, m->param.at[i]->leaf, 0, &state);
+    for (int i = 0; i < m->param.n; i++) add_leaf(&b, m->param.at[i]->leaf, 0, &state);
     add_ports(&b, m->input.at, m->input.n, true, &state);
     b.nreal = b.n;
     add_ports(&b, m->input.at, m->input.n, false, &state);
@@ -70,16 +65,13 @@ static Binding bind_model(const char *file, Model *m)
     return b;
 }
 
-static Eval *evaluator(const Binding *b)
-{
+static Eval *evaluator(const Binding *b) {
     Eval *e = eval_new(b->m->graph, ROWS, 3, 0);
-    for (int i = 0; i < b->n; i++)
-        eval_bind(e, b->leaf[i], b->value[i]);
+    for (int i = 0; i < b->n; i++) eval_bind(e, b->leaf[i], b->value[i]);
     return e;
 }
 
-static double scalar(const Binding *b, Node *y)
-{
+static double scalar(const Binding *b, Node *y) {
     Eval *e = evaluator(b);
     const double *value = eval_node(e, y);
     cr_assert_not_null(value, "%s: %s", b->file, eval_error(e));
@@ -89,8 +81,7 @@ static double scalar(const Binding *b, Node *y)
 }
 
 /* By differences at two distances, extrapolated: the error is of the fourth order. */
-static double difference(Binding *b, Node *y, int k, int64_t i)
-{
+static double difference(Binding *b, Node *y, int k, int64_t i) {
     const double h = 2e-4, x = b->value[k][i];
     double slope[2];
     for (int s = 0; s < 2; s++) {
@@ -104,8 +95,7 @@ static double difference(Binding *b, Node *y, int k, int64_t i)
     return (4 * slope[0] - slope[1]) / 3;
 }
 
-static void expect_gradient(Binding *b, Node *y, int k, Node *g, const char *which)
-{
+static void expect_gradient(Binding *b, Node *y, int k, Node *g, const char *which) {
     Eval *e = evaluator(b);
     const double *value = g ? eval_node(e, g) : NULL;
     cr_assert(!g || value, "%s: %s of %s: %s", b->file, which, b->leaf[k]->name, eval_error(e));
@@ -113,48 +103,39 @@ static void expect_gradient(Binding *b, Node *y, int k, Node *g, const char *whi
         double want = difference(b, y, k, i), got = value ? value[i] : 0;
         double error = fabs(got - want) / fmax(1, fabs(want));
         cr_expect(error < 1e-6, "%s: %s by %s, element %lld: %.12g, by differences %.12g", b->file,
-                  which, b->leaf[k]->name, (long long)i, got, want);
-        if (!(error < 1e-6))
-            break;
+                which, b->leaf[k]->name, (long long)i, got, want);
+        if (!(error < 1e-6)) break;
     }
     eval_free(e);
 }
 
 /* The sum of the squares of all elements of n gradients (NULL: none). */
-static Node *sum_of_squares(Graph *g, Node *const *grads, int n)
-{
+static Node *sum_of_squares(Graph *g, Node *const *grads, int n) {
     Node *total = node_scalar(g, 0, (Span){0});
     for (int k = 0; k < n; k++) {
-        if (!grads[k])
-            continue;
+        if (!grads[k]) continue;
         Expr *var[MAX_RANK], *load;
-        for (int i = 0; i < grads[k]->rank; i++)
-            var[i] = ex_var(g, i, grads[k]->dim[i]);
+        for (int i = 0; i < grads[k]->rank; i++) var[i] = ex_var(g, i, grads[k]->dim[i]);
         load = ex_load(g, grads[k], var, NULL);
         Node *part = node_comp(g, 0, NULL, F_SUM, grads[k]->rank, grads[k]->dim, NULL,
-                               ex_op2(g, OP_mul, load, load), grads[k]->span);
+                ex_op2(g, OP_mul, load, load), grads[k]->span);
         total = node_map(g, OP_add, (Node *[]){total, part}, part->span);
     }
     return total;
 }
 
-static void check_model(const char *file, Model *m)
-{
+static void check_model(const char *file, Model *m) {
     Binding b = bind_model(file, m);
     Node *first[LEAVES], *second[LEAVES];
     cr_assert(grad(m->graph, m->loss, b.leaf, b.nreal, first), "%s: no gradient", file);
-    for (int k = 0; k < b.nreal; k++)
-        expect_gradient(&b, m->loss, k, first[k], "gradient");
+    for (int k = 0; k < b.nreal; k++) expect_gradient(&b, m->loss, k, first[k], "gradient");
     Node *squares = sum_of_squares(m->graph, first, b.nreal);
     cr_assert(grad(m->graph, squares, b.leaf, b.nreal, second), "%s: no second gradient", file);
-    for (int k = 0; k < b.nreal; k++)
-        expect_gradient(&b, squares, k, second[k], "second gradient");
-    for (int i = 0; i < b.n; i++)
-        free(b.value[i]);
+    for (int k = 0; k < b.nreal; k++) expect_gradient(&b, squares, k, second[k], "second gradient");
+    for (int i = 0; i < b.n; i++) free(b.value[i]);
 }
 
-static void run(const char *name)
-{
+static void run(const char *name) {
     char path[256];
     snprintf(path, sizeof path, "tests/programs/%s.dl", name);
     Arena *a = arena_new();
@@ -167,8 +148,10 @@ static void run(const char *name)
     arena_free(a);
 }
 
-#define PROGRAM(name) \
-    Test(programs, name) { run(#name); }
+#define PROGRAM(name)                                                                              \
+    Test(programs, name) {                                                                         \
+        run(#name);                                                                                \
+    }
 
 PROGRAM(attention)
 PROGRAM(bilinear)

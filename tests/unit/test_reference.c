@@ -14,7 +14,7 @@
 #include "../../compiler/model.h"
 
 enum { TENSORS = 32, WORD = 64 };
-static const double TOLERANCE = 1e-9;      /* relative to the larger of 1 and the number */
+static const double TOLERANCE = 1e-9; /* relative to the larger of 1 and the number */
 
 typedef struct Tensor {
     char kind[WORD], name[WORD];
@@ -34,13 +34,12 @@ typedef struct Case {
 
 /* ---- reading -------------------------------------------------------------------------- */
 
-static void read_tensor(Case *c, const char *line)
-{
+static void read_tensor(Case *c, const char *line) {
     Tensor *t = &c->tensor[c->n++];
     int used = 0;
     cr_assert_leq(c->n, TENSORS);
-    cr_assert_eq(sscanf(line, "%63s %63s f64[%n", t->kind, t->name, &used), 2, "%s: %s", c->file,
-                 line);
+    cr_assert_eq(
+            sscanf(line, "%63s %63s f64[%n", t->kind, t->name, &used), 2, "%s: %s", c->file, line);
     char *at = (char *)line + used;
     for (t->size = 1; *at != ']'; t->rank++) {
         t->dim[t->rank] = strtoll(at + (*at == ','), &at, 10);
@@ -56,8 +55,7 @@ static void read_tensor(Case *c, const char *line)
     }
 }
 
-static void read_program_line(Case *c, const char *line)
-{
+static void read_program_line(Case *c, const char *line) {
     size_t n = strlen(line);
     c->program = realloc(c->program, c->length + n + 2);
     memcpy(c->program + c->length, line, n);
@@ -68,31 +66,26 @@ static void read_program_line(Case *c, const char *line)
 
 /* ---- a case at work ---------------------------------------------------------------------- */
 
-static const Tensor *find(const Case *c, const char *kind, const char *name)
-{
+static const Tensor *find(const Case *c, const char *kind, const char *name) {
     for (int i = 0; i < c->n; i++)
         if (strcmp(c->tensor[i].kind, kind) == 0 && strcmp(c->tensor[i].name, name) == 0)
             return &c->tensor[i];
     return NULL;
 }
 
-static int64_t rows_of(const Case *c)
-{
+static int64_t rows_of(const Case *c) {
     for (int i = 0; i < c->n; i++)
-        if (strcmp(c->tensor[i].kind, "input") == 0)
-            return c->tensor[i].dim[0];
+        if (strcmp(c->tensor[i].kind, "input") == 0) return c->tensor[i].dim[0];
     return 1;
 }
 
-static void bind(Eval *e, const Case *c, const char *kind, const char *name, const Node *leaf)
-{
+static void bind(Eval *e, const Case *c, const char *kind, const char *name, const Node *leaf) {
     const Tensor *t = find(c, kind, name);
     cr_assert_not_null(t, "%s: case %s has no %s %s", c->file, c->name, kind, name);
     eval_bind(e, leaf, t->value);
 }
 
-static Eval *bound(const Case *c, const Model *m)
-{
+static Eval *bound(const Case *c, const Model *m) {
     Eval *e = eval_new(m->graph, rows_of(c), 1, 0);
     for (int i = 0; i < m->input.n; i++)
         bind(e, c, "input", m->input.at[i].name, m->input.at[i].node);
@@ -107,35 +100,31 @@ static Eval *bound(const Case *c, const Model *m)
     return e;
 }
 
-static void compare(const Case *c, const Tensor *t, const double *value, const double *want,
-                    int64_t n)
-{
+static void compare(
+        const Case *c, const Tensor *t, const double *value, const double *want, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         double scale = fmax(1, fabs(want[i]));
         cr_expect(fabs(value[i] - want[i]) <= TOLERANCE * scale,
-                  "%s: case %s: %s %s, element %lld is %.17g and should be %.17g", c->file, c->name,
-                  t->kind, t->name, (long long)i, value[i], want[i]);
-        if (!(fabs(value[i] - want[i]) <= TOLERANCE * scale))
-            return;
+                "%s: case %s: %s %s, element %lld is %.17g and should be %.17g", c->file, c->name,
+                t->kind, t->name, (long long)i, value[i], want[i]);
+        if (!(fabs(value[i] - want[i]) <= TOLERANCE * scale)) return;
     }
 }
 
-static void expect_node(const Case *c, Eval *e, const Tensor *t, Node *node)
-{
+static void expect_node(const Case *c, Eval *e, const Tensor *t, Node *node) {
     cr_assert_not_null(node, "%s: case %s: there is no %s %s", c->file, c->name, t->kind, t->name);
     const double *value = eval_node(e, node);
-    cr_assert_not_null(value, "%s: case %s: %s %s: %s", c->file, c->name, t->kind, t->name,
-                       eval_error(e));
+    cr_assert_not_null(
+            value, "%s: case %s: %s %s: %s", c->file, c->name, t->kind, t->name, eval_error(e));
     cr_assert_eq(node->rank, t->rank, "%s: case %s: %s %s has another rank", c->file, c->name,
-                 t->kind, t->name);
+            t->kind, t->name);
     for (int i = 0; i < t->rank; i++)
         cr_assert(node->dim[i] == t->dim[i] || node->dim[i] == DIM_BATCH,
-                  "%s: case %s: %s %s has another shape", c->file, c->name, t->kind, t->name);
+                "%s: case %s: %s %s has another shape", c->file, c->name, t->kind, t->name);
     compare(c, t, value, t->value, t->size);
 }
 
-static Node *input_gradient(const Model *m, const char *name)
-{
+static Node *input_gradient(const Model *m, const char *name) {
     for (int i = 0; i < m->input.n; i++)
         if (strcmp(m->input.at[i].name, name) == 0) {
             Node *out;
@@ -145,36 +134,29 @@ static Node *input_gradient(const Model *m, const char *name)
     return NULL;
 }
 
-static Node *gradient(const Model *m, const char *name)
-{
+static Node *gradient(const Model *m, const char *name) {
     for (int i = 0; i < m->param.n; i++)
-        if (strcmp(m->param.at[i]->path, name) == 0)
-            return m->param.at[i]->grad;
+        if (strcmp(m->param.at[i]->path, name) == 0) return m->param.at[i]->grad;
     return input_gradient(m, name);
 }
 
-static Node *after_step(const Model *m, const char *path)
-{
+static Node *after_step(const Model *m, const char *path) {
     for (int i = 0; i < m->state.n; i++)
-        if (strcmp(m->state.at[i]->path, path) == 0)
-            return m->state.at[i]->next;
+        if (strcmp(m->state.at[i]->path, path) == 0) return m->state.at[i]->next;
     return NULL;
 }
 
-static Node *output(const Model *m, const char *name)
-{
+static Node *output(const Model *m, const char *name) {
     for (int i = 0; i < m->entry.at[0].output.n; i++)
         if (strcmp(m->entry.at[0].output.at[i].name, name) == 0)
             return m->entry.at[0].output.at[i].node;
     return NULL;
 }
 
-static void expect_metric(const Case *c, Eval *e, const Model *m, const Tensor *t)
-{
+static void expect_metric(const Case *c, Eval *e, const Model *m, const Tensor *t) {
     for (int i = 0; i < m->metric.n; i++) {
         const Metric *metric = &m->metric.at[i];
-        if (strcmp(metric->name, t->name) != 0)
-            continue;
+        if (strcmp(metric->name, t->name) != 0) continue;
         Eval *f = eval_new(m->graph, 1, 1, 0);
         for (int k = 0; k < metric->ntotal; k++) {
             const double *total = eval_node(e, metric->total[k]);
@@ -190,8 +172,7 @@ static void expect_metric(const Case *c, Eval *e, const Model *m, const Tensor *
 
 /* ---- a series of optimiser steps ------------------------------------------------------------ */
 
-static double *keep(Eval *e, Node *node, int64_t n)
-{
+static double *keep(Eval *e, Node *node, int64_t n) {
     const double *value = eval_node(e, node);
     cr_assert_not_null(value, "%s", eval_error(e));
     double *copy = calloc((size_t)n, sizeof *copy);
@@ -199,34 +180,29 @@ static double *keep(Eval *e, Node *node, int64_t n)
     return copy;
 }
 
-static void expect_steps(const Case *c, const Model *m, const Tensor *after)
-{
+static void expect_steps(const Case *c, const Model *m, const Tensor *after) {
     const Tensor *given = find(c, "given", after->name), *start = find(c, "param", after->name);
     const Var *p = m->param.at[0];
     int64_t n = start->size;
     double *value = start->value, *slot[8];
     Eval *first = eval_new(m->graph, 1, 1, 0);
-    for (int k = 0; k < m->slot.n; k++)
-        slot[k] = keep(first, m->slot.at[k]->init, n);
+    for (int k = 0; k < m->slot.n; k++) slot[k] = keep(first, m->slot.at[k]->init, n);
     for (int64_t step = 0; step < given->dim[0]; step++) {
         Eval *e = eval_new(m->graph, 1, 1, (uint32_t)step);
         eval_bind(e, p->leaf, value);
         eval_bind(e, p->grad_leaf, given->value + step * n);
-        for (int k = 0; k < m->slot.n; k++)
-            eval_bind(e, m->slot.at[k]->leaf, slot[k]);
+        for (int k = 0; k < m->slot.n; k++) eval_bind(e, m->slot.at[k]->leaf, slot[k]);
         for (int i = 0; i < m->number.n; i++)
             eval_bind(e, m->number.at[i].leaf, &m->number.at[i].value);
         value = keep(e, p->next, n);
-        for (int k = 0; k < m->slot.n; k++)
-            slot[k] = keep(e, m->slot.at[k]->next, n);
+        for (int k = 0; k < m->slot.n; k++) slot[k] = keep(e, m->slot.at[k]->next, n);
         compare(c, after, value, after->value + step * n, n);
         eval_free(e);
     }
     eval_free(first);
 }
 
-static void run_case(const Case *c)
-{
+static void run_case(const Case *c) {
     Arena *a = arena_new();
     diag_reset();
     const Source *text = source_from_text(a, c->file, c->program, c->length);
@@ -234,7 +210,7 @@ static void run_case(const Case *c)
     cr_assert_eq(diag_errors(), 0, "%s: case %s does not parse", c->file, c->name);
     Model *m = lower(a, ast_load_std(a), program, c->file, &(LowerOptions){0});
     cr_assert(m != NULL && diag_errors() == 0, "%s: case %s does not compile:\n%s", c->file,
-              c->name, c->program);
+            c->name, c->program);
     if (c->tensor[c->n - 1].kind[0] == 'a') {
         expect_steps(c, m, &c->tensor[c->n - 1]);
         arena_free(a);
@@ -258,20 +234,17 @@ static void run_case(const Case *c)
     arena_free(a);
 }
 
-static void finish(Case *c, int *cases)
-{
+static void finish(Case *c, int *cases) {
     if (c->n > 0) {
         run_case(c);
         ++*cases;
     }
-    for (int i = 0; i < c->n; i++)
-        free(c->tensor[i].value);
+    for (int i = 0; i < c->n; i++) free(c->tensor[i].value);
     free(c->program);
     *c = (Case){.file = c->file};
 }
 
-static void run_file(const char *path, int least)
-{
+static void run_file(const char *path, int least) {
     enum { LINE = 1 << 20 };
     FILE *f = fopen(path, "r");
     char *line = malloc(LINE);
@@ -295,13 +268,33 @@ static void run_file(const char *path, int least)
     cr_expect_geq(cases, least, "%s: only %d cases", path, cases);
 }
 
-Test(reference, dense) { run_file("tests/ref/dense.ref", 6); }
-Test(reference, conv2d) { run_file("tests/ref/conv2d.ref", 14); }
-Test(reference, pooling) { run_file("tests/ref/pooling.ref", 20); }
-Test(reference, embedding) { run_file("tests/ref/embedding.ref", 3); }
-Test(reference, recurrent) { run_file("tests/ref/recurrent.ref", 16); }
-Test(reference, normalization) { run_file("tests/ref/normalization.ref", 10); }
-Test(reference, activations) { run_file("tests/ref/activations.ref", 20); }
-Test(reference, losses) { run_file("tests/ref/losses.ref", 14); }
-Test(reference, metrics) { run_file("tests/ref/metrics.ref", 11); }
-Test(reference, optimizers) { run_file("tests/ref/optimizers.ref", 8); }
+Test(reference, dense) {
+    run_file("tests/ref/dense.ref", 6);
+}
+Test(reference, conv2d) {
+    run_file("tests/ref/conv2d.ref", 14);
+}
+Test(reference, pooling) {
+    run_file("tests/ref/pooling.ref", 20);
+}
+Test(reference, embedding) {
+    run_file("tests/ref/embedding.ref", 3);
+}
+Test(reference, recurrent) {
+    run_file("tests/ref/recurrent.ref", 16);
+}
+Test(reference, normalization) {
+    run_file("tests/ref/normalization.ref", 10);
+}
+Test(reference, activations) {
+    run_file("tests/ref/activations.ref", 20);
+}
+Test(reference, losses) {
+    run_file("tests/ref/losses.ref", 14);
+}
+Test(reference, metrics) {
+    run_file("tests/ref/metrics.ref", 11);
+}
+Test(reference, optimizers) {
+    run_file("tests/ref/optimizers.ref", 8);
+}
