@@ -198,9 +198,23 @@ static bool is_type(const char *name) {
 /* What a type is called elsewhere. */
 static const char *foreign_type(const char *name) {
     static const char *const pair[][2] = {
-        {"float", "f32"}, {"float32", "f32"}, {"f64", "f32"}, {"double", "f32"}, {"float64", "f32"},
-        {"int32", "i32"}, {"i64", "i32"}, {"int64", "i32"}, {"long", "i32"}, {"uint8", "u8"},
-        {"byte", "u8"}, {"boolean", "bool"}, {"integer", "int"}, {"number", "real"}, {"str", "string"}, {"tensor", "f32"}, {"fn", "function"},
+            {"float", "f32"},
+            {"float32", "f32"},
+            {"f64", "f32"},
+            {"double", "f32"},
+            {"float64", "f32"},
+            {"int32", "i32"},
+            {"i64", "i32"},
+            {"int64", "i32"},
+            {"long", "i32"},
+            {"uint8", "u8"},
+            {"byte", "u8"},
+            {"boolean", "bool"},
+            {"integer", "int"},
+            {"number", "real"},
+            {"str", "string"},
+            {"tensor", "f32"},
+            {"fn", "function"},
     };
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
         if (strcmp(pair[i][0], name) == 0) return pair[i][1];
@@ -223,8 +237,11 @@ Ast *ast_type(Arena *m, Span at, const char *name, bool brackets, Ast *dims) {
         const char *near = foreign_type(name);
         if (!near) near = diag_nearest(name, type_name, TYPES);
         if (near) diag_error(word, "there is no type `%s`; did you mean `%s`?", name, near);
-        else diag_error(word, "there is no type `%s`; the types are f32, i32, u8 and bool, with [sizes], "
-                "and for arguments int, real, string and function", name);
+        else
+            diag_error(word,
+                    "there is no type `%s`; the types are f32, i32, u8 and bool, with [sizes], "
+                    "and for arguments int, real, string and function",
+                    name);
     }
     check_dims(dims);
     Ast *x = ast_new(m, A_TYPE, at);
@@ -237,7 +254,8 @@ Ast *ast_type(Arena *m, Span at, const char *name, bool brackets, Ast *dims) {
 /* ---- statements ------------------------------------------------------------ */
 
 Ast *ast_expression(Arena *m, Span at, Ast *exprs) {
-    if (exprs->next) diag_error(at, "several values alone do nothing; write a, b = ... or return a, b");
+    if (exprs->next)
+        diag_error(at, "several values alone do nothing; write a, b = ... or return a, b");
     return ast_node(m, A_EXPR_STMT, at, NULL, exprs, NULL);
 }
 
@@ -251,7 +269,8 @@ static bool bind_items(Arena *m, Ast *items, Ast **bound) {
         if (i->kind == A_NAME) x = ast_index(m, i->span, i->name, NULL);
         else if (i->kind == A_ELLIPSIS) x = ast_index(m, i->span, NULL, NULL);
         else if (i->kind != A_INDEX) {
-            diag_error(i->span, "left of `=` each index is a variable of its own, as in y[n, i] = ...; "
+            diag_error(i->span,
+                    "left of `=` each index is a variable of its own, as in y[n, i] = ...; "
                     "this is no name");
             fine = false;
             continue;
@@ -278,7 +297,8 @@ static Ast *define_elements(Arena *m, Span at, Ast *target, Ast *value) {
 }
 
 Ast *ast_assign(Arena *m, Span at, Ast *targets, Ast *value) {
-    if (targets->kind == A_SUBSCRIPT && !targets->next) return define_elements(m, at, targets, value);
+    if (targets->kind == A_SUBSCRIPT && !targets->next)
+        return define_elements(m, at, targets, value);
     for (Ast *t = targets; t; t = t->next) {
         if (t->kind == A_NAME) continue;
         if (t->kind == A_SUBSCRIPT)

@@ -20,15 +20,15 @@ typedef enum {
     A_FN,          /* name, params, body or (a = the expression of `= expr`) */
     A_OPTIMIZER,   /* name, params, body: statements, then A_EACH_PARAM */
     A_METRIC,      /* name, params, body: statements, A_TOTAL, A_RESULT */
-    A_INITIALIZER, /* name, params, body or a;  `initializer NAME(scale = 1) for p = expr` (name2 = p) */
+    A_INITIALIZER, /* initializer N(scale = 1) for p = expr;  name, params, name2 = p, a or body */
     A_CONST,       /* name, a;  also a statement */
 
     A_PARAM_DECL,  /* a formal parameter: name, a = type or NULL, b = default or NULL */
 
     /* ---- types ---- */
-    A_TYPE,        /* name = "f32" "i32" "u8" "bool" "int" "real" "string" "function", list = dims when
-                    * flag (brackets were written); dims: expressions (sizes, or names that are bound by
-                    * matching), or A_ELLIPSIS */
+    A_TYPE,        /* name = "f32" "i32" "u8" "bool" "int" "real" "string" "function", list = dims
+                    * when flag (brackets were written); dims: expressions (sizes, or names that
+                    * are bound by matching), or A_ELLIPSIS */
     A_TYPE_LIKE,   /* like p: name */
 
     /* ---- statements ---- */
@@ -40,21 +40,23 @@ typedef enum {
     A_OUTPUT,      /* output name = expr;        name, a (a NULL: output of the tensor `name`) */
     A_LOSS,        /* loss expr;                 a  (name: `loss NAME = expr`, or NULL) */
     A_PENALTY,     /* penalty expr;              a */
-    A_METRIC_USE,  /* metric accuracy(s, l);     a = the call; name: `metric NAME = call`, or NULL */
+    A_METRIC_USE,  /* metric accuracy(s, l);     a = the call; name: `metric NAME = call` or NULL */
     A_ENTRY,       /* entry name { };            name, body */
     A_FREEZE,      /* freeze "pattern";          text */
     A_ASSIGN,      /* names = expr;              list of A_NAME targets (one or several), a */
     A_DEFINE,      /* y[n, o] = expr;            name, list of A_INDEX items, a */
     A_EXPR_STMT,   /* a: an expression alone (an error unless it is a call with effects) */
     A_RETURN,      /* list of values */
-    A_SCAN,        /* scan t in time [reversed] with h = e, ... { };  name = t, a = axis: expression or A_RANGE
-                    * NULL never, list = carried as A_ASSIGN (one target each), flag = reversed, body */
+    A_SCAN,        /* scan t in time [reversed] with h = e, ... { };  name = t, a = axis: expression
+                    * or A_RANGE, list = carried as A_ASSIGN (a target each), flag = reversed, body */
     A_FOR,         /* for i in a..b { };         name, a = A_RANGE, body */
-    A_IF_STMT,     /* if c { } else { };         a, body, body2 (A_BLOCK, or A_IF_STMT for `else if`, or NULL) */
-    A_EACH_PARAM,  /* for p, g in parameters("pattern") { };  name = p, name2 = g, text = pattern or NULL, body */
+    A_IF_STMT,     /* if c { } else { };         a, body, body2: A_BLOCK, A_IF_STMT (else if), NULL */
+    A_EACH_PARAM,  /* for p, g in parameters("pattern") { };  name = p, name2 = g or NULL,
+                    * text = pattern or NULL, body */
     A_TOTAL,       /* total a = expr;            name, a */
     A_RESULT,      /* result expr;               a */
-    A_SETTING,     /* in train: WORD values;     name, list = the expressions after it */
+    A_SETTING,     /* in train: WORD values;     name, list = the expressions after it; a pattern
+                    * (`"p" value` or `value on "p"`) comes first, as A_STRING */
 
     /* ---- expressions ---- */
     A_NUMBER,      /* num; flag = written as a real (has a point or an exponent) */
@@ -66,10 +68,11 @@ typedef enum {
     A_ARG,         /* name (of `name: value`, or NULL), a */
     A_PIPE,        /* a |> b: b is A_NAME, A_MEMBER or A_CALL; a becomes its first argument */
     A_UNARY,       /* text = "-" "not";  a */
-    A_BINARY,      /* text = "+" "-" "*" "/" "//" "%" "**" "@" "==" "!=" "<" "<=" ">" ">=" "and" "or"; a, b */
+    A_BINARY,      /* text = "+" "-" "*" "/" "//" "%" "**" "@" "==" "!=" "<" "<=" ">" ">=" "and"
+                    * "or"; a, b */
     A_IF,          /* if a then b else c;  c NULL only in a fold */
     A_ELSE,        /* x[i-1] else 0:  a, b */
-    A_FOLD,        /* name = "sum" "max" "min" "prod" "argmax" "argmin", list = A_INDEX binders, a */
+    A_FOLD,        /* name = "sum" "max" "min" "prod" "argmax" "argmin", list = A_INDEX, a = body */
     A_SUBSCRIPT,   /* a[list];  items: expressions, A_SLICE, A_ELLIPSIS */
     A_SLICE,       /* a : b, either may be NULL */
     A_ELLIPSIS,    /* ... */

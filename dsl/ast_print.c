@@ -147,21 +147,39 @@ static void print_bare(FILE *f, const Ast *x) {
     case A_BOOL: fputs(x->flag ? "true" : "false", f); break;
     case A_NAME: fputs(x->name, f); break;
     case A_MEMBER: print_expr(f, x->a, L_POSTFIX); fprintf(f, ".%s", x->name); break;
-    case A_CALL: print_expr(f, x->a, L_POSTFIX); fputc('(', f); print_list(f, x->list); fputc(')', f); break;
+    case A_CALL:
+        print_expr(f, x->a, L_POSTFIX);
+        fputc('(', f);
+        print_list(f, x->list);
+        fputc(')', f);
+        break;
     case A_ARG:
         if (x->name) fprintf(f, "%s: ", x->name);
         print_expr(f, x->a, L_PIPE);
         break;
-    case A_PIPE: print_left(f, x->a, L_PIPE); fputs(" |> ", f); print_expr(f, x->b, L_POSTFIX); break;
+    case A_PIPE:
+        print_left(f, x->a, L_PIPE);
+        fputs(" |> ", f);
+        print_expr(f, x->b, L_POSTFIX);
+        break;
     case A_UNARY:
         fputs(x->text[0] == '-' ? "-" : "not ", f);
         print_expr(f, x->a, x->a->kind == A_UNARY ? L_OPERAND : level(x));
         break;
     case A_BINARY: print_binary(f, x); break;
     case A_IF: print_choice(f, x); break;
-    case A_ELSE: print_expr(f, x->a, L_POSTFIX); fputs(" else ", f); print_expr(f, x->b, L_OPERAND); break;
+    case A_ELSE:
+        print_expr(f, x->a, L_POSTFIX);
+        fputs(" else ", f);
+        print_expr(f, x->b, L_OPERAND);
+        break;
     case A_FOLD: print_fold(f, x); break;
-    case A_SUBSCRIPT: print_expr(f, x->a, L_POSTFIX); fputc('[', f); print_list(f, x->list); fputc(']', f); break;
+    case A_SUBSCRIPT:
+        print_expr(f, x->a, L_POSTFIX);
+        fputc('[', f);
+        print_list(f, x->list);
+        fputc(']', f);
+        break;
     case A_SLICE:
         if (x->a) print_expr(f, x->a, L_PIPE);
         fputc(':', f);

@@ -60,7 +60,8 @@ void span_line_col(Span s, int *line, int *col);   /* 1-based */
 
 void diag_error(Span at, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void diag_warning(Span at, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void diag_note(Span at, const char *fmt, ...) __attribute__((format(printf, 2, 3)));  /* belongs to the message before */
+/* A note belongs to the message before it. */
+void diag_note(Span at, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void diag_hold(void);       /* keep messages back ... */
 void diag_release(void);    /* ... and show them in the order of their places */
 int diag_errors(void);      /* so far; after 20 the rest is counted, not shown */

@@ -30,39 +30,45 @@ typedef struct Place {
 } Place;
 
 static const Place places[] = {
-    [A_IMPORT] = {"import", TOP, "it is written at the start of the file"},
-    [A_MODEL] = {"model", TOP, "write it beside this definition, not inside"},
-    [A_TRAIN] = {"train", TOP, "write it beside this definition, not inside"},
-    [A_LAYER] = {"layer", TOP, "write it beside this definition, not inside"},
-    [A_FN] = {"fn", TOP, "write it beside this definition, not inside"},
-    [A_OPTIMIZER] = {"optimizer", TOP, "which one to use is said in train NAME { ... }"},
-    [A_METRIC] = {"metric", TOP, "write it beside this definition, not inside"},
-    [A_INITIALIZER] = {"initializer", TOP, "write it beside this definition, not inside"},
-    [A_CONST] = {"const", TOP | BODIES, "write it before the block"},
-    [A_INPUT] = {"input", MODEL_ | ENTRY_, "what a layer or fn takes are its arguments, in ( )"},
-    [A_TARGET] = {"target", MODEL_, "it belongs in model NAME { ... }"},
-    [A_PARAM] = {"param", MODEL_ | LAYER_, "parameters belong to layers and models"},
-    [A_STATE] = {"state", MODEL_ | ENTRY_ | LAYER_ | OPTIMIZER_ | EACH,
-            "states belong to layers, models and optimizers"},
-    [A_OUTPUT] = {"output", MODEL_ | ENTRY_, "layers and functions give values by return, metrics by result"},
-    [A_LOSS] = {"loss", MODEL_, "it belongs in model NAME { ... }; a layer adds to it by penalty"},
-    [A_PENALTY] = {"penalty", LAYER_ | MODEL_, "it belongs in a layer"},
-    [A_METRIC_USE] = {"metric", MODEL_,
-            "it belongs in model NAME { ... }; a definition is metric NAME(...) { ... }"},
-    [A_ENTRY] = {"entry", MODEL_, "it belongs in model NAME { ... }"},
-    [A_FREEZE] = {"freeze", MODEL_, "it belongs in model NAME { ... }"},
-    [A_ASSIGN] = {"a value", BODIES, "a constant for all definitions is written const NAME = ..."},
-    [A_DEFINE] = {"a definition by elements", BODIES, "it belongs in a model, layer or fn"},
-    [A_EXPR_STMT] = {"an expression", BODIES, "it belongs in a model, layer or fn"},
-    [A_RETURN] = {"return", LAYER_ | FN_ | INITIALIZER_,
-            "a model gives values by output, a metric by result"},
-    [A_SCAN] = {"scan", BODIES, "it belongs in a model, layer or fn"},
-    [A_FOR] = {"for", BODIES, "it belongs in a model, layer or fn"},
-    [A_IF_STMT] = {"if", BODIES, "it belongs in a model, layer or fn"},
-    [A_EACH_PARAM] = {"for ... in parameters()", OPTIMIZER_, "only an optimizer goes through them"},
-    [A_TOTAL] = {"total", METRIC_, "totals belong in metric NAME(...) { ... }"},
-    [A_RESULT] = {"result", METRIC_, "it belongs in metric NAME(...) { ... }; a layer or fn has return"},
-    [A_SETTING] = {"a setting", TRAIN_, "it belongs in train NAME { ... }"},
+        [A_IMPORT] = {"import", TOP, "it is written at the start of the file"},
+        [A_MODEL] = {"model", TOP, "write it beside this definition, not inside"},
+        [A_TRAIN] = {"train", TOP, "write it beside this definition, not inside"},
+        [A_LAYER] = {"layer", TOP, "write it beside this definition, not inside"},
+        [A_FN] = {"fn", TOP, "write it beside this definition, not inside"},
+        [A_OPTIMIZER] = {"optimizer", TOP, "which one to use is said in train NAME { ... }"},
+        [A_METRIC] = {"metric", TOP, "write it beside this definition, not inside"},
+        [A_INITIALIZER] = {"initializer", TOP, "write it beside this definition, not inside"},
+        [A_CONST] = {"const", TOP | BODIES, "write it before the block"},
+        [A_INPUT] = {"input", MODEL_ | ENTRY_,
+                "what a layer or fn takes are its arguments, in ( )"},
+        [A_TARGET] = {"target", MODEL_, "it belongs in model NAME { ... }"},
+        [A_PARAM] = {"param", MODEL_ | LAYER_, "parameters belong to layers and models"},
+        [A_STATE] = {"state", MODEL_ | ENTRY_ | LAYER_ | OPTIMIZER_ | EACH,
+                "states belong to layers, models and optimizers"},
+        [A_OUTPUT] = {"output", MODEL_ | ENTRY_,
+                "layers and functions give values by return, metrics by result"},
+        [A_LOSS] = {"loss", MODEL_,
+                "it belongs in model NAME { ... }; a layer adds to it by penalty"},
+        [A_PENALTY] = {"penalty", LAYER_ | MODEL_, "it belongs in a layer"},
+        [A_METRIC_USE] = {"metric", MODEL_,
+                "it belongs in model NAME { ... }; a definition is metric NAME(...) { ... }"},
+        [A_ENTRY] = {"entry", MODEL_, "it belongs in model NAME { ... }"},
+        [A_FREEZE] = {"freeze", MODEL_, "it belongs in model NAME { ... }"},
+        [A_ASSIGN] = {"a value", BODIES,
+                "a constant for all definitions is written const NAME = ..."},
+        [A_DEFINE] = {"a definition by elements", BODIES, "it belongs in a model, layer or fn"},
+        [A_EXPR_STMT] = {"an expression", BODIES, "it belongs in a model, layer or fn"},
+        [A_RETURN] = {"return", LAYER_ | FN_ | INITIALIZER_,
+                "a model gives values by output, a metric by result"},
+        [A_SCAN] = {"scan", BODIES, "it belongs in a model, layer or fn"},
+        [A_FOR] = {"for", BODIES, "it belongs in a model, layer or fn"},
+        [A_IF_STMT] = {"if", BODIES, "it belongs in a model, layer or fn"},
+        [A_EACH_PARAM] = {"for ... in parameters()", OPTIMIZER_,
+                "only an optimizer goes through them"},
+        [A_TOTAL] = {"total", METRIC_, "totals belong in metric NAME(...) { ... }"},
+        [A_RESULT] = {"result", METRIC_,
+                "it belongs in metric NAME(...) { ... }; a layer or fn has return"},
+        [A_SETTING] = {"a setting", TRAIN_, "it belongs in train NAME { ... }"},
 };
 enum { PLACES = sizeof places / sizeof *places };
 
@@ -81,10 +87,14 @@ static Span head(const Ast *s) {
     return at;
 }
 
+static bool belongs(const Ast *s, Where where) {
+    return (places[s->kind].where & (int)where) != 0;
+}
+
 static void check_place(const Ast *s, Where where) {
     if ((size_t)s->kind >= PLACES || !places[s->kind].keyword) return;
     const Place *p = &places[s->kind];
-    if (p->where & (int)where) return;
+    if (belongs(s, where)) return;
     bool word = p->keyword[0] != 'a' || p->keyword[1] != ' ';
     diag_error(head(s), word ? "`%s` cannot stand %s: %s" : "%s cannot stand %s: %s", p->keyword,
             name_of(where), p->advice);
@@ -103,7 +113,8 @@ static void check_distinct(const Ast *list, const char *what) {
     for (const Ast *x = list; x; x = x->next) {
         const Ast *first = same_name(list, x);
         if (first && x->name) {
-            diag_error(x->span, "the %s `%s` is there twice; give each its own name", what, x->name);
+            diag_error(
+                    x->span, "the %s `%s` is there twice; give each its own name", what, x->name);
             diag_note(first->span, "first here");
         }
     }
@@ -127,7 +138,8 @@ static void check_definitions_distinct(const Ast *program) {
     for (const Ast *x = program->list; x; x = x->next) {
         if (!defines(x)) continue;
         for (const Ast *y = program->list; y != x; y = y->next) {
-            if (!defines(y) || y->name != x->name || name_space(x->kind) != name_space(y->kind)) continue;
+            if (!defines(y) || y->name != x->name || name_space(x->kind) != name_space(y->kind))
+                continue;
             diag_error(name_span(x), "`%s` is defined twice", x->name);
             diag_note(name_span(y), "first here");
             break;
@@ -166,7 +178,8 @@ static void check_args(const Ast *args) {
     for (const Ast *x = args; x; x = x->next) {
         if (x->name) named = x;
         else if (named)
-            diag_error(x->span, "an argument by place stands before those with names; name this one too");
+            diag_error(x->span,
+                    "an argument by place stands before those with names; name this one too");
     }
     check_distinct(args, "argument");
     check_list(args);
@@ -176,7 +189,8 @@ static void check_items(const Ast *items) {
     int ellipses = 0;
     for (const Ast *x = items; x; x = x->next) {
         if (x->kind == A_INDEX)
-            diag_error(x->span, "`in` binds an index left of `=` and in the ( ) of a fold; here the index "
+            diag_error(x->span,
+                    "`in` binds an index left of `=` and in the ( ) of a fold; here the index "
                     "is only used");
         if (x->kind == A_ELLIPSIS && ellipses++)
             diag_error(x->span, "`...` stands once in [ ]: two would be ambiguous");
@@ -187,7 +201,8 @@ static void check_items(const Ast *items) {
 /* An if may lack its else only as the body of a fold, where it leaves elements out. */
 static void check_choice(const Ast *x, bool in_fold) {
     if (!x->c && !in_fold)
-        diag_error(head(x), "`else` is missing: write if c then a else b (only the body of a fold may "
+        diag_error(head(x),
+                "`else` is missing: write if c then a else b (only the body of a fold may "
                 "leave it out, as in sum(k) if c then x[k])");
     check_expr(x->a, false);
     check_expr(x->b, in_fold);
@@ -223,16 +238,19 @@ static void check_assign(const Ast *s) {
     for (const Ast *t = s->list; t; t = t->next)
         for (size_t i = 0; i < sizeof given / sizeof *given; i++)
             if (strcmp(t->name, given[i]) == 0)
-                diag_error(t->span, i == 0 ? "`%s` is the number of rows; it cannot be given a value here "
-                        "(its size is set in the train block)"
-                        : "`%s` is known to the compiler; it cannot be given a value", t->name);
+                diag_error(t->span,
+                        i == 0 ? "`%s` is the number of rows; it cannot be given a value here "
+                                 "(its size is set in the train block)"
+                               : "`%s` is known to the compiler; it cannot be given a value",
+                        t->name);
     check_expr(s->a, false);
 }
 
 /* An effect without a value is what `check(...)` has; a layer may have a penalty. */
 static void check_unused(const Ast *s) {
     if (s->a->kind != A_CALL && s->a->kind != A_ERROR)
-        diag_error(s->span, "this value is not used: name it (y = ...), return it, or take the line out");
+        diag_error(s->span,
+                "this value is not used: name it (y = ...), return it, or take the line out");
     check_list(s->a);
 }
 
@@ -256,8 +274,10 @@ static void check_scan(const Ast *s, Where where) {
         check_expr(c->a, false);
     }
     if (!s->list)
-        diag_error(head(s), "a scan carries values from step to step: scan %s in ... with h = zeros(...) "
-                "{ ... }", s->name);
+        diag_error(head(s),
+                "a scan carries values from step to step: scan %s in ... with h = zeros(...) "
+                "{ ... }",
+                s->name);
     check_expr(s->a, false);
     check_statements(s->body, where, true);
 }
@@ -266,22 +286,30 @@ static void check_statement(const Ast *s, Where where, bool in_scan) {
     check_place(s, where);
     switch (s->kind) {
     case A_ASSIGN: check_assign(s); break;
-    case A_DEFINE: check_distinct(s->list, "index"); check_list(s->list); check_expr(s->a, false); break;
+    case A_DEFINE:
+        check_distinct(s->list, "index");
+        check_list(s->list);
+        check_expr(s->a, false);
+        break;
     case A_EXPR_STMT: check_unused(s); break;
     case A_RETURN:
-        if (in_scan) diag_error(head(s), "`return` cannot leave a scan: return after it");
+        if (in_scan && belongs(s, where))
+            diag_error(head(s), "`return` cannot leave a scan: return after it");
         check_list(s->list);
         break;
     case A_PARAM:
         if (!s->b)
-            diag_error(name_span(s), "the parameter `%s` has no initial value: write = glorot_uniform() or "
-                    "= zeros() behind its type", s->name);
+            diag_error(name_span(s),
+                    "the parameter `%s` has no initial value: write = glorot_uniform() or "
+                    "= zeros() behind its type",
+                    s->name);
         check_expr(s->b, false);
         break;
     case A_STATE: check_expr(s->b, false); break;
     case A_METRIC_USE:
         if (s->a->kind != A_CALL && s->a->kind != A_ERROR)
-            diag_error(s->a->span, "a metric is named and given its arguments: metric accuracy(scores, label)");
+            diag_error(s->a->span,
+                    "a metric is named and given its arguments: metric accuracy(scores, label)");
         check_expr(s->a, false);
         break;
     case A_SCAN: check_scan(s, where); break;
@@ -298,8 +326,9 @@ static void check_statements(const Ast *block, Where where, bool in_scan) {
     check_declarations_distinct(block);
     for (const Ast *s = block->list; s; s = s->next) {
         check_statement(s, where, in_scan);
-        if (s->kind == A_RETURN && s->next && (places[A_RETURN].where & (int)where))
-            diag_warning(head(s->next), "this is never reached: the `return` before it ends the definition");
+        if (s->kind == A_RETURN && s->next && belongs(s, where))
+            diag_warning(head(s->next),
+                    "this is never reached: the `return` before it ends the definition");
     }
 }
 
@@ -323,7 +352,8 @@ static void check_formals(const Ast *params) {
     const Ast *before = NULL;
     for (const Ast *p = params; p; p = p->next) {
         if (before && !p->b)
-            diag_error(p->span, "`%s` has no default, but `%s` before it has one: those without come first",
+            diag_error(p->span,
+                    "`%s` has no default, but `%s` before it has one: those without come first",
                     p->name, before->name);
         if (p->b) before = p;
         check_expr(p->b, false);
@@ -338,7 +368,8 @@ static void check_callable(const Ast *s, Where where) {
     static const char *const fold[] = {"sum", "prod", "argmax", "argmin", "max", "min"};
     for (size_t i = 0; i < sizeof fold / sizeof *fold; i++)
         if (where != METRIC_ && strcmp(s->name, fold[i]) == 0)
-            diag_error(name_span(s), "`%s` is a fold of the language and cannot be defined", s->name);
+            diag_error(
+                    name_span(s), "`%s` is a fold of the language and cannot be defined", s->name);
     check_formals(s->params);
     if (s->body) check_statements(s->body, where, false);
     check_expr(s->a, false);
@@ -353,7 +384,8 @@ static void check_metric(const Ast *s) {
 
 /* ---- train blocks ---------------------------------------------------------- */
 
-static const char *const setting_name[] = {"data", "optimizer", "batch", "epochs", "shuffle", "loss"};
+static const char *const setting_name[] = {
+        "data", "optimizer", "batch", "epochs", "shuffle", "loss"};
 enum { SETTINGS = sizeof setting_name / sizeof *setting_name };
 
 static const char *foreign_setting(const char *name) {
@@ -379,14 +411,20 @@ static void check_setting(const Ast *s) {
     const char *near = diag_nearest(name, setting_name, SETTINGS);
     if (!is_setting(name)) {
         if (foreign) diag_error(head(s), "there is no setting `%s`; here it is %s", name, foreign);
-        else if (near) diag_error(head(s), "there is no setting `%s`; did you mean `%s`?", name, near);
-        else diag_error(head(s), "there is no setting `%s`; the settings are data, optimizer, batch, epochs, "
-                "shuffle and loss", name);
+        else if (near)
+            diag_error(head(s), "there is no setting `%s`; did you mean `%s`?", name, near);
+        else
+            diag_error(head(s),
+                    "there is no setting `%s`; the settings are data, optimizer, batch, epochs, "
+                    "shuffle and loss",
+                    name);
         return;
     }
     bool call = strcmp(name, "data") == 0 || strcmp(name, "optimizer") == 0;
-    const char *example = strcmp(name, "data") == 0 ? "csv(\"points.csv\")" : call ? "adam(rate: 0.001)"
-            : strcmp(name, "shuffle") == 0 ? "false" : "64";
+    const char *example = strcmp(name, "data") == 0      ? "csv(\"points.csv\")"
+                          : call                         ? "adam(rate: 0.001)"
+                          : strcmp(name, "shuffle") == 0 ? "false"
+                                                         : "64";
     const Ast *last = s->list;
     while (last && last->next) last = last->next;
     if (!last) diag_error(head(s), "`%s` has no value: write %s %s", name, name, example);
@@ -427,9 +465,12 @@ static void check_train(const Ast *train, const Ast *program) {
         if (m->kind == A_MODEL && n < 32) model[n++] = m->name;
     }
     const char *near = diag_nearest(train->name, model, n);
-    if (near) diag_error(name_span(train), "there is no model `%s` to train; did you mean `%s`?", train->name, near);
-    else diag_error(name_span(train), "there is no model `%s` to train; a train block has its model's name",
-            train->name);
+    if (near)
+        diag_error(name_span(train), "there is no model `%s` to train; did you mean `%s`?",
+                train->name, near);
+    else
+        diag_error(name_span(train),
+                "there is no model `%s` to train; a train block has its model's name", train->name);
 }
 
 /* ---- the program ----------------------------------------------------------- */
@@ -452,7 +493,8 @@ static void check_definition(const Ast *s, const Ast *program) {
         break;
     case A_OPTIMIZER:
         check_callable(s, OPTIMIZER_);
-        need(s, A_EACH_PARAM, "the optimizer `%s` changes nothing: it needs a loop for p, g in parameters() "
+        need(s, A_EACH_PARAM,
+                "the optimizer `%s` changes nothing: it needs a loop for p, g in parameters() "
                 "{ p = ... }");
         break;
     case A_METRIC: check_metric(s); break;

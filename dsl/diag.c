@@ -6,9 +6,10 @@
  *     net.dl:3:5: note: `x` is defined here
  *
  * Messages go to standard error as they come, or, while they are held back, in the order
- * of their places: lexer, layout and grammar each go over the whole text. The same message at the same place is shown
- * once (a model's text is instantiated more than once); after MAX_SHOWN errors the rest is
- * counted and not shown, and likewise warnings. A note shares the fate of its message. */
+ * of their places: lexer, layout and grammar each go over the whole text. The same message at the
+ * same place is shown once (a model's text is instantiated more than once); after MAX_SHOWN errors
+ * the rest is counted and not shown, and likewise warnings. A note shares the fate of its message.
+ */
 #include "base.h"
 
 #include <stdarg.h>
@@ -376,7 +377,8 @@ static bool check_text(const Source *s, Span from) {
         if (!n) {
             Span at = {s, (uint32_t)i, (uint32_t)i + 1};
             unsigned byte = (unsigned char)s->text[i];
-            if (!byte) diag_error(at, "this is a binary file, not a program: it has a NUL byte here");
+            if (!byte)
+                diag_error(at, "this is a binary file, not a program: it has a NUL byte here");
             else diag_error(at, "the file is not UTF-8 text: byte 0x%02x here", byte);
             if (from.src) diag_note(from, "imported here");
             return false;

@@ -41,8 +41,8 @@ bool token_starts_operand(int kind) {
 
 static bool wants_more(int kind) {
     return token_is_infix(kind) || kind == ',' || kind == '=' || kind == ':' || kind == '.' ||
-           kind == IF || kind == THEN || kind == ELSE || kind == NOT || kind == IN || kind == WITH ||
-           kind == DOTS;
+           kind == IF || kind == THEN || kind == ELSE || kind == NOT || kind == IN ||
+           kind == WITH || kind == DOTS;
 }
 
 static bool cannot_start(int kind) {
@@ -249,7 +249,8 @@ static bool is_fold(Layout *l, int i) {
     int depth = 0;
     for (int j = i + 2; j < close; j++) {
         depth += is_open(raw[j].kind) - is_close(raw[j].kind);
-        if (depth == 0 && (raw[j].kind == IN || (raw[j].kind == ELLIPSIS && j == i + 2))) return true;
+        if (depth == 0 && (raw[j].kind == IN || (raw[j].kind == ELLIPSIS && j == i + 2)))
+            return true;
     }
     const Token *next = &raw[close + 1];
     bool may_follow = !next->first || top(l)->kind == '(' || top(l)->kind == '[';

@@ -75,14 +75,14 @@ static void yyerror(YYLTYPE *at, Parser *p, const char *text);
 %right POWER
 
 %type <ast> program statements statement block definition declaration if_statement
-%type <ast> exprs expr operand fallback postfix atom call callable range carried carries
+%type <ast> exprs expr operand fallback postfix atom call callable range carried carries carry
 %type <ast> params formals formal type items item binders binder args arg
 %type <flag> reversed
 
 %%
 
 program:
-    %empty                              { p->program = ast_node(A, A_PROGRAM, @$, NULL, NULL, NULL); }
+    %empty                              { p->program = ast_list(A, A_PROGRAM, @$, NULL, NULL); }
   | statements                          { p->program = ast_list(A, A_PROGRAM, @$, NULL, $1); }
   ;
 
@@ -176,8 +176,12 @@ carried:
   ;
 
 carries:
+    carry
+  | carries ',' carry                   { $$ = ast_append($1, $3); }
+  ;
+
+carry:
     NAME '=' expr                       { $$ = ast_carried(A, @$, @1, $1, $3); }
-  | carries ',' NAME '=' expr           { $$ = ast_append($1, ast_carried(A, span_join(@3, @5), @3, $3, $5)); }
   ;
 
 /* ---- formal parameters and types ---- */
@@ -200,7 +204,7 @@ formal:
   | NAME '=' expr                       { $$ = ast_node(A, A_PARAM_DECL, @$, $1, NULL, $3); }
   | NAME ':' type                       { $$ = ast_node(A, A_PARAM_DECL, @$, $1, $3, NULL); }
   | NAME ':' type '=' expr              { $$ = ast_node(A, A_PARAM_DECL, @$, $1, $3, $5); }
-  | error                               { $$ = ast_node(A, A_PARAM_DECL, @$, intern("error"), NULL, NULL); }
+  | error                               { $$ = ast_broken(A, @$, NULL); }
   ;
 
 type:

@@ -17,6 +17,8 @@ typedef struct Place {
     Span at;                                   /* of the message; a rule may move it */
 } Place;
 
+#define SAY(...) arena_printf(p->arena, __VA_ARGS__)
+
 /* A rule gives the message, or NULL where it does not apply. */
 typedef const char *Rule(Place *p);
 
@@ -64,8 +66,7 @@ static bool is_end(int kind) {
 
 static const char *keyword_as_name(Place *p) {
     if (!is_word(p->found) || !expects(p, "a name") || p->nexpected > 3) return NULL;
-    return arena_printf(p->arena, "%s is a word of the language and cannot be a name; choose another",
-            found_text(p));
+    return SAY("%s is a word of the language and cannot be a name; choose another", found_text(p));
 }
 
 static const char *foreign_statement(const char *name) {
@@ -97,22 +98,23 @@ static const char *unknown_statement(Place *p) {
                 (token_starts_operand(p->found->kind) || p->found->kind == '{');
     if (!fits) return NULL;
     const char *name = t->value.text, *known = foreign_statement(name);
-    if (known) return arena_printf(p->arena, "there is no statement `%s`: %s", name, known);
+    if (known) return SAY("there is no statement `%s`: %s", name, known);
     const char *candidate[64];
     int n = 0;
     for (int i = 0; i < word_count && n < 64; i++)
         if (words[i].use != LOCAL) candidate[n++] = words[i].text;
     const char *near = diag_nearest(name, candidate, n);
-    if (near) return arena_printf(p->arena, "there is no statement `%s`; did you mean `%s`?", name, near);
-    return arena_printf(p->arena, "there is no statement `%s`, and an operator is missing before %s",
-            name, found_text(p));
+    if (near)
+        return SAY("there is no statement `%s`; did you mean `%s`?", name, near);
+    return SAY("there is no statement `%s`, and an operator is missing before %s", name,
+            found_text(p));
 }
 
 static const char *missing_name(Place *p) {
     if (p->nexpected != 1 || !expects(p, "a name")) return NULL;
     if (p->before->kind == '.')
-        return arena_printf(p->arena, "a name belongs after `.`, found %s", found_text(p));
-    return arena_printf(p->arena, "a name is missing after %s, found %s", before_text(p), found_text(p));
+        return SAY("a name belongs after `.`, found %s", found_text(p));
+    return SAY("a name is missing after %s, found %s", before_text(p), found_text(p));
 }
 
 /* ---- signs that mean something else ---------------------------------------- */
@@ -122,9 +124,9 @@ static const char *setting_sign(Place *p) {
     if (!sign || p->before->kind != SETTING) return NULL;
     const char *name = p->before->value.text;
     if (p->after->kind != NUMBER)
-        return arena_printf(p->arena, "a setting is written without `%c`: optimizer adam(rate: 0.001)",
-                p->found->kind);
-    return arena_printf(p->arena, "a setting is written without `%c`: %s %g", p->found->kind, name,
+        return SAY(
+                "a setting is written without `%c`: optimizer adam(rate: 0.001)", p->found->kind);
+    return SAY("a setting is written without `%c`: %s %g", p->found->kind, name,
             p->after->value.number.value);
 }
 
@@ -132,7 +134,7 @@ static const char *declaration_without_type(Place *p) {
     int kind = statement(p)->kind;
     bool declares = kind == INPUT || kind == TARGET || kind == PARAM || kind == STATE;
     if (!declares || p->nexpected != 1 || !expects(p, "`:`")) return NULL;
-    return arena_printf(p->arena, "a type is missing: write %s %s: f32[sizes]%s",
+    return SAY("a type is missing: write %s %s: f32[sizes]%s",
             statement(p)->value.text, p->before->value.text, kind == PARAM ? " = zeros()" : "");
 }
 
@@ -141,18 +143,19 @@ static const char *value_for_type(Place *p) {
     int kind = p->found->kind;
     if (kind == NUMBER || kind == STRING || kind == TRUE_ || kind == FALSE_ || kind == '-')
         return "a type belongs after `:`; a default value is written with `=`, as in rate = 0.001";
-    return arena_printf(p->arena, "a type belongs after `:`, as in f32[n, 3] or int; found %s",
+    return SAY("a type belongs after `:`, as in f32[n, 3] or int; found %s",
             found_text(p));
 }
 
 /* A line that wants more, and then a new statement `b = ...`. */
 static const char *unfinished_line(Place *p) {
-    bool begins = p->found->kind == '=' && p->before->kind == NAME && p->before->first && p->before > p->all;
+    bool begins = p->found->kind == '=' && p->before->kind == NAME && p->before->first &&
+                  p->before > p->all;
     if (!begins) return NULL;
     const Token *end = p->before - 1;
     if (!token_is_infix(end->kind) && end->kind != '=' && end->kind != ',') return NULL;
     p->at = end->span;
-    return arena_printf(p->arena, "a value is missing after %s: the line ends", token_text(p->arena, end));
+    return SAY("a value is missing after %s: the line ends", token_text(p->arena, end));
 }
 
 static const char *stray_equals(Place *p) {
@@ -160,16 +163,17 @@ static const char *stray_equals(Place *p) {
     const Token *first = statement(p);
     if (first->kind == OUTPUT || first->kind == CONST || first->kind == TOTAL) return NULL;
     if (first->kind == FREEZE || first->kind == IMPORT) return NULL;
-    if (token_ends_operand(p->before->kind)) return "`=` gives a value a name; to compare, write ==";
+    if (token_ends_operand(p->before->kind))
+        return "`=` gives a value a name; to compare, write ==";
     return NULL;
 }
 
 static const char *stray_colon(Place *p) {
     if (p->found->kind != ':') return NULL;
     if (p->before->kind == NAME && starts_statement(p, p->before))
-        return arena_printf(p->arena, "only what is declared has a type here: param %s: ..., input %s: ... "
-                "and so on; a value is named by %s = ...", p->before->value.text, p->before->value.text,
-                p->before->value.text);
+        return SAY("only what is declared has a type here: param %s: ..., input %s: ... "
+                "and so on; a value is named by %s = ...",
+                p->before->value.text, p->before->value.text, p->before->value.text);
     return NULL;
 }
 
@@ -184,7 +188,8 @@ static const char *chained_comparison(Place *p) {
 }
 
 static const char *stray_range(Place *p) {
-    if (p->found->kind == DOTS) return "a range a..b stands only after `in`; a slice is written a:b";
+    if (p->found->kind == DOTS)
+        return "a range a..b stands only after `in`; a slice is written a:b";
     if (p->found->kind == ELLIPSIS)
         return "`...` stands for axes, inside of [ ] or as sum(...); it is no value";
     return NULL;
@@ -209,9 +214,10 @@ static const char *missing_item(Place *p) {
                (found == ',' || found == ']' || found == ')');
     if (!gap) return NULL;
     if (bracket(p) == '[')
-        return arena_printf(p->arena, "something is missing between %s and %s: each place in [ ] holds a "
-                "size, an index, `:` or `...`", before_text(p), found_text(p));
-    return arena_printf(p->arena, "something is missing between %s and %s", before_text(p), found_text(p));
+        return SAY("something is missing between %s and %s: each place in [ ] holds a "
+                "size, an index, `:` or `...`",
+                before_text(p), found_text(p));
+    return SAY("something is missing between %s and %s", before_text(p), found_text(p));
 }
 
 static const char *bad_number(Place *p) {
@@ -223,7 +229,7 @@ static const char *bad_number(Place *p) {
 
 static const char *bad_pipe(Place *p) {
     if (p->before->kind != PIPE) return NULL;
-    return arena_printf(p->arena, "right of |> stands a layer or a function, as in x |> relu or "
+    return SAY("right of |> stands a layer or a function, as in x |> relu or "
             "x |> dense(10); found %s", found_text(p));
 }
 
@@ -232,10 +238,11 @@ static const char *missing_operand(Place *p) {
     if (!expects(p, "a number")) return NULL;
     if (before == RETURN) return "`return` needs a value: return y";
     if (token_is_infix(p->found->kind))
-        return arena_printf(p->arena, p->found->kind == '+' ? "there is no sign %s: a value is missing before it"
-                : "a value is missing before %s", found_text(p));
+        return SAY(p->found->kind == '+' ? "there is no sign %s: a value is missing before it"
+                                      : "a value is missing before %s",
+                found_text(p));
     if (!is_end(p->found->kind)) return NULL;
-    return arena_printf(p->arena, "a value is missing after %s, found %s", before_text(p), found_text(p));
+    return SAY("a value is missing after %s, found %s", before_text(p), found_text(p));
 }
 
 /* `mean(k) x[k]`: looks like a fold, and is none. */
@@ -248,8 +255,9 @@ static const char *no_fold(Place *p) {
     }
     if (t <= p->all + 1 || t[-1].kind != NAME || starts_statement(p, t - 1)) return NULL;
     const char *name = t[-1].value.text;
-    return arena_printf(p->arena, "an operator is missing before %s; or is `%s(...)` meant as a fold? the folds "
-            "are sum, prod, max, min, argmax and argmin", found_text(p), name);
+    return SAY("an operator is missing before %s; or is `%s(...)` meant as a fold? the folds "
+            "are sum, prod, max, min, argmax and argmin",
+            found_text(p), name);
 }
 
 static const char *two_operands(Place *p) {
@@ -258,11 +266,10 @@ static const char *two_operands(Place *p) {
     const char *fold = no_fold(p);
     if (fold) return fold;
     if (p->before->kind == NUMBER && p->found->kind == NAME)
-        return arena_printf(p->arena, "an operator is missing before %s; a product is written with *",
-                found_text(p));
+        return SAY("an operator is missing before %s; a product is written with *", found_text(p));
     if (expects(p, "`,`"))
-        return arena_printf(p->arena, "a `,` or an operator is missing before %s", found_text(p));
-    return arena_printf(p->arena, "an operator or a new line is missing before %s", found_text(p));
+        return SAY("a `,` or an operator is missing before %s", found_text(p));
+    return SAY("an operator or a new line is missing before %s", found_text(p));
 }
 
 /* ---- if, then, else -------------------------------------------------------- */
@@ -270,10 +277,11 @@ static const char *two_operands(Place *p) {
 static const char *missing_then(Place *p) {
     if (!expects(p, "`then`")) return NULL;
     if (expects(p, "`{`"))
-        return arena_printf(p->arena, "`then` is missing after the condition (if c then a else b), or `{` of "
-                "an if with statements; found %s", found_text(p));
-    return arena_printf(p->arena, "`then` is missing after the condition: if c then a else b; found %s",
-            found_text(p));
+        return SAY("`then` is missing after the condition (if c then a else b), or `{` of "
+                "an if with statements; found %s",
+                found_text(p));
+    return SAY(
+            "`then` is missing after the condition: if c then a else b; found %s", found_text(p));
 }
 
 static const char *stray_word(Place *p) {
@@ -294,40 +302,61 @@ static const char *stray_word(Place *p) {
 static const char *header(Place *p) {
     const Token *first = statement(p);
     if (first->kind == FN && p->before->kind == ')' && expects(p, "`{`"))
-        return arena_printf(p->arena, "the body is missing after `)`: = EXPRESSION, or { ... return y }; found %s",
+        return SAY("the body is missing after `)`: = EXPRESSION, or { ... return y }; found %s",
                 found_text(p));
     bool callable = first->kind == LAYER || first->kind == FN || first->kind == OPTIMIZER ||
                     first->kind == INITIALIZER;
     if (callable && p->nexpected == 1 && expects(p, "`(`"))
-        return arena_printf(p->arena, "the arguments in ( ) are missing: %s %s(...)", first->value.text,
-                p->before->value.text);
+        return SAY("the arguments in ( ) are missing: %s %s(...)",
+                first->value.text, p->before->value.text);
     if (expects(p, "`{`") && p->nexpected <= 2)
-        return arena_printf(p->arena, "the body in { } is missing after %s, found %s", before_text(p),
-                found_text(p));
+        return SAY("the body in { } is missing after %s, found %s",
+                before_text(p), found_text(p));
     return NULL;
 }
 
 /* ---- all rules, the most telling first ------------------------------------- */
 
 static Rule *const rule[] = {
-    bad_pipe, bad_number, value_for_type, keyword_as_name, setting_sign, declaration_without_type,
-    unknown_statement, header, missing_name, missing_item, unfinished_line, stray_equals, stray_colon,
-    chained_comparison, missing_then, missing_operand, two_operands, stray_range, stray_word,
+        bad_pipe,
+        bad_number,
+        value_for_type,
+        keyword_as_name,
+        setting_sign,
+        declaration_without_type,
+        unknown_statement,
+        header,
+        missing_name,
+        missing_item,
+        unfinished_line,
+        stray_equals,
+        stray_colon,
+        chained_comparison,
+        missing_then,
+        missing_operand,
+        two_operands,
+        stray_range,
+        stray_word,
 };
 
 static const char *what_was_expected(const Place *p) {
     const char *list = "";
     for (int i = 0; i < p->nexpected; i++)
-        list = arena_printf(p->arena, "%s%s%s", list, i == 0 ? "" : i + 1 < p->nexpected ? ", " : " or ",
+        list = SAY("%s%s%s", list,
+                i == 0                 ? ""
+                : i + 1 < p->nexpected ? ", "
+                                       : " or ",
                 p->expected[i]);
     return list;
 }
 
 void syntax_error(Parser *p, Span at, const char *const *expected, int nexpected) {
     static const Token none = {.kind = END};
-    int i = p->at > 0 && p->token.at[p->at].kind == END && p->token.at[p->at].span.start == at.start &&
-                    p->token.at[p->at - 1].span.start != at.start
-                    ? p->at : p->at - 1;
+    int i = p->at > 0 && p->token.at[p->at].kind == END &&
+                            p->token.at[p->at].span.start == at.start &&
+                            p->token.at[p->at - 1].span.start != at.start
+                    ? p->at
+                    : p->at - 1;
     if (i < 0) i = 0;
     const Token *all = p->token.at;
     Place place = {p->arena, all, &all[i], i > 0 ? &all[i - 1] : &none,

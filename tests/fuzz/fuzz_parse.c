@@ -57,10 +57,57 @@ static const char *const piece[] = {
 #define WORD(token, text, use) " " text " ",
 #include "../../dsl/words.def"
 #undef WORD
-    "(", ")", "[", "]", "{", "}", ",", ";", "\n", ":", "=", "==", "|>", "//", " // ", "..", "...", ".",
-    "**", "-", "+ ", "*", "/", "@", "<", "sum(k) ", "max(p in 0..3)\n", "x[i - 1] else 0", "1e9", "0x",
-    "\"", "'", "\\", "if c then ", "else", "all h", "é", "\t", "\r\n", "/*", "*/", "#", "-1", "99999999999999999",
-    "layer f(x) { return x }\n", "y[n, i] = ", "model m {\n", "}\n", "train m {\n", "((((((((", "]]]]",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ";",
+        "\n",
+        ":",
+        "=",
+        "==",
+        "|>",
+        "//",
+        " // ",
+        "..",
+        "...",
+        ".",
+        "**",
+        "-",
+        "+ ",
+        "*",
+        "/",
+        "@",
+        "<",
+        "sum(k) ",
+        "max(p in 0..3)\n",
+        "x[i - 1] else 0",
+        "1e9",
+        "0x",
+        "\"",
+        "'",
+        "\\",
+        "if c then ",
+        "else",
+        "all h",
+        "é",
+        "\t",
+        "\r\n",
+        "/*",
+        "*/",
+        "#",
+        "-1",
+        "99999999999999999",
+        "layer f(x) { return x }\n",
+        "y[n, i] = ",
+        "model m {\n",
+        "}\n",
+        "train m {\n",
+        "((((((((",
+        "]]]]",
 };
 
 static void damage(Text *t, const Text *other) {
@@ -85,7 +132,8 @@ static void damage(Text *t, const Text *other) {
 static bool has_error(const Ast *x) {
     for (; x; x = x->next)
         if (x->kind == A_ERROR || has_error(x->a) || has_error(x->b) || has_error(x->c) ||
-                has_error(x->list) || has_error(x->params) || has_error(x->body) || has_error(x->body2))
+                has_error(x->list) || has_error(x->params) || has_error(x->body) ||
+                has_error(x->body2))
             return true;
     return false;
 }

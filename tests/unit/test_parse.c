@@ -119,7 +119,8 @@ Test(lines, end_statements) {
 }
 
 Test(lines, follow_the_binders_of_a_fold) {
-    expect("y[n] = max(p in 0..3)\n  if c then x[p]\nz = 1", "y[n] = max(p in 0..3) if c then x[p]\nz = 1\n");
+    expect("y[n] = max(p in 0..3)\n  if c then x[p]\nz = 1",
+            "y[n] = max(p in 0..3) if c then x[p]\nz = 1\n");
     expect("y = max(a, b)\nz = 1", "y = max(a, b)\nz = 1\n");
 }
 
@@ -157,7 +158,8 @@ Test(words, are_names_where_they_cannot_be_keywords) {
     expect("scan t in reversed reversed with h = a { h = h }",
             "scan t in reversed reversed with h = a {\n    h = h\n}\n");
     expect("state m: like p = zeros()\nlike = 1", "state m: like p = zeros()\nlike = 1\n");
-    expect("train m { data x(\"d\")\noptimizer \"conv*\" sgd()\noptimizer adam(rate: 0.1) on \"dense*\"\n"
+    expect("train m { data x(\"d\")\noptimizer \"conv*\" sgd()\noptimizer adam(rate: 0.1) on "
+           "\"dense*\"\n"
            "batch 64; shuffle false }",
             "train m {\n    data x(\"d\")\n    optimizer \"conv*\" sgd()\n    optimizer \"dense*\" "
             "adam(rate: 0.1)\n    batch 64\n    shuffle false\n}\n");
@@ -257,7 +259,7 @@ static char *repeated(const char *head, const char *piece, int n, const char *ta
 }
 
 Test(trouble, deep_nesting_is_an_error_and_no_crash) {
-    static const char *const piece[] = {"(", "[", "-", "not ", "f(", "1 + (", "2 ** ", "x[", "1 + ", 
+    static const char *const piece[] = {"(", "[", "-", "not ", "f(", "1 + (", "2 ** ", "x[", "1 + ",
             "if a then b else ", "sum(k) ", "a |> ", "{", "if a {", "if a then "};
     for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
         char *text = repeated("y = ", piece[i], 10000, "1");
