@@ -48,9 +48,9 @@ typedef enum {
     A_EXPR_STMT,   /* a: an expression alone (an error unless it is a call with effects) */
     A_RETURN,      /* list of values */
     A_SCAN,        /* scan t in time [reversed] with h = e, ... { };  name = t, a = axis: expression
-                    * or A_RANGE, list = carried as A_ASSIGN (a target each), flag = reversed, body */
+                    * or A_RANGE, list = carried as A_ASSIGN (one target), flag: reversed; body */
     A_FOR,         /* for i in a..b { };         name, a = A_RANGE, body */
-    A_IF_STMT,     /* if c { } else { };         a, body, body2: A_BLOCK, A_IF_STMT (else if), NULL */
+    A_IF_STMT,     /* if c { } else { };         a, body, body2: A_BLOCK, A_IF_STMT or NULL */
     A_EACH_PARAM,  /* for p, g in parameters("pattern") { };  name = p, name2 = g or NULL,
                     * text = pattern or NULL, body */
     A_TOTAL,       /* total a = expr;            name, a */
