@@ -299,6 +299,10 @@ bool lower_block(Lower *L, const Ast *block); /* true: a return was met */
 void lower_scan(Lower *L, const Ast *s);
 void assign(Lower *L, const char *name, Value v, Span at);
 void lower_check(Lower *L, const Ast *call);
+/* Gives up the running layer or function, after a message; its value is poison. */
+void abandon(Lower *L);
+/* Where the user wrote what the library's text is about to complain of. */
+Span user_span(const Lower *L, Span own);
 
 /* ---- the model and its training: lower_model.c, lower_entry.c, lower_metric.c, lower_train.c */
 
@@ -366,6 +370,8 @@ struct Lower {
     struct Optimizing *optimizing;
     Span call_site;  /* of the last call that the user's own text makes */
     bool in_library; /* the running text is the library's */
+    bool abandoned;  /* the running body is given up */
+    bool told_user;  /* the message already stands at the user's call */
     int depth, layer_depth;
 
     bool training; /* `training` */

@@ -155,8 +155,11 @@ bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given
             unknown_argument(L, fn, a);
             ok = false;
         } else if (to >= n) {
-            diag_error(a->span, "too many arguments: %s() takes %d (%s)", fn->name, n,
-                    formal_list(L, fn));
+            if (n)
+                diag_error(a->span, "too many arguments: %s() takes %d (%s)", fn->name, n,
+                        formal_list(L, fn));
+            else
+                diag_error(a->span, "%s() takes no arguments", fn->name);
             return false;
         } else {
             ok = give(L, fn, to, a, given, given_at) && ok;

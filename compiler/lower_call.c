@@ -65,6 +65,7 @@ static Value run_body(Lower *L, const Ast *def) {
     Value v = value_none();
     L->returned = &v;
     lower_block(L, def->body);
+    L->abandoned = false;
     return v;
 }
 
@@ -111,7 +112,9 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
         }
         int inside = diag_errors();
         v = run_body(L, fn->def);
-        if (user_call && diag_errors() > inside) diag_note(call, "in this call of %s()", fn->name);
+        if (user_call && diag_errors() > inside && !L->told_user)
+            diag_note(call, "in this call of %s()", fn->name);
+        if (user_call) L->told_user = false;
         if (diag_errors() > errors && v.kind == V_NONE) v = value_poison();
     }
     L->depth = depth;
@@ -206,8 +209,6 @@ static Value partial(Lower *L, Function *fn, Value *given, Span *given_at, Span 
 /* dense(10): the first argument given is no tensor, though the first formal is one. */
 static bool lacks_tensor(Lower *L, Function *fn, Args args) {
     if (!leading_tensors(fn) || !args.n || args.at[0].name) return false;
-    const Ast *e = args.at[0].ast;
-    if (!args.at[0].done && e && e->kind == A_NAME && !scope_find(L->scope, e->name)) return true;
     Value v = arg_value(L, &args.at[0]);
     return value_is_number(v) || v.kind == V_STRING || v.kind == V_FUNCTION || v.kind == V_INSTANCE;
 }

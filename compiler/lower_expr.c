@@ -62,6 +62,18 @@ static void bound_compared(Lower *L, const Value *arg) {
     }
 }
 
+/* Next to an element a tensor lacks its index: said at the operand, not at the operator. */
+static bool indexed(Lower *L, const Ast *e, const Value *arg) {
+    for (int k = 0; k < 2; k++) {
+        const Value *other = &arg[1 - k];
+        bool element = other->kind == V_EXPR && other->expr->vars;
+        if (!element || arg[k].kind != V_TENSOR || !arg[k].node->rank) continue;
+        value_to_expr(L, arg[k], (k ? e->b : e->a)->span);
+        return false;
+    }
+    return true;
+}
+
 static Value binary(Lower *L, const Ast *e) {
     Value arg[2];
     arg[0] = lower_expr(L, e->a);
@@ -70,6 +82,7 @@ static Value binary(Lower *L, const Ast *e) {
     Op op;
     if (!strcmp(e->text, "@")) return matmul(L, arg[0], arg[1], e->span);
     if (!op_of_text(e->text, &op)) ICE(e->span, "operator %s", e->text);
+    if (L->index && !indexed(L, e, arg)) return value_poison();
     if (op == OP_pow) return power(L, arg, e->span);
     if (op == OP_eq) bound_compared(L, arg);
     return apply_op(L, op, arg, 2, e->span);

@@ -255,8 +255,8 @@ static bool pack_length(Walk *w, const Use *u) {
     if (!p || has_slice(u->ast->list)) return true;
     int n = u->node->rank - (ast_count(u->ast->list) - 1);
     if (n < 0) {
-        diag_error(u->ast->span, "%s has fewer axes than there are indices",
-                node_shape_text(w->L, u->node));
+        diag_error(u->ast->span, "%s has fewer axes than the %d indices besides `...`",
+                node_shape_text(w->L, u->node), ast_count(u->ast->list) - 1);
         return false;
     }
     if (n > p->n) p->n = n;

@@ -302,17 +302,22 @@ void bound_port(Port *p, int64_t extent) {
 }
 
 static void out_of_bounds(Lower *L, const Node *n, int axis, const Expr *e, Span at) {
+    const char *shape = node_shape_text(L, n);
+    int64_t last = n->dim[axis] - 1;
     if (n->dim[axis] == DIM_BATCH)
         diag_error(at,
                 "the batch axis of %s is indexed by a variable over batch alone; this index may "
                 "lie outside: guard it (`if`, or `x[...] else v`)",
-                node_shape_text(L, n));
+                shape);
+    else if (e->lo == e->hi)
+        diag_error(at, "this index is %" PRId64 ", but the axis of %s goes from 0 to %" PRId64,
+                e->lo, shape, last);
     else
         diag_error(at,
-                "this index runs over %" PRId64 "..%" PRId64
-                ", outside of the axis of %s in %s; guard "
-                "the load (`x[...] else 0`) or give the variable a range",
-                e->lo, e->hi + 1, size_text(L, n->dim[axis]), node_shape_text(L, n));
+                "this index goes from %" PRId64 " to %" PRId64
+                ", but the axis of %s only from 0 to %" PRId64
+                "; guard the load (`x[...] else 0`) or give the variable a range",
+                e->lo, e->hi, shape, last);
 }
 
 Expr *guarded_load(Lower *L, Node *n, Expr *const *index, const Span *at, Span whole) {
@@ -347,7 +352,7 @@ static Value tuple_item(Lower *L, Value v, const Ast *e) {
         return value_poison();
     if (i < 0) i += v.i;
     if (i >= 0 && i < v.i) return v.item[i];
-    diag_error(e->list->span, "the tuple has %" PRId64 " values", v.i);
+    diag_error(e->list->span, "a tuple of %" PRId64 " values has no value %" PRId64, v.i, i);
     return value_poison();
 }
 

@@ -112,10 +112,11 @@ static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
         L->scope = s;
         L->metric = m;
         lower_block(L, fn->def->body);
-        if (L->in_library && diag_errors() > inside)
+        if (L->in_library && diag_errors() > inside && !L->told_user)
             diag_note(args.span, "in this use of %s", fn->name);
     }
     L->scope = before;
+    L->told_user = false;
     L->metric = NULL;
     L->in_library = in_library;
     L->call_site = call_site;

@@ -198,7 +198,9 @@ static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at,
     if (!v) return NULL;
     Shape own = shape_of_node(v->leaf);
     if (shape_equal(&own, s) && own.dtype == s->dtype) return v;
-    diag_error(at,
+    L->told_user = L->in_library;
+    abandon(L);
+    diag_error(user_span(L, at),
             "`%s` is %s here, but %s where it was made: what shares parameters is applied to "
             "tensors of one shape",
             path, shape_text(L, s), shape_text(L, &own));
@@ -209,7 +211,9 @@ static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at,
 
 static Var *new_var(Lower *L, LeafKind kind, const char *path, const Shape *s, const Ast *decl) {
     if (L->entry) {
-        diag_error(decl->span,
+        L->told_user = L->in_library;
+        abandon(L);
+        diag_error(user_span(L, decl->span),
                 "an entry uses the model's parameters and states; `%s` would be a new one "
                 "(bind the layer to a name in the model and apply that)",
                 path);
@@ -218,7 +222,7 @@ static Var *new_var(Lower *L, LeafKind kind, const char *path, const Shape *s, c
     Var *v = NEW(L->arena, Var);
     v->path = path;
     /* Of the library's text the user knows the call only. */
-    v->span = L->in_library && L->call_site.src ? L->call_site : decl->span;
+    v->span = user_span(L, decl->span);
     v->leaf = node_leaf(L->graph, kind, s->dtype, s->rank, s->dim, path, decl->span);
     if (decl->b)
         v->init = initial_value(L, decl->b, s, path, decl->b->span);

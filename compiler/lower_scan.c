@@ -128,7 +128,8 @@ static Scope *run_scan_body(Lower *L, const ScanText *x, Scan *scan) {
         scope_bind(L, body, x->name[k], value_node(scan->carry[k]), x->at[k]);
     L->scope = body;
     L->scan = &open;
-    if (lower_block(L, x->s->body)) diag_error(x->s->span, "`return` cannot leave a scan");
+    if (lower_block(L, x->s->body) && !L->abandoned)
+        diag_error(x->s->span, "`return` cannot leave a scan");
     L->scan = open.up;
     L->scope = outside;
     return body;

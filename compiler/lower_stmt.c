@@ -26,10 +26,6 @@ void assign(Lower *L, const char *name, Value v, Span at) {
         assign_var(L, b, v, at);
         return;
     }
-    if (name == intern("batch") || name == intern("training")) {
-        diag_error(at, "`%s` has a meaning of its own and cannot be bound", name);
-        return;
-    }
     if (v.kind == V_NONE) {
         diag_error(at, "there is no value to bind to `%s`: no `return` was met", name);
         v = value_poison();
@@ -68,6 +64,16 @@ static void lower_assign(Lower *L, const Ast *s) {
 
 /* ---- check(condition, "message") ------------------------------------------------ */
 
+Span user_span(const Lower *L, Span own) {
+    return L->in_library && L->call_site.src ? L->call_site : own;
+}
+
+void abandon(Lower *L) {
+    if (!L->returned) return;
+    *L->returned = value_poison();
+    L->abandoned = true;
+}
+
 void lower_check(Lower *L, const Ast *call) {
     const Ast *cond = call->list, *message = cond ? cond->next : NULL;
     bool holds;
@@ -78,8 +84,10 @@ void lower_check(Lower *L, const Ast *call) {
     }
     Value v = lower_expr(L, cond->a), text = lower_expr(L, message->a);
     if (!value_to_bool(L, v, cond->span, "what is checked", &holds) || holds) return;
-    Span at = L->in_library && L->call_site.src ? L->call_site : call->span;
-    diag_error(at, "%s", text.kind == V_STRING ? text.text : "a check failed");
+    diag_error(
+            user_span(L, call->span), "%s", text.kind == V_STRING ? text.text : "a check failed");
+    L->told_user = L->in_library;
+    abandon(L);
 }
 
 static void lower_alone(Lower *L, const Ast *s) {
@@ -197,6 +205,6 @@ static bool lower_statement(Lower *L, const Ast *s) {
 
 bool lower_block(Lower *L, const Ast *block) {
     for (const Ast *s = block ? block->list : NULL; s; s = s->next)
-        if (lower_statement(L, s)) return true;
+        if (lower_statement(L, s) || L->abandoned) return true;
     return false;
 }

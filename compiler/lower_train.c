@@ -9,7 +9,9 @@
 
 static bool positive(Lower *L, const Ast *s, int64_t *out) {
     if (!s->list) return false;
-    if (!value_to_int(L, lower_expr(L, s->list), s->list->span, s->name, out)) return false;
+    if (!value_to_int(L, lower_expr(L, s->list), s->list->span,
+                arena_printf(L->arena, "`%s`", s->name), out))
+        return false;
     if (*out >= 1 && *out <= INT32_MAX) return true;
     diag_error(s->list->span, "`%s` is at least 1; this is %" PRId64, s->name, *out);
     return false;
@@ -53,17 +55,6 @@ static void set_shuffle(Lower *L, const Ast *s) {
         L->model->shuffle = on;
 }
 
-void lower_settings(Lower *L, const Ast *train) {
-    int64_t n;
-    for (const Ast *s = train ? train->body->list : NULL; s; s = s->next) {
-        if (s->kind != A_SETTING) continue;
-        if (!strcmp(s->name, "batch") && positive(L, s, &n)) L->model->batch = n;
-        if (!strcmp(s->name, "epochs") && positive(L, s, &n)) L->model->epochs = (int)n;
-        if (!strcmp(s->name, "shuffle")) set_shuffle(L, s);
-        if (!strcmp(s->name, "data")) set_data(L, s);
-    }
-}
-
 /* ---- lines with patterns: `optimizer adam() on "embedding"`, `loss critic on "critic"` ---- */
 
 static const Ast *setting_pattern(const Ast *s) {
@@ -95,6 +86,31 @@ static void warn_unmatched_patterns(Lower *L, const Ast *train) {
         for (int k = 0; k < L->model->param.n && !met; k++)
             met = path_matches(pattern->text, L->model->param.at[k]->path);
         if (!met) diag_warning(pattern->span, "no parameter's path matches \"%s\"", pattern->text);
+    }
+}
+
+static Function *optimizer_of(Lower *L, const Ast *call) {
+    if (!call || call->kind != A_CALL || call->a->kind != A_NAME) return NULL;
+    Function *fn = find_definition(L, A_OPTIMIZER, call->a->name);
+    if (fn) return fn;
+    const char *near = nearest_definition(L, A_OPTIMIZER, call->a->name);
+    if (near)
+        diag_error(call->a->span, "there is no optimizer `%s`; did you mean `%s`?", call->a->name,
+                near);
+    else
+        diag_error(call->a->span, "there is no optimizer `%s`", call->a->name);
+    return NULL;
+}
+
+void lower_settings(Lower *L, const Ast *train) {
+    int64_t n;
+    for (const Ast *s = train ? train->body->list : NULL; s; s = s->next) {
+        if (s->kind != A_SETTING) continue;
+        if (!strcmp(s->name, "batch") && positive(L, s, &n)) L->model->batch = n;
+        if (!strcmp(s->name, "epochs") && positive(L, s, &n)) L->model->epochs = (int)n;
+        if (!strcmp(s->name, "shuffle")) set_shuffle(L, s);
+        if (!strcmp(s->name, "data")) set_data(L, s);
+        if (!strcmp(s->name, "optimizer")) optimizer_of(L, setting_value(s));
     }
 }
 
@@ -287,19 +303,6 @@ static void run_optimizer(Lower *L, Optimizing *o, Args args) {
     L->in_library = false;
     L->optimizing = NULL;
     if (diag_errors() == errors) check_assigned(o);
-}
-
-static Function *optimizer_of(Lower *L, const Ast *call) {
-    if (!call || call->kind != A_CALL || call->a->kind != A_NAME) return NULL;
-    Function *fn = find_definition(L, A_OPTIMIZER, call->a->name);
-    if (fn) return fn;
-    const char *near = nearest_definition(L, A_OPTIMIZER, call->a->name);
-    if (near)
-        diag_error(call->a->span, "there is no optimizer `%s`; did you mean `%s`?", call->a->name,
-                near);
-    else
-        diag_error(call->a->span, "there is no optimizer `%s`", call->a->name);
-    return NULL;
 }
 
 static void take_params(Lower *L, Optimizing *o, const Ast *train) {

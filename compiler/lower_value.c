@@ -231,8 +231,8 @@ Expr *value_to_expr(Lower *L, Value v, Span at) {
         return v.expr;
     case V_TENSOR:
         if (v.node->rank == 0) return ex_load(g, v.node, NULL, L->guard);
-        diag_error(at, "%s stands here without its index; give one for each of its %d axes",
-                node_shape_text(L, v.node), v.node->rank);
+        diag_error(at, "%s stands here without an index for each of its axes",
+                node_shape_text(L, v.node));
         return NULL;
     case V_POISON:
         return NULL;
