@@ -1,9 +1,9 @@
 /* check_gradients.c - `dlc check --gradients`: the symbolic gradient of the loss against
  * central differences, in double precision, at the initial weights and random data.
  *
- * Of each parameter up to SAMPLES elements are moved by h = 1e-5 * max(1, |w|); the error is
- * measured against the largest of |g|, |difference| and 1e-3 of the parameter's largest
- * gradient, where rounding of the difference takes over. */
+ * Of each parameter up to SAMPLES elements are moved by h = 1e-5 * max(1, |w|). The error is
+ * measured against the largest of |g|, |difference|, 1e-3 of the parameter's largest
+ * gradient and 1e-5 of the loss: below these, rounding of the difference takes over. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -95,12 +95,13 @@ static double difference(const Point *p, double *w) {
 static double check_parameter(const Point *p, const Var *v, const double *g) {
     int64_t n = node_elements(v->leaf, 1), count = n < SAMPLES ? n : SAMPLES;
     double largest = 0, worst = 0, *w = values_of(p, v->leaf);
+    double least = 1e-5 * fmax(1, fabs(loss_at(p)));
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(g[i]));
     for (int64_t k = 0; k < count; k++) {
         int64_t i = n <= SAMPLES ? k : (int64_t)((double)dl_uniform(SEED, 1, 0, (uint64_t)k) * (double)n);
         double d = difference(p, &w[i]);
-        double scale = fmax(fmax(fabs(d), fabs(g[i])), 1e-3 * largest);
-        double error = scale > 0 ? fabs(d - g[i]) / scale : 0;
+        double scale = fmax(fmax(fabs(d), fabs(g[i])), fmax(1e-3 * largest, least));
+        double error = fabs(d - g[i]) / scale;
         if (!(error <= worst)) worst = error;
     }
     return worst;
