@@ -58,17 +58,37 @@ $(B)/dsl/std_files.o $(B)/compiler/embedded_files.o: %.o: %.c
 # ---- tests ----------------------------------------------------------------------------
 
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+EXAMPLES = $(foreach e,$(wildcard examples/*),$(e)/$(notdir $(e)).dl)
 
 $(B)/unit/%: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(WARN) $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -MF $@.d -o $@ $< $(ARCHIVES) -lcriterion $(LIBS) -lmpfr -lgmp -lutil
+	$(CC) $(WARN) $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -MF $@.d -o $@ $< $(ARCHIVES) \
+		-lcriterion $(LIBS) -lmpfr -lgmp -lutil
 
 units: $(UNITS)
+
+packages-build packages-check:
+	@tools/packages $(subst packages-,,$@)
+
+FAST = "tests/run $(B)/dlc" "tests/language.sh $(B)/dlc"
+SLOW = "tests/e2e/hosts.sh $(B)/dlc $(B)" \
+       "tests/e2e/bits.sh $(B)/dlc $(B) tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl"
+
+check-fast: packages-check
+	@$(MAKE) --no-print-directory all units
+	@tests/check $(UNITS) $(FAST)
+check: packages-check
+	@$(MAKE) --no-print-directory all units
+	@tests/check $(UNITS) $(FAST) $(SLOW)
+
+demo: packages-build
+	@$(MAKE) --no-print-directory all
+	$(B)/dlc train examples/fashion/fashion.dl --show 5 --weights $(B)/fashion.safetensors
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all units clean
+.PHONY: all units packages-build packages-check check-fast check demo clean
 .SECONDARY:
