@@ -80,6 +80,26 @@ static Expr *build(Graph *g, Op op, const Affine *d) {
     return expr_raw(g, op, T_BOOL, (Expr *[]){a, b});
 }
 
+/* A bound of x//c is a bound of x:  x//c < k  is  x < k*c,  and  k < x//c  is  k*c + c <= x.
+ * Loops narrow by bounds of their variables, not of quotients. */
+static void unfold_quotient(Affine *d) {
+    const Expr *q = d->n == 1 ? d->term[0].atom : NULL;
+    if (!q || !is_op(q, OP_idiv) || q->arg[1]->kind != E_CONST || q->arg[1]->value <= 0) return;
+    int64_t sign = d->term[0].c, c = (int64_t)q->arg[1]->value, lo, hi;
+    Affine x = affine_of(q->arg[0]);
+    if (!affine_range(&x, &lo, &hi)) return;
+    if (sign == 1) {
+        x.c0 += d->c0 * c;
+    } else if (sign == -1) {
+        Affine below = {.c0 = (d->c0 + 1) * c - 1};
+        if (!affine_add(&below, &x, -1)) return;
+        x = below;
+    } else {
+        return;
+    }
+    *d = x;
+}
+
 /* sum < 0, for exact sums. */
 static Expr *test_less(Graph *g, Affine *d) {
     int64_t lo, hi;
@@ -89,7 +109,9 @@ static Expr *test_less(Graph *g, Affine *d) {
     int64_t c = common_divisor(d);
     d->c0 = floor_div(d->c0, c);
     for (int k = 0; k < d->n; k++) d->term[k].c /= c;
-    return build(g, OP_lt, d);
+    const Expr *atom = d->term[0].atom;
+    unfold_quotient(d);
+    return atom == d->term[0].atom ? build(g, OP_lt, d) : test_less(g, d);
 }
 
 static Expr *test_equal(Graph *g, Op op, Affine *d, bool exact) {
