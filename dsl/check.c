@@ -246,8 +246,24 @@ static void check_assign(const Ast *s) {
     check_expr(s->a, false);
 }
 
+static bool is_first_word(const char *name) {
+    static const char *const word[] = {
+#define WORD(token, text, use) text,
+#include "words.def"
+#undef WORD
+    };
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+        if (strcmp(word[i], name) == 0) return true;
+    return false;
+}
+
 /* An effect without a value is what `check(...)` has; a layer may have a penalty. */
 static void check_unused(const Ast *s) {
+    if (s->a->kind == A_NAME && is_first_word(s->a->name)) {
+        diag_error(s->span, "the rest of this statement is missing: `%s` alone says nothing",
+                s->a->name);
+        return;
+    }
     if (s->a->kind != A_CALL && s->a->kind != A_ERROR)
         diag_error(s->span,
                 "this value is not used: name it (y = ...), return it, or take the line out");

@@ -333,6 +333,7 @@ binder:
 
 static int yylex(YYSTYPE *value, YYLTYPE *at, Parser *p) {
     const Token *t = &p->token.at[p->at];
+    p->taken = p->at;
     if (t->kind != END) p->at++;
     *value = t->value;
     *at = t->span;

@@ -110,6 +110,12 @@ static const char *unknown_statement(Place *p) {
             found_text(p));
 }
 
+static const char *missing_quotes(Place *p) {
+    if (p->nexpected != 1 || !expects(p, "a string")) return NULL;
+    if (p->found->kind != NAME) return SAY("a string in quotes is missing, found %s", found_text(p));
+    return SAY("this is written in quotes: \"%s\"", p->found->value.text);
+}
+
 static const char *missing_name(Place *p) {
     if (p->nexpected != 1 || !expects(p, "a name")) return NULL;
     if (p->before->kind == '.')
@@ -285,6 +291,11 @@ static const char *missing_then(Place *p) {
 }
 
 static const char *stray_word(Place *p) {
+    int before = p->before->kind;
+    if (p->found->kind == '{' && (before == ELSE || before == DEFAULT)) {
+        p->at = p->before->span;
+        return "this `else` belongs to no `if`: it follows the } of one";
+    }
     switch (p->found->kind) {
     case THEN: return "`then` without an `if` before it: if c then a else b";
     case ELSE: case DEFAULT:
@@ -309,7 +320,11 @@ static const char *header(Place *p) {
     if (callable && p->nexpected == 1 && expects(p, "`(`"))
         return SAY("the arguments in ( ) are missing: %s %s(...)",
                 first->value.text, p->before->value.text);
-    if (expects(p, "`{`") && p->nexpected <= 2)
+    if (first->kind == INITIALIZER && expects(p, "`for`"))
+        return SAY("an initializer says what it fills: initializer %s(...) for p = ...; found %s",
+                first[1].value.text, found_text(p));
+    bool loops = (first->kind == FOR || first->kind == SCAN) && is_end(p->found->kind);
+    if (expects(p, "`{`") && (p->nexpected <= 2 || loops))
         return SAY("the body in { } is missing after %s, found %s",
                 before_text(p), found_text(p));
     return NULL;
@@ -326,6 +341,7 @@ static Rule *const rule[] = {
         declaration_without_type,
         unknown_statement,
         header,
+        missing_quotes,
         missing_name,
         missing_item,
         unfinished_line,
@@ -333,10 +349,10 @@ static Rule *const rule[] = {
         stray_colon,
         chained_comparison,
         missing_then,
+        stray_word,
         missing_operand,
         two_operands,
         stray_range,
-        stray_word,
 };
 
 static const char *what_was_expected(const Place *p) {
@@ -352,12 +368,7 @@ static const char *what_was_expected(const Place *p) {
 
 void syntax_error(Parser *p, Span at, const char *const *expected, int nexpected) {
     static const Token none = {.kind = END};
-    int i = p->at > 0 && p->token.at[p->at].kind == END &&
-                            p->token.at[p->at].span.start == at.start &&
-                            p->token.at[p->at - 1].span.start != at.start
-                    ? p->at
-                    : p->at - 1;
-    if (i < 0) i = 0;
+    int i = p->taken;
     const Token *all = p->token.at;
     Place place = {p->arena, all, &all[i], i > 0 ? &all[i - 1] : &none,
             all[i].kind == END ? &none : &all[i + 1], expected, nexpected, at};

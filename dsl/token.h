@@ -25,6 +25,7 @@ struct Parser {
     const Source *src;
     Tokens token;              /* what the grammar reads */
     int at;                    /* the next of them */
+    int taken;                 /* the last that the grammar asked for: its lookahead */
     Ast *program;
 };
 

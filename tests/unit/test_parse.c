@@ -248,6 +248,85 @@ Test(statements, of_every_kind) {
     expect(all, all);
 }
 
+/* ---- files ----------------------------------------------------------------- */
+
+static const char *write_file(const char *folder, const char *name, const char *text) {
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    cr_assert_not_null(f);
+    fputs(text, f);
+    fclose(f);
+    return path;
+}
+
+Test(files, are_imported_once_and_first) {
+    char folder[] = "/tmp/test_parse.XXXXXX";
+    cr_assert_not_null(mkdtemp(folder));
+    write_file(folder, "base.dl", "fn base(x) = x");
+    write_file(folder, "middle.dl", "import \"base.dl\"\nfn middle(x) = x");
+    const char *path = write_file(folder, "top.dl",
+            "fn top(x) = x\nimport \"./middle.dl\"\nimport \"../base.dl\"\nfn end(x) = x\n");
+    Arena *a = arena_new();
+    diag_reset();
+    ast_load(a, path);
+    cr_expect_eq(diag_errors(), 1, "there is no ../base.dl");
+    diag_reset();
+    path = write_file(folder, "top.dl",
+            "fn top(x) = x\nimport \"./middle.dl\"\nimport \"base.dl\"\nfn end(x) = x\n");
+    char *text = print(ast_load(a, path));
+    cr_expect_eq(diag_errors(), 0);
+    cr_expect_str_eq(text,
+            "fn base(x) = x\nfn middle(x) = x\nfn top(x) = x\nfn end(x) = x\n");
+    free(text);
+    arena_free(a);
+    static const char *const name[] = {"base.dl", "middle.dl", "top.dl"};
+    for (int i = 0; i < 3; i++) {
+        char gone[256];
+        snprintf(gone, sizeof gone, "%s/%s", folder, name[i]);
+        remove(gone);
+    }
+    remove(folder);
+}
+
+Test(files, the_library_parses_and_passes_its_checks) {
+    Arena *a = arena_new();
+    diag_reset();
+    Ast *library = ast_load_std(a);
+    ast_check(library);
+    cr_expect_eq(diag_errors(), 0);
+    char *first = print(library), *second = print(parse(a, first));
+    cr_expect_gt(ast_count(library->list), 50);
+    cr_expect_str_eq(first, second);
+    free(first);
+    free(second);
+    arena_free(a);
+}
+
+/* ---- messages -------------------------------------------------------------- */
+
+Test(messages, are_counted_once_at_a_place) {
+    Arena *a = arena_new();
+    const char *text = "a b c";
+    const Source *src = source_from_text(a, "t", text, strlen(text));
+    diag_reset();
+    for (int i = 0; i < 3; i++) {
+        diag_error((Span){src, 2, 3}, "no %s", "b");
+        diag_note((Span){src, 0, 1}, "beside this");
+        diag_warning((Span){src, 2, 3}, "no %s", "b");
+    }
+    diag_error((Span){src, 4, 5}, "no %s", "b");
+    cr_expect_eq(diag_errors(), 2);
+    diag_hold();
+    diag_error((Span){src, 4, 5}, "held");
+    cr_expect_eq(diag_errors(), 3);
+    diag_release();
+    cr_expect_eq(diag_errors(), 3);
+    diag_reset();
+    cr_expect_eq(diag_errors(), 0);
+    arena_free(a);
+}
+
 /* ---- trouble --------------------------------------------------------------- */
 
 static char *repeated(const char *head, const char *piece, int n, const char *tail) {
