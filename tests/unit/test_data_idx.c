@@ -179,6 +179,57 @@ Test(data_idx, no_file_says_where_it_was_sought)
     refused(small_image, "both train-images-idx3-ubyte and train-images.idx");
 }
 
+/* Files of two places are never mixed. */
+Test(data_idx, all_files_come_from_one_folder)
+{
+    Described d;
+    cr_assert_eq(mkdir(in_folder("mnist"), 0700), 0);
+    write_both("mnist/train");
+    write_both("mnist/t10k");
+    cr_assert_eq(remove(in_folder("mnist/train-images-idx3-ubyte")), 0);
+    write_file("train-images", images, sizeof images);
+    describe(&d, 1, small_image);
+    cr_expect_null(open_data(&d, "mnist", NULL));
+    cr_expect(strstr(d.error.text, "no file *train*labels* (or with .gz, .xz) is in any of\n  /tmp"));
+    write_file("mnist/train-images-idx3-ubyte", images, sizeof images);
+    DlData *data = open_data(&d, "mnist", NULL);
+    cr_expect(data, "%s", d.error.text);     /* the usual folder comes before the place itself */
+    close_described(&d, data);
+}
+
+/* --data comes before the model's folder, DLC_DATA after it. */
+Test(data_idx, the_places_in_order)
+{
+    Described d;
+    char folders[2][256];
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "said" : "variable", *path = in_folder(name);
+        cr_assert_eq(mkdir(path, 0700), 0);
+        strcpy(folders[i], path);
+    }
+    write_both("train");
+    write_both("t10k");
+    write_both("variable/train");
+    write_both("variable/t10k");
+    setenv("DLC_DATA", folders[1], 1);
+    describe(&d, 1, small_image);
+    d.config.reader = "idx";
+    d.config.directory = folders[0];
+    DlRequest q = {.table = &d.model, .config = &d.config};
+    DlData *data = dl_data_open(&q, &d.error);
+    cr_assert(data, "%s", d.error.text);
+    dl_data_free(data);
+    unsigned char other[sizeof images];
+    memcpy(other, images, sizeof images);
+    other[16] = 99;
+    write_file("train-images-idx3-ubyte", other, sizeof other);
+    q.data_dir = folder;
+    data = dl_data_open(&q, &d.error);
+    cr_assert(data, "%s", d.error.text);
+    cr_expect_eq(data->train.array[0].at[0], 99);
+    close_described(&d, data);
+}
+
 Test(data_idx, signed_and_real_types)
 {
     static const char *const real[] = {"image f32 -1 2", "label i32 -1", NULL};

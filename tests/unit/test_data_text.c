@@ -197,6 +197,10 @@ Test(data_text, csv_that_is_wrong)
     refused("csv", "t.csv", model, 1, "t.csv:2: column 'b' has no value ('')");
     write_text("t.csv", "a,b,y\n1,2,0\n1,\"2,0\n");
     refused("csv", "t.csv", model, 1, "t.csv:3: a quoted field is not closed");
+    write_text("t.csv", "a,b,y\n1,\"x\ny\",0\n1,2\n");
+    refused("csv", "t.csv", model, 1, "t.csv:4: has 2 fields");
+    write_text("t.csv", "2,2,one,two\n1,2,0\n1,2,0\n1,2,0\n");
+    refused("csv", "t.csv", model, 1, "t.csv:2: has 3 fields, and the first record 4");
     write_text("t.csv", "a,b,y\n1,\"2\"3,0\n");
     refused("csv", "t.csv", model, 1, "t.csv:2: text follows a quoted field");
     write_file("t.csv", "a,b\0,y\n", 7);
@@ -282,6 +286,8 @@ Test(data_text, npy_that_is_wrong)
     npy_refused("one element type");
     write_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", "abcd", 4);
     npy_refused("announces other than the 4 bytes");
+    write_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", "abcdefgh", 8);
+    npy_refused("announces other than the 8 bytes");
     write_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "abcd", 4);
     npy_refused("the shape in its header");
     write_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", "", 0);
@@ -332,6 +338,8 @@ Test(data_text, npy_as_training_data)
     cr_expect_eq(((const float *)b.data[0])[0], 7);
     cr_expect_eq(((const float *)b.data[1])[2], 3);
     cr_expect_eq(((const int32_t *)b.data[2])[1], 1);
+    dl_batch_fill(&b, &data->train, (const int64_t[]){3, 0, 2}, 2, 1);
+    cr_expect_eq(((const float *)b.data[0])[1], 6);
     dl_batch_close(&b);
     close_described(&d, data);
 }
@@ -352,7 +360,8 @@ Test(data_text, made_data_follow_their_rule)
     const float *y = (const float *)(const void *)data->train.array[1].at;
     for (int i = 0; i < 100; i++)
         cr_expect(x[i] >= 0 && x[i] < 1 && fabsf(y[i] - 2 * x[i] - 1) < 1e-6f);
-    cr_expect(fabsf(x[0] - x[99]) > 0);
+    const float *other = (const float *)(const void *)data->test.array[0].at;
+    cr_expect(fabsf(x[0] - x[99]) > 0 && fabsf(x[0] - other[0]) > 0);
     close_described(&d, data);
 
     describe(&d, 1, plane);

@@ -1,6 +1,7 @@
 /* Inputs that a user names, prepared as the training data were; predictions as text. */
 #include <criterion/criterion.h>
 
+#include "../../runtime/trainer/progress.h"
 #include "../../runtime/trainer/show.h"
 #include "trainer_line.h"
 
@@ -100,6 +101,54 @@ Test(trainer_show, outputs_with_class_names)
     fclose(f);
     cr_expect_str_eq(text, "0:  probabilities 0.5 0.25 0.25  cat\n1:  probabilities 0 1 0  dog\n"
                      "{\"row\": 0, \"probabilities\": [0.5, 0.25, 0.25], \"class\": \"cat\"}\n");
+}
+
+Test(trainer_show, one_score_for_two_classes)
+{
+    static const int64_t one[] = {-1, 1};
+    static const dl_tensor score = {"p", DL_OUTPUT, DL_F32, 2, one, 0, 4, 0, 1};
+    static const dl_entry binary = {.name = "predict", .noutput = 1, .output = &score};
+    dl_model m = {.nentry = 1, .entry = &binary};
+    FILE *f = open_text();
+    dl_show_outputs(f, &m, outputs, 2, (DlClasses){2, names}, false);
+    fclose(f);
+    cr_expect_str_eq(text, "0:  p 0.5  dog\n1:  p 0.25  cat\n");
+}
+
+Test(trainer_show, numbers_as_json)
+{
+    static const struct { double v; const char *text; } number[] = {
+        {0.1, "0.1"}, {1.0 / 3, "0.3333333333333333"}, {NAN, "null"}, {INFINITY, "null"}, {-2, "-2"},
+        {1e300, "1e+300"}, {0, "0"},
+    };
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
+        FILE *f = open_text();
+        dl_json_number(f, number[i].v);
+        fclose(f);
+        cr_expect_str_eq(text, number[i].text);
+    }
+    FILE *f = open_text();
+    dl_json_text(f, "a\"\\\n");
+    fclose(f);
+    cr_expect_str_eq(text, "\"a\\\"\\\\\\u000a\"");
+}
+
+Test(trainer_show, what_prepared_the_data_comes_back_with_the_weights)
+{
+    static dl_pair pair[] = {{"classes", "cat\ndog"}, {"words", "it's\n\"so\"\n\xc3\xa9"}};
+    DlError e = {""};
+    DlSession s;
+    DlMeta meta;
+    DlPool *p = dl_pool_new();
+    cr_assert(dl_session_open(&s, &line_model, 1, 0, &e));
+    cr_assert(dl_weights_save(&s, &(DlMeta){2, pair}, in_folder("w"), &e), "%s", e.text);
+    cr_assert(dl_weights_meta(in_folder("w"), p, &meta, &e), "%s", e.text);
+    cr_expect_eq(meta.n, 2);
+    cr_expect_str_eq(dl_meta_get(&meta, "classes"), pair[0].value);
+    cr_expect_str_eq(dl_meta_get(&meta, "words"), pair[1].value);
+    cr_expect_null(dl_meta_get(&meta, "others"));
+    dl_session_close(&s);
+    dl_pool_free(p);
 }
 
 Test(trainer_show, confusions)
