@@ -108,6 +108,16 @@ static int64_t bytes_of(const Member *k) {
     return (bytes + 63) / 64 * 64;
 }
 
+/* Offsets as the routines use them, for the C compiler to confirm. */
+static void add_placed(Api *api, const Member *k, int n, const char *object) {
+    for (int i = 0; i < n; i++) {
+        Dict *d = dict_add(api->top, "placed");
+        dict_set(d, "object", "%s", object);
+        dict_set(d, "member", "%s", k[i].c_name);
+        dict_set(d, "offset", "%" PRId64, k[i].offset);
+    }
+}
+
 /* Initial values need room for a moment: where the slots will be, if that is enough. */
 static void add_init_arena(Api *api) {
     int64_t need = api->p->init->plan->arena, slots = 0;
@@ -146,6 +156,10 @@ static void add_structs(Api *api) {
         add_member(api, "kept", k);
         if (k->role == DL_ROW_STATE) add_member(api, "row_state", k);
     }
+    dict_list(api->top, "placed");
+    add_placed(api, api->p->in_model.at, api->p->in_model.n, api->p->prefix);
+    add_placed(api, api->p->in_work.at, api->p->in_work.n,
+            arena_printf(api->arena, "%s_work", api->p->prefix));
     int64_t arena = 64;
     for (int i = 0; i < api->p->all.n; i++) {
         const Use *u = api->p->all.at[i];
@@ -375,6 +389,32 @@ static void add_layers(Api *api) {
     }
 }
 
+/* A C string literal, or NULL. */
+static const char *quoted(Arena *a, const char *text) {
+    if (!text) return "NULL";
+    const char *out = "\"";
+    for (const char *p = text; *p; p++)
+        out = *p == '"' || *p == '\\'   ? arena_printf(a, "%s\\%c", out, *p)
+                : *p < ' ' || *p > '~' ? arena_printf(a, "%s\\%03o", out, (unsigned char)*p)
+                                       : arena_printf(a, "%s%c", out, *p);
+    return arena_printf(a, "%s\"", out);
+}
+
+static void add_main(Api *api, const EmitOptions *o) {
+    const Model *m = api->m;
+    dict_set(api->top, "main", "%s", o->with_main ? "yes" : "");
+    dict_list(api->top, "data_arg");
+    for (int i = 0; i < m->data.arg.n; i++) {
+        Dict *d = dict_add(api->top, "data_arg");
+        dict_set(d, "key", "%s", quoted(api->arena, m->data.arg.at[i].name));
+        dict_set(d, "text", "%s", quoted(api->arena, m->data.arg.at[i].text));
+    }
+    dict_set(api->top, "reader", "%s", quoted(api->arena, m->data.reader));
+    dict_set(api->top, "nargs", "%d", m->data.arg.n);
+    dict_set(api->top, "epochs", "%d", m->epochs);
+    dict_set(api->top, "keep_order", "%s", m->shuffle ? "false" : "true");
+}
+
 static void add_texts(Api *api, const EmitOptions *o, const char *kernels) {
     Dict *d = api->top;
     dict_set(d, "name", "%s", api->p->prefix);
@@ -413,6 +453,7 @@ void emit_program(Program *p, const EmitOptions *o, FILE *header, FILE *source) 
     for (int i = 0; i < p->entry.n; i++) add_entry(&api, &p->entry.at[i]);
     add_metrics(&api);
     add_layers(&api);
+    add_main(&api, o);
     embedded_runtime(a, api.top, o->standalone);
     template_print(header, embedded_text("model.h.in"), api.top);
     template_print(source, embedded_text("model.c.in"), api.top);

@@ -91,7 +91,7 @@ static void add_members(Arena *a, Program *p) {
     add_vars(a, p, m->row_state.at, m->row_state.n, DL_ROW_STATE);
     for (int i = 0; i < m->param.n; i++) {
         const Var *v = m->param.at[i];
-        if (!v->grad_leaf) continue;
+        if (!v->grad) continue;
         const char *c_path = arena_printf(a, "gradient_%s", v->path);
         add_member(a, p, v->grad_leaf, v->path, c_path, DL_GRADIENT)->var = v;
     }
@@ -181,7 +181,7 @@ static void add_updates(Arena *a, const Program *p, Routine *r, bool from_memory
         vec_push(a, &place, member_place(k));
     }
     for (int i = 0; i < m->param.n && !from_memory; i++) {
-        if (!m->param.at[i]->grad_leaf) continue;
+        if (!m->param.at[i]->grad) continue;
         vec_push(a, &from, m->param.at[i]->grad_leaf);
         vec_push(a, &to, m->param.at[i]->grad);
     }
@@ -218,7 +218,7 @@ static Use *build_accumulate(Arena *a, Program *p) {
     vec_push(a, &u->routine.leaf, ((Binding){.leaf = share, .from = at}));
     for (int i = 0; i < m->param.n; i++) {
         const Var *v = m->param.at[i];
-        if (!v->grad_leaf) continue;
+        if (!v->grad) continue;
         add_root(a, &u->routine, mean_gradient(m->graph, v, share), place_of_leaf(p, v->grad_leaf));
     }
     return u;
