@@ -152,8 +152,8 @@ Test(file, a_checkpoint_serves_as_weights_but_not_the_reverse) {
 
 Test(file, the_text_of_the_header) {
     static const char want[] =
-            "{\"__metadata__\":{\"dlc.format\":\"1\",\"dlc.kind\":\"weights\",\"dlc.model\":\"toy\","
-            "\"a\":\"\\u000a\\\"\",\"dlc.checksum\":\"";
+            "{\"__metadata__\":{\"dlc.format\":\"1\",\"dlc.kind\":\"weights\","
+            "\"dlc.model\":\"toy\",\"a\":\"\\u000a\\\"\",\"dlc.checksum\":\"";
     static const char then[] =
             "\"},\"count\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
             "\"dense.w\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[8,68]},"
@@ -273,7 +273,8 @@ Test(file, files_of_other_tools) {
                  "\"dtype\":\"F32\"}\r,\"__metadata__\":{}," MEAN "," COUNT "," FLAG " } ",
             99);
     expect_load(&table, DL_WEIGHTS, DL_OK, -1);
-    write_header("{\"__metadata__\":{\"format\":\"pt\"}," KERNEL "," MEAN "," COUNT "," FLAG "}", 99);
+    write_header("{\"__metadata__\":{\"format\":\"pt\"}," KERNEL "," MEAN "," COUNT "," FLAG "}",
+            99);
     expect_load(&table, DL_WEIGHTS, DL_OK, -1);
 }
 
@@ -297,7 +298,8 @@ Test(file, another_layout_is_refused) {
         "{\"norm.mean\":{\"dtype\":\"F32\",\"shape\":[7],\"data_offsets\":[0,28,56]}}",
         "{\"norm.mean\":{\"dtype\":\"F32\",\"shape\":[7],\"shape\":[7]}}",
         "{\"norm.mean\":{\"dtype\":\"F32\",\"shape\":[-7],\"data_offsets\":[0,28]}}",
-        "{\"norm.mean\":{\"dtype\":\"F32\",\"shape\":[7],\"data_offsets\":[0,99999999999999999999]}}",
+        "{\"norm.mean\":{\"dtype\":\"F32\",\"shape\":[7],\"data_offsets\":"
+        "[0,99999999999999999999]}}",
     };
     for (size_t i = 0; i < sizeof header / sizeof *header; i++) {
         write_header(header[i], 99);
