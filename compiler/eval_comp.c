@@ -15,14 +15,17 @@
 
 typedef struct Loops {
     int nloop;
-    int var[MAX_VARS];               /* variable of loop k, outermost first */
+    int var[MAX_VARS];               /* variable of loop k, outermost first; -1: of several */
     int64_t extent[MAX_VARS];        /* of loop k */
-    int64_t out_stride[MAX_VARS];    /* of loop k: what a step adds to the out element */
-    int64_t fold_stride[MAX_VARS];   /* and to the position in the fold */
-    double *column[MAX_VARS];        /* by variable */
-    int nvar;
     int64_t points, elements;
-    int64_t out[BLOCK], position[BLOCK];
+    double *column[MAX_VARS];        /* by variable; filled where a program reads it */
+    uint32_t used;
+    Counter *out;                    /* the element that a point belongs to */
+    Counter *position;               /* in the fold, for arg folds; or NULL */
+    int ncounter;
+    Counter **counter;               /* these two and the loads' elements */
+    int64_t *at;                     /* by counter: its value at the cursor */
+    int64_t (*step)[MAX_VARS];       /* by counter and loop */
     int named;                       /* the out variable that is computed, or -1 */
     int64_t named_extent, named_stride;
     Program *name, *guard, *body;
@@ -70,33 +73,77 @@ static Expr *find_named(Graph *g, const Node *n, int *named) {
     return NULL;
 }
 
+/* Row-major strides of the n variables from `first` on; returns the number of elements. */
+static int64_t strides(const Eval *e, int first, int n, const int64_t *dim, Counter *c) {
+    int64_t size = 1;
+    for (int k = n - 1; k >= 0; k--) {
+        c->stride[first + k] = size;
+        size *= eval_extent(e, dim[k]);
+    }
+    return size;
+}
+
 static void add_loops(Eval *e, Loops *l, const Node *n) {
-    int64_t stride[MAX_VARS] = {0}, size = 1;
-    for (int k = n->rank - 1; k >= 0; k--) {
-        stride[k] = size;
-        size *= eval_extent(e, n->dim[k]);
+    l->out = NEW(e->arena, Counter);
+    l->elements = strides(e, 0, n->rank, n->dim, l->out);
+    if (n->fold == F_ARGMAX || n->fold == F_ARGMIN) {
+        l->position = NEW(e->arena, Counter);
+        strides(e, n->rank, n->nfold, n->fold_dim, l->position);
     }
-    l->elements = size;
-    int64_t fold = 1, fold_stride[MAX_VARS] = {0};
-    for (int k = n->nfold - 1; k >= 0; k--) {
-        fold_stride[n->rank + k] = fold;
-        fold *= eval_extent(e, n->fold_dim[k]);
-    }
-    l->nvar = n->rank + n->nfold;
     l->points = 1;
-    for (int v = 0; v < l->nvar; v++) {
+    for (int v = 0; v < n->rank + n->nfold; v++) {
         int64_t extent = eval_extent(e, v < n->rank ? n->dim[v] : n->fold_dim[v - n->rank]);
         l->column[v] = NEW_ARRAY(e->arena, double, BLOCK);
         if (v == l->named) {
             l->named_extent = extent;
-            l->named_stride = stride[v];
+            l->named_stride = l->out->stride[v];
             continue;
         }
         l->var[l->nloop] = v;
-        l->extent[l->nloop] = extent;
-        l->out_stride[l->nloop] = stride[v];
-        l->fold_stride[l->nloop++] = fold_stride[v];
+        l->extent[l->nloop++] = extent;
         l->points *= extent;
+    }
+}
+
+static void add_counters(Eval *e, Loops *l) {
+    const Program *p[3] = {l->name, l->guard, l->body};
+    int most = 2 + l->name->counter.n + l->guard->counter.n + l->body->counter.n;
+    l->counter = NEW_ARRAY(e->arena, Counter *, most);
+    l->counter[l->ncounter++] = l->out;
+    if (l->position) l->counter[l->ncounter++] = l->position;
+    for (int k = 0; k < 3; k++) {
+        l->used |= p[k]->used;
+        for (int j = 0; j < p[k]->counter.n; j++) l->counter[l->ncounter++] = p[k]->counter.at[j];
+    }
+    l->at = NEW_ARRAY(e->arena, int64_t, most);
+    l->step = arena_array(e->arena, (size_t)most, sizeof *l->step);
+    for (int c = 0; c < l->ncounter; c++)
+        for (int k = 0; k < l->nloop; k++) l->step[c][k] = l->counter[c]->stride[l->var[k]];
+}
+
+static bool is_read(const Loops *l, int k) { return l->var[k] >= 0 && l->used >> l->var[k] & 1; }
+
+/* Whether loops k and k + 1 count as one: nobody reads their variables, and every counter
+ * goes on over the end of the inner one. */
+static bool are_one(const Loops *l, int k) {
+    bool one = !is_read(l, k) && !is_read(l, k + 1);
+    for (int c = 0; one && c < l->ncounter; c++)
+        one = l->step[c][k] == l->extent[k + 1] * l->step[c][k + 1];
+    return one;
+}
+
+static void join_loops(Loops *l) {
+    for (int k = l->nloop - 2; k >= 0; k--) {
+        if (!are_one(l, k)) continue;
+        l->extent[k] *= l->extent[k + 1];
+        l->var[k] = -1;
+        for (int c = 0; c < l->ncounter; c++) l->step[c][k] = l->step[c][k + 1];
+        for (int j = k + 1; j + 1 < l->nloop; j++) {
+            l->extent[j] = l->extent[j + 1];
+            l->var[j] = l->var[j + 1];
+            for (int c = 0; c < l->ncounter; c++) l->step[c][j] = l->step[c][j + 1];
+        }
+        l->nloop--;
     }
 }
 
@@ -106,10 +153,13 @@ static Loops *loops_of(Eval *e, Node *n) {
     Loops *l = s->loops = NEW(e->arena, Loops);
     l->named = -1;
     Expr *name = n->guard ? find_named(e->graph, n, &l->named) : NULL;
+    uint32_t counted = l->named < 0 ? ~0u : ~(1u << l->named);
     add_loops(e, l, n);
-    l->name = program_new(e, name, l->column, n->span);
-    l->guard = program_new(e, n->guard, l->column, n->span);
-    l->body = program_new(e, n->body, l->column, n->span);
+    l->name = program_new(e, name, l->column, counted, n->span);
+    l->guard = program_new(e, n->guard, l->column, counted, n->span);
+    l->body = program_new(e, n->body, l->column, counted, n->span);
+    add_counters(e, l);
+    join_loops(l);
     return l;
 }
 
@@ -117,40 +167,54 @@ static Loops *loops_of(Eval *e, Node *n) {
 
 typedef struct Cursor { int64_t at[MAX_VARS]; int64_t left; } Cursor;
 
+static void rewind_counters(Loops *l) {
+    for (int c = 0; c < l->ncounter; c++) l->at[c] = l->counter[c]->c0;
+}
+
+/* Moves on by a run of the innermost loop. */
+static void advance(Loops *l, Cursor *c, int64_t run) {
+    int k = l->nloop - 1;
+    c->left -= run;
+    if (k < 0) return;
+    c->at[k] += run;
+    for (int j = 0; j < l->ncounter; j++) l->at[j] += run * l->step[j][k];
+    for (; k > 0 && c->at[k] == l->extent[k]; k--) {
+        c->at[k] = 0;
+        c->at[k - 1]++;
+        for (int j = 0; j < l->ncounter; j++)
+            l->at[j] += l->step[j][k - 1] - l->extent[k] * l->step[j][k];
+    }
+}
+
 /* Fills the columns with the next points, a run of the innermost loop at a time. */
 static int next_block(Loops *l, Cursor *c) {
     int n = 0, inner = l->nloop - 1;
     while (n < BLOCK && c->left > 0) {
-        int64_t run = 1;
-        if (inner >= 0) run = l->extent[inner] - c->at[inner];
-        if (run > BLOCK - n) run = BLOCK - n;
-        int64_t out = 0, position = 0;
+        int64_t left = inner >= 0 ? l->extent[inner] - c->at[inner] : 1;
+        int run = left > BLOCK - n ? BLOCK - n : (int)left;
         for (int k = 0; k < l->nloop; k++) {
-            double *column = l->column[l->var[k]], first = (double)c->at[k];
-            for (int i = 0; i < (int)run; i++) column[n + i] = k == inner ? first + i : first;
-            out += c->at[k] * l->out_stride[k];
-            position += c->at[k] * l->fold_stride[k];
+            if (!is_read(l, k)) continue;
+            double *column = l->column[l->var[k]] + n, first = (double)c->at[k];
+            for (int i = 0; i < run; i++) column[i] = k == inner ? first + i : first;
         }
-        for (int i = 0; i < (int)run; i++) {
-            l->out[n + i] = inner < 0 ? 0 : out + i * l->out_stride[inner];
-            l->position[n + i] = inner < 0 ? 0 : position + i * l->fold_stride[inner];
+        for (int j = 0; j < l->ncounter; j++) {
+            int64_t *column = l->counter[j]->column + n, at = l->at[j];
+            int64_t step = inner >= 0 ? l->step[j][inner] : 0;
+            for (int i = 0; i < run; i++) column[i] = at + i * step;
         }
-        n += (int)run;
-        c->left -= run;
-        if (inner >= 0) c->at[inner] += run;
-        for (int k = inner; k > 0 && c->at[k] == l->extent[k]; k--) {
-            c->at[k] = 0;
-            c->at[k - 1]++;
-        }
+        n += run;
+        advance(l, c, run);
     }
     return n;
 }
 
 /* Moves point `from` to place `to`, which is not behind it. */
 static void keep_point(Loops *l, int to, int from) {
-    for (int v = 0; v < l->nvar; v++) l->column[v][to] = l->column[v][from];
-    l->out[to] = l->out[from];
-    l->position[to] = l->position[from];
+    if (to == from) return;
+    for (int k = 0; k < l->nloop; k++)
+        if (is_read(l, k)) l->column[l->var[k]][to] = l->column[l->var[k]][from];
+    if (l->named >= 0) l->column[l->named][to] = l->column[l->named][from];
+    for (int c = 0; c < l->ncounter; c++) l->counter[c]->column[to] = l->counter[c]->column[from];
 }
 
 /* Computes the named variable; points where it is outside of its extent go. */
@@ -160,10 +224,11 @@ static int name_elements(Eval *e, Loops *l, int n) {
     const double *value = program_result(l->name).value;
     int kept = 0;
     for (int i = 0; i < n; i++) {
-        if (value[i] < 0 || value[i] >= (double)l->named_extent) continue;
+        double v = value[i];
+        if (v < 0 || v >= (double)l->named_extent) continue;
         keep_point(l, kept, i);
-        l->column[l->named][kept] = value[i];
-        l->out[kept++] += (int64_t)value[i] * l->named_stride;
+        l->column[l->named][kept] = v;
+        l->out->column[kept++] += (int64_t)v * l->named_stride;
     }
     return kept;
 }
@@ -172,9 +237,10 @@ static int thin_out(Eval *e, Loops *l, int n, Values to) {
     if (l->guard->n == 0) return n;
     if (!program_run(e, l->guard, n)) return -1;
     Values guard = program_result(l->guard);
+    const int64_t *out = l->out->column;
     int kept = 0;
     for (int i = 0; i < n; i++) {
-        if (to.margin) to.margin[l->out[i]] = fmin(to.margin[l->out[i]], guard.margin[i]);
+        if (to.margin) to.margin[out[i]] = fmin(to.margin[out[i]], guard.margin[i]);
         if (guard.value[i] != 0) keep_point(l, kept++, i);
     }
     return kept;
@@ -209,7 +275,7 @@ static void fold_extreme(const Node *n, const Loops *l, int count, Values term, 
     bool largest = n->fold == F_MAX || n->fold == F_ARGMAX;
     bool arg = n->fold == F_ARGMAX || n->fold == F_ARGMIN;
     for (int i = 0; i < count; i++) {
-        int64_t o = l->out[i];
+        int64_t o = l->out->column[i];
         bool better = !x.seen[o] || beats(largest, term.value[i], x.best[o]);
         double loser = better ? x.best[o] : term.value[i];
         if (x.second && x.seen[o] && (x.seen[o] == 1 || beats(largest, loser, x.second[o]))) {
@@ -219,7 +285,7 @@ static void fold_extreme(const Node *n, const Loops *l, int count, Values term, 
         if (!x.seen[o]) x.seen[o] = 1;
         if (!better) continue;
         x.best[o] = term.value[i];
-        to.value[o] = arg ? (double)l->position[i] : term.value[i];
+        to.value[o] = arg ? (double)l->position->column[i] : term.value[i];
         if (to.scale) to.scale[o] = arg ? to.value[o] : term.scale[i];
     }
 }
@@ -227,22 +293,32 @@ static void fold_extreme(const Node *n, const Loops *l, int count, Values term, 
 static void fold_integers(const Node *n, const Loops *l, int count, Values term, Values to) {
     Op op = n->fold == F_SUM ? OP_add : OP_mul;
     for (int i = 0; i < count; i++) {
-        double *sum = &to.value[l->out[i]];
+        double *sum = &to.value[l->out->column[i]];
         *sum = op_integer(op, (int32_t)*sum, (int32_t)term.value[i], 0);
-        if (to.scale) to.scale[l->out[i]] = fabs(*sum);
+        if (to.scale) to.scale[l->out->column[i]] = fabs(*sum);
+    }
+}
+
+/* Terms of one element mostly follow each other: their sum stays in a register. */
+static void add_terms(const int64_t *out, int count, const double *term, double *to) {
+    for (int i = 0; i < count;) {
+        int64_t o = out[i];
+        double sum = to[o];
+        for (; i < count && out[i] == o; i++) sum += term[i];
+        to[o] = sum;
     }
 }
 
 static void fold_terms(const Node *n, const Loops *l, int count, Values term, Values to) {
-    const int64_t *out = l->out;
+    const int64_t *out = l->out->column;
     if (n->fold == F_NONE) {
         for (int i = 0; i < count; i++) to.value[out[i]] = term.value[i];
         for (int i = 0; to.scale && i < count; i++) to.scale[out[i]] = term.scale[i];
     } else if (n->dtype == T_I32) {
         fold_integers(n, l, count, term, to);
     } else if (n->fold == F_SUM) {
-        for (int i = 0; i < count; i++) to.value[out[i]] += term.value[i];
-        for (int i = 0; to.scale && i < count; i++) to.scale[out[i]] += term.scale[i];
+        add_terms(out, count, term.value, to.value);
+        if (to.scale) add_terms(out, count, term.scale, to.scale);
     } else {
         for (int i = 0; i < count; i++) to.value[out[i]] *= term.value[i];
         for (int i = 0; to.scale && i < count; i++) to.scale[out[i]] *= term.scale[i];
@@ -268,6 +344,7 @@ static void finish_extreme(int64_t elements, Values to, Extra x) {
 
 static bool run(Eval *e, Node *n, Loops *l, Values to, Extra x) {
     Cursor c = {.left = l->points};
+    rewind_counters(l);
     bool extreme = n->fold >= F_MAX;
     for (int count; (count = next_block(l, &c)) > 0;) {
         count = name_elements(e, l, count);
@@ -278,8 +355,9 @@ static bool run(Eval *e, Node *n, Loops *l, Values to, Extra x) {
             fold_extreme(n, l, count, term, to, x);
         else
             fold_terms(n, l, count, term, to);
+        const int64_t *out = l->out->column;
         for (int i = 0; to.margin && i < count; i++)
-            to.margin[l->out[i]] = fmin(to.margin[l->out[i]], term.margin[i]);
+            to.margin[out[i]] = fmin(to.margin[out[i]], term.margin[i]);
     }
     return true;
 }

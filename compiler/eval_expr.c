@@ -30,67 +30,75 @@ static Values columns(Eval *e, const Expr *x, double *const *var) {
     return r;
 }
 
-static int compile(Eval *e, Program *p, const Expr *x, double *const *var);
+static int compile(Eval *e, Program *p, const Expr *x);
 
-/* Adds stride * index to the load's sum. */
-static void add_index(Eval *e, Program *p, Instr *in, const Expr *index, int64_t stride,
-        double *const *var) {
+/* Adds stride * index to the load's element number. */
+static void add_index(Eval *e, Program *p, Instr *in, const Expr *index, int64_t stride) {
     Affine a;
     ex_affine(index, &a);
-    in->c0 += stride * a.c0;
+    in->element->c0 += stride * a.c0;
     for (int k = 0; k < a.n; k++) {
-        int reg = compile(e, p, a.term[k].atom, var), j = 0;
+        const Expr *atom = a.term[k].atom;
+        int64_t c = stride * a.term[k].c;
+        if (atom->kind == E_VAR && (p->counted >> atom->var & 1)) {
+            in->element->stride[atom->var] += c;
+            continue;
+        }
+        int reg = compile(e, p, atom), j = 0;
         while (j < in->nterm && in->term[j].reg != reg) j++;
         if (j == in->nterm) in->term[in->nterm++].reg = reg;
-        in->term[j].c += stride * a.term[k].c;
+        in->term[j].c += c;
     }
 }
 
-static void compile_load(Eval *e, Program *p, Instr *in, double *const *var) {
+static void compile_load(Eval *e, Program *p, Instr *in) {
     const Expr *x = in->expr;
     const Node *n = x->node;
     int64_t stride = 1;
+    in->element = NEW(e->arena, Counter);
+    vec_push(e->arena, &p->counter, in->element);
     in->term = NEW_ARRAY(e->arena, struct LoadTerm, n->rank * MAX_TERMS);
     in->check = NEW_ARRAY(e->arena, struct LoadCheck, n->rank);
     for (int axis = n->rank - 1; axis >= 0; axis--) {
-        add_index(e, p, in, x->arg[axis], stride, var);
+        add_index(e, p, in, x->arg[axis], stride);
         if (!index_in_bounds(n, axis, x->arg[axis])) {
-            in->check[in->ncheck].reg = compile(e, p, x->arg[axis], var);
+            in->check[in->ncheck].reg = compile(e, p, x->arg[axis]);
             in->check[in->ncheck++].axis = axis;
         }
         stride *= eval_extent(e, n->dim[axis]);
     }
-    in->guard = x->guard ? compile(e, p, x->guard, var) : -1;
+    in->guard = x->guard ? compile(e, p, x->guard) : -1;
 }
 
-static int compile(Eval *e, Program *p, const Expr *x, double *const *var) {
+static int compile(Eval *e, Program *p, const Expr *x) {
     if (p->reg_of[x->id]) return p->reg_of[x->id] - 1;
     Instr in = {.expr = x, .guard = -1};
     if (x->kind == E_LOAD)
-        compile_load(e, p, &in, var);
+        compile_load(e, p, &in);
     else
-        for (int k = 0; k < x->narg; k++) in.src[k] = compile(e, p, x->arg[k], var);
+        for (int k = 0; k < x->narg; k++) in.src[k] = compile(e, p, x->arg[k]);
+    if (x->kind == E_VAR) p->used |= x->vars;
     if (p->n == p->cap) {
         int cap = p->cap;
         p->instr = vec_grow(e->arena, p->instr, &cap, sizeof *p->instr);
         p->reg = vec_grow(e->arena, p->reg, &p->cap, sizeof *p->reg);
     }
     p->instr[p->n] = in;
-    p->reg[p->n] = columns(e, x, var);
+    p->reg[p->n] = columns(e, x, p->var);
     p->reg_of[x->id] = ++p->n;
     return p->n - 1;
 }
 
-Program *program_new(Eval *e, Expr *body, double *const *var, Span span) {
+Program *program_new(Eval *e, Expr *body, double *const *var, uint32_t counted, Span span) {
     Program *p = NEW(e->arena, Program);
-    p->span = span;
+    *p = (Program){.var = var, .counted = counted, .span = span};
     if (!body) return p;
     p->reg_of = calloc((size_t)e->graph->t->expr.n, sizeof *p->reg_of);
     if (!p->reg_of) {
         eval_fail(e, span, "out of memory");
         return p;
     }
-    compile(e, p, body, var);
+    compile(e, p, body);
     free(p->reg_of);
     p->reg_of = NULL;
     return p;
@@ -113,8 +121,8 @@ static bool in_bounds(Eval *e, const Program *p, const Instr *in, int point) {
     return true;
 }
 
-static void element_numbers(const Program *p, const Instr *in, int n, int64_t *at) {
-    for (int i = 0; i < n; i++) at[i] = in->c0;
+static void add_columns(const Program *p, const Instr *in, int n, int64_t *at) {
+    memcpy(at, in->element->column, (size_t)n * sizeof *at);
     for (int k = 0; k < in->nterm; k++) {
         const double *v = p->reg[in->term[k].reg].value;
         int64_t c = in->term[k].c;
@@ -125,8 +133,8 @@ static void element_numbers(const Program *p, const Instr *in, int n, int64_t *a
 static bool run_load(Eval *e, const Program *p, const Instr *in, int n, Values out) {
     Values from = e->state[in->expr->node->id].v;
     const double *guard = in->guard >= 0 ? p->reg[in->guard].value : NULL;
-    int64_t at[BLOCK];
-    element_numbers(p, in, n, at);
+    int64_t sum[BLOCK], *at = in->nterm ? sum : in->element->column;
+    if (in->nterm) add_columns(p, in, n, at);
     for (int i = 0; in->ncheck && i < n; i++)
         if ((!guard || guard[i] != 0) && !in_bounds(e, p, in, i)) return false;
     if (!guard)

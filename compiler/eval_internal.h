@@ -48,12 +48,19 @@ bool eval_room(Eval *e, const Node *n);
 
 /* ---- eval_expr.c ------------------------------------------------------------------- */
 
+/* Numbers that loops count along: value c0 + sum stride[v] * (variable v). */
+typedef struct Counter {
+    int64_t c0, stride[MAX_VARS];
+    int64_t column[BLOCK];
+} Counter;
+
 /* An instruction writes the register of its number: a column of BLOCK values. */
 typedef struct Instr {
     const Expr *expr;
     int src[3];
-    /* A load's element is c0 + sum c*column: its index map and its strides are one sum. */
-    int64_t c0;
+    /* A load's element is a sum of variables, which the loops count, and of columns: its index
+     * map and its strides are one sum. */
+    Counter *element;
     int nterm;
     struct LoadTerm { int64_t c; int reg; } *term;
     int ncheck;                 /* axes whose index no range proves to be in bounds */
@@ -66,11 +73,15 @@ typedef struct Program {
     Instr *instr;
     Values *reg;                /* columns; those of variables belong to the loops */
     int *reg_of;                /* by expression id, + 1; only while compiling */
+    double *const *var;         /* columns of the variables */
+    uint32_t counted;           /* variables that loops count, */
+    uint32_t used;              /* and those whose columns the program reads */
+    Vec(Counter *) counter;
     Span span;
 } Program;
 
-/* var[k]: the column of variable k. NULL e: an empty program. */
-Program *program_new(Eval *e, Expr *body, double *const *var, Span span);
+/* var[k]: the column of variable k. NULL body: an empty program. */
+Program *program_new(Eval *e, Expr *body, double *const *var, uint32_t counted, Span span);
 /* Runs it over n points; false after a failure. The last register is the result. */
 bool program_run(Eval *e, Program *p, int n);
 Values program_result(const Program *p);
