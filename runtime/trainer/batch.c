@@ -8,25 +8,23 @@
 
 #include "reader.h"
 
-static size_t row_elements(const dl_tensor *t)
-{
+static size_t row_elements(const dl_tensor *t) {
     size_t n = 1;
     for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0)
-            n *= (size_t)t->shape[i];
+        if (t->shape[i] >= 0) n *= (size_t)t->shape[i];
     return n;
 }
 
-static bool has_rows(const dl_tensor *t)
-{
+static bool has_rows(const dl_tensor *t) {
     return t->rank > 0 && t->shape[0] < 0;
 }
 
-bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlError *e)
-{
-    *b = (DlBatch){.n = n, .tensor = tensor, .rows = rows,
-                   .buffer = calloc((size_t)n + 1, sizeof(void *)),
-                   .data = calloc((size_t)n + 1, sizeof(void *))};
+bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlError *e) {
+    *b = (DlBatch){.n = n,
+            .tensor = tensor,
+            .rows = rows,
+            .buffer = calloc((size_t)n + 1, sizeof(void *)),
+            .data = calloc((size_t)n + 1, sizeof(void *))};
     bool ok = b->buffer && b->data;
     for (int k = 0; ok && k < n; k++) {
         size_t bytes = row_elements(&tensor[k]) * dl_type_size(tensor[k].type);
@@ -34,31 +32,26 @@ bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlE
         b->buffer[k] = aligned_alloc(64, (bytes + 64) / 64 * 64);
         ok = b->buffer[k] != NULL;
     }
-    if (ok)
-        return true;
+    if (ok) return true;
     dl_batch_close(b);
     return dl_fail(e, "out of memory for a batch of %lld rows", (long long)rows);
 }
 
-void dl_batch_close(DlBatch *b)
-{
-    for (int k = 0; b->buffer && k < b->n; k++)
-        free(b->buffer[k]);
+void dl_batch_close(DlBatch *b) {
+    for (int k = 0; b->buffer && k < b->n; k++) free(b->buffer[k]);
     free(b->buffer);
     free(b->data);
     b->buffer = NULL;
     b->data = NULL;
 }
 
-/* ---- conversion: the types of data to the types of models ----------------------------- */
+/* ---- conversion: the types of data to the types of models --------------------------- */
 
-#define CONVERT(name, From, To) \
-    static void name(const void *from, void *to, size_t n) \
-    { \
-        const From *a = from; \
-        To *b = to; \
-        for (size_t i = 0; i < n; i++) \
-            b[i] = (To)a[i]; \
+#define CONVERT(name, From, To)                                                                    \
+    static void name(const void *from, void *to, size_t n) {                                       \
+        const From *a = from;                                                                      \
+        To *b = to;                                                                                \
+        for (size_t i = 0; i < n; i++) b[i] = (To)a[i];                                            \
     }
 
 CONVERT(f32_i32, float, int32_t)
@@ -78,25 +71,25 @@ typedef void Convert(const void *from, void *to, size_t n);
 
 /* Models take f32, i32 and u8. */
 static Convert *const convert[][3] = {
-    [DL_F32] = {[DL_I32] = f32_i32, [DL_U8] = f32_u8},
-    [DL_I32] = {[DL_F32] = i32_f32, [DL_U8] = i32_u8},
-    [DL_U8] = {[DL_F32] = u8_f32, [DL_I32] = u8_i32},
-    [DL_F64] = {[DL_F32] = f64_f32, [DL_I32] = f64_i32, [DL_U8] = f64_u8},
-    [DL_I64] = {[DL_F32] = i64_f32, [DL_I32] = i64_i32, [DL_U8] = i64_u8},
+        [DL_F32] = {[DL_I32] = f32_i32, [DL_U8] = f32_u8},
+        [DL_I32] = {[DL_F32] = i32_f32, [DL_U8] = i32_u8},
+        [DL_U8] = {[DL_F32] = u8_f32, [DL_I32] = u8_i32},
+        [DL_F64] = {[DL_F32] = f64_f32, [DL_I32] = f64_i32, [DL_U8] = f64_u8},
+        [DL_I64] = {[DL_F32] = i64_f32, [DL_I32] = i64_i32, [DL_U8] = i64_u8},
 };
 
-static void copy_row(const DlArray *a, const dl_tensor *t, const unsigned char *from, unsigned char *to)
-{
+static void copy_row(
+        const DlArray *a, const dl_tensor *t, const unsigned char *from, unsigned char *to) {
     if (a->type == t->type)
         memcpy(to, from, a->stride);
     else
         convert[a->type][t->type](from, to, a->stride / dl_type_size(a->type));
 }
 
-/* ---- filling ------------------------------------------------------------------------------ */
+/* ---- filling ------------------------------------------------------------------------ */
 
-static void fill_array(DlBatch *b, int k, const DlArray *a, const int64_t *order, int64_t first, int64_t n)
-{
+static void fill_array(
+        DlBatch *b, int k, const DlArray *a, const int64_t *order, int64_t first, int64_t n) {
     const dl_tensor *t = &b->tensor[k];
     size_t step = row_elements(t) * dl_type_size(t->type);
     unsigned char *to = b->buffer[k];
@@ -108,12 +101,10 @@ static void fill_array(DlBatch *b, int k, const DlArray *a, const int64_t *order
     } else {
         for (int64_t i = 0; i < n; i++)
             copy_row(a, t, a->at + (size_t)(order ? order[first + i] : first + i) * a->stride,
-                     to + (size_t)i * step);
+                    to + (size_t)i * step);
     }
 }
 
-void dl_batch_fill(DlBatch *b, const DlSplit *s, const int64_t *order, int64_t first, int64_t n)
-{
-    for (int k = 0; k < b->n; k++)
-        fill_array(b, k, &s->array[k], order, first, n);
+void dl_batch_fill(DlBatch *b, const DlSplit *s, const int64_t *order, int64_t first, int64_t n) {
+    for (int k = 0; k < b->n; k++) fill_array(b, k, &s->array[k], order, first, n);
 }

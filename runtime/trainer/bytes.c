@@ -19,56 +19,48 @@ typedef struct Buffer {
 } Buffer;
 
 /* Makes room for one more chunk; false: out of memory or more than a file may hold. */
-static bool grow(Buffer *b, const char *path, DlError *e)
-{
+static bool grow(Buffer *b, const char *path, DlError *e) {
     if (b->capacity >= MOST_BYTES)
         return dl_fail(e, "%s: holds more than %zu bytes; split it", path, MOST_BYTES);
     size_t capacity = b->capacity ? 2 * b->capacity : (size_t)1 << 20;
     unsigned char *at = realloc(b->at, capacity);
-    if (!at)
-        return dl_fail(e, "%s: out of memory after %zu bytes", path, b->size);
+    if (!at) return dl_fail(e, "%s: out of memory after %zu bytes", path, b->size);
     b->at = at;
     b->capacity = capacity;
     return true;
 }
 
-static bool read_plain(FILE *f, const char *path, Buffer *b, DlError *e)
-{
+static bool read_plain(FILE *f, const char *path, Buffer *b, DlError *e) {
     struct stat st;
     if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
         return dl_fail(e, "%s: is a folder, and a file is needed", path);
     for (;;) {
-        if (b->size == b->capacity && !grow(b, path, e))
-            return false;
+        if (b->size == b->capacity && !grow(b, path, e)) return false;
         size_t n = fread(b->at + b->size, 1, b->capacity - b->size, f);
-        if (n == 0)
-            break;
+        if (n == 0) break;
         b->size += n;
     }
     return !ferror(f) || dl_fail(e, "%s: cannot be read: %s", path, strerror(errno));
 }
 
-static bool damaged(const char *path, const char *kind, bool cut, size_t at, size_t size, DlError *e)
-{
+static bool damaged(
+        const char *path, const char *kind, bool cut, size_t at, size_t size, DlError *e) {
     if (cut)
         return dl_fail(e, "%s: the %s data are cut short after %zu bytes; fetch the file again",
-                       path, kind, size);
+                path, kind, size);
     return dl_fail(e, "%s: the %s data are damaged near byte %zu of %zu; fetch the file again",
-                   path, kind, at, size);
+            path, kind, at, size);
 }
 
 /* zlib counts in 32 bits: input and output go through in pieces of at most 1 GiB. */
-static uInt piece(size_t n)
-{
+static uInt piece(size_t n) {
     return n > ((size_t)1 << 30) ? (uInt)1 << 30 : (uInt)n;
 }
 
-static bool inflate_all(z_stream *z, const Buffer *in, const char *path, Buffer *out, DlError *e)
-{
+static bool inflate_all(z_stream *z, const Buffer *in, const char *path, Buffer *out, DlError *e) {
     size_t taken = 0;
     for (;;) {
-        if (out->size == out->capacity && !grow(out, path, e))
-            return false;
+        if (out->size == out->capacity && !grow(out, path, e)) return false;
         z->next_in = in->at + taken;
         z->avail_in = piece(in->size - taken);
         z->next_out = out->at + out->size;
@@ -79,20 +71,19 @@ static bool inflate_all(z_stream *z, const Buffer *in, const char *path, Buffer 
         taken += used;
         out->size += made;
         if (status == Z_STREAM_END) {
-            if (taken == in->size)
-                return true;
-            if (inflateReset(z) != Z_OK)      /* the next member of the file */
+            if (taken == in->size) return true;
+            if (inflateReset(z) != Z_OK) /* the next member of the file */
                 return damaged(path, "gzip", false, taken, in->size, e);
         } else if (status == Z_MEM_ERROR) {
             return dl_fail(e, "%s: out of memory after %zu bytes", path, out->size);
         } else if (status != Z_OK || (used == 0 && made == 0)) {
-            return damaged(path, "gzip", status == Z_BUF_ERROR || status == Z_OK, taken, in->size, e);
+            return damaged(
+                    path, "gzip", status == Z_BUF_ERROR || status == Z_OK, taken, in->size, e);
         }
     }
 }
 
-static bool unpack_gzip(const Buffer *in, const char *path, Buffer *out, DlError *e)
-{
+static bool unpack_gzip(const Buffer *in, const char *path, Buffer *out, DlError *e) {
     z_stream z;
     memset(&z, 0, sizeof z);
     if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
@@ -102,19 +93,17 @@ static bool unpack_gzip(const Buffer *in, const char *path, Buffer *out, DlError
     return ok;
 }
 
-static bool decode_all(lzma_stream *x, const Buffer *in, const char *path, Buffer *out, DlError *e)
-{
+static bool decode_all(
+        lzma_stream *x, const Buffer *in, const char *path, Buffer *out, DlError *e) {
     x->next_in = in->at;
     x->avail_in = in->size;
     for (;;) {
-        if (out->size == out->capacity && !grow(out, path, e))
-            return false;
+        if (out->size == out->capacity && !grow(out, path, e)) return false;
         x->next_out = out->at + out->size;
         x->avail_out = out->capacity - out->size;
         lzma_ret status = lzma_code(x, LZMA_FINISH);
         out->size = (size_t)(x->next_out - out->at);
-        if (status == LZMA_STREAM_END)
-            return true;
+        if (status == LZMA_STREAM_END) return true;
         if (status == LZMA_MEM_ERROR || status == LZMA_MEMLIMIT_ERROR)
             return dl_fail(e, "%s: decompressing needs too much memory", path);
         if (status != LZMA_OK)
@@ -122,8 +111,7 @@ static bool decode_all(lzma_stream *x, const Buffer *in, const char *path, Buffe
     }
 }
 
-static bool unpack_xz(const Buffer *in, const char *path, Buffer *out, DlError *e)
-{
+static bool unpack_xz(const Buffer *in, const char *path, Buffer *out, DlError *e) {
     lzma_stream x = LZMA_STREAM_INIT;
     if (lzma_stream_decoder(&x, (uint64_t)1 << 30, LZMA_CONCATENATED) != LZMA_OK)
         return dl_fail(e, "%s: out of memory for decompression", path);
@@ -132,26 +120,21 @@ static bool unpack_xz(const Buffer *in, const char *path, Buffer *out, DlError *
     return ok;
 }
 
-static bool unpack(const Buffer *in, const char *path, Buffer *out, DlError *e)
-{
+static bool unpack(const Buffer *in, const char *path, Buffer *out, DlError *e) {
     if (in->size >= 2 && in->at[0] == 0x1f && in->at[1] == 0x8b)
         return unpack_gzip(in, path, out, e);
     return unpack_xz(in, path, out, e);
 }
 
-static bool is_packed(const Buffer *b)
-{
+static bool is_packed(const Buffer *b) {
     static const unsigned char xz[] = {0xfd, '7', 'z', 'X', 'Z', 0};
-    return (b->size >= 2 && b->at[0] == 0x1f && b->at[1] == 0x8b)
-        || (b->size >= sizeof xz && memcmp(b->at, xz, sizeof xz) == 0);
+    return (b->size >= 2 && b->at[0] == 0x1f && b->at[1] == 0x8b) ||
+           (b->size >= sizeof xz && memcmp(b->at, xz, sizeof xz) == 0);
 }
 
-static bool read_and_unpack(FILE *f, const char *path, Buffer *b, DlError *e)
-{
-    if (!read_plain(f, path, b, e))
-        return false;
-    if (!is_packed(b))
-        return true;
+static bool read_and_unpack(FILE *f, const char *path, Buffer *b, DlError *e) {
+    if (!read_plain(f, path, b, e)) return false;
+    if (!is_packed(b)) return true;
     Buffer plain = {0};
     bool ok = unpack(b, path, &plain, e);
     free(b->at);
@@ -159,20 +142,16 @@ static bool read_and_unpack(FILE *f, const char *path, Buffer *b, DlError *e)
     return ok;
 }
 
-bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e)
-{
+bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e) {
     FILE *f = fopen(path, "rb");
-    if (!f)
-        return dl_fail(e, "%s: cannot be opened: %s", path, strerror(errno));
+    if (!f) return dl_fail(e, "%s: cannot be opened: %s", path, strerror(errno));
     Buffer b = {0};
     bool ok = read_and_unpack(f, path, &b, e);
     fclose(f);
     unsigned char *at = ok ? dl_pool_array(p, (int64_t)b.size + 1, 1, e) : NULL;
-    if (at && b.size > 0)
-        memcpy(at, b.at, b.size);
+    if (at && b.size > 0) memcpy(at, b.at, b.size);
     free(b.at);
-    if (!at)
-        return false;
+    if (!at) return false;
     *out = (DlBytes){.path = dl_pool_text(p, path, strlen(path), e), .at = at, .size = b.size};
     return out->path != NULL;
 }

@@ -8,11 +8,11 @@ typedef struct CsvTable {
     const char *path;
     int64_t rows;
     int columns;
-    char **name;                 /* [columns]; made up ("1", "2", ...) when there is no header */
-    bool named;                  /* the file has a header */
-    char **cell;                 /* [rows][columns], NUL-terminated, quotes undone */
-    int64_t *line;               /* [rows]: where a record begins */
-    int nclass;                  /* scikit-learn's first line names the classes */
+    char **name;   /* [columns]; made up ("1", "2", ...) when there is no header */
+    bool named;    /* the file has a header */
+    char **cell;   /* [rows][columns], NUL-terminated, quotes undone */
+    int64_t *line; /* [rows]: where a record begins */
+    int nclass;    /* scikit-learn's first line names the classes */
     char **class_name;
 } CsvTable;
 

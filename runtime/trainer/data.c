@@ -7,42 +7,50 @@
 
 #include "data_readers.h"
 
-#define FETCH "examples/fetch.sh gets it from its publisher; say where it is with --data DIR or DLC_DATA"
-#define PLACE "put the file beside the model, or say where it is with --data DIR or DLC_DATA"
+#define FETCH                                                                                      \
+    "examples/fetch.sh gets them from their publisher; say where they are with --data DIR or "     \
+    "DLC_DATA"
+#define IDX_FILES                                                                                  \
+    "four files: *train*images*, *train*labels*, *t10k*images*, *t10k*labels* (or test)"
+#define PLACE "put them beside the model, or say where they are with --data DIR or DLC_DATA"
 
 const DlReader dl_readers[] = {
-    {"cifar10", "folder", "cifar-10-batches-bin cifar10 cifar-10", FETCH, dl_read_cifar10, NULL},
-    {"mnist", "folder", "mnist MNIST/raw MNIST", FETCH, dl_read_mnist, NULL},
-    {"fashion_mnist", "folder", "fashion-mnist fashion_mnist FashionMNIST/raw fashion", FETCH,
-     dl_read_fashion_mnist, NULL},
-    {"idx", "folder", "", PLACE, dl_read_idx, NULL},
-    {"imdb", "folder words vocabulary", "aclImdb imdb", FETCH, dl_read_imdb, dl_prepare_imdb},
-    {"digits", "file test", "digits small", PLACE, dl_read_digits, NULL},
-    {"csv", "file target test header", "", PLACE, dl_read_csv, dl_prepare_csv},
-    {"npy", "folder test", "", PLACE, dl_read_npy, NULL},
-    {"linear", "rows slope intercept noise seed", "", "", dl_read_linear, NULL},
-    {"logistic", "rows seed", "", "", dl_read_logistic, NULL},
-    {"random_sequences", "rows seed labels", "", "", dl_read_random_sequences, NULL},
-    {0},
+        {"cifar10", "folder", "cifar-10-batches-bin cifar10 cifar-10",
+                "data_batch_1.bin to data_batch_5.bin and test_batch.bin, or cifar10_train*.bin "
+                "and cifar10_test*.bin",
+                FETCH, dl_read_cifar10, NULL},
+        {"mnist", "folder", "mnist MNIST/raw MNIST", IDX_FILES, FETCH, dl_read_mnist, NULL},
+        {"fashion_mnist", "folder", "fashion-mnist fashion_mnist FashionMNIST/raw fashion",
+                IDX_FILES, FETCH, dl_read_fashion_mnist, NULL},
+        {"idx", "folder", "", IDX_FILES, PLACE, dl_read_idx, NULL},
+        {"imdb", "folder words vocabulary", "aclImdb imdb",
+                "the publisher's folder aclImdb, or *train*.tsv and *test*.tsv", FETCH,
+                dl_read_imdb, dl_prepare_imdb},
+        {"digits", "file test", "digits small", "digits.csv", PLACE, dl_read_digits, NULL},
+        {"csv", "file target test header", "", "one .csv file", PLACE, dl_read_csv, dl_prepare_csv},
+        {"npy", "folder test", "",
+                "train_NAME.npy and test_NAME.npy for each input and target NAME", PLACE,
+                dl_read_npy, NULL},
+        {"linear", "rows slope intercept noise seed", "", "", "", dl_read_linear, NULL},
+        {"logistic", "rows seed", "", "", "", dl_read_logistic, NULL},
+        {"random_sequences", "rows seed labels", "", "", "", dl_read_random_sequences, NULL},
+        {0},
 };
 
 /* ---- arguments ---------------------------------------------------------------------- */
 
 /* The place of a name in a list separated by blanks, or -1. */
-static int place_of(const char *list, const char *name)
-{
+static int place_of(const char *list, const char *name) {
     size_t length = strlen(name);
     for (int i = 0; *list != '\0'; i++) {
         size_t n = strcspn(list, " ");
-        if (n == length && strncmp(list, name, n) == 0)
-            return i;
+        if (n == length && strncmp(list, name, n) == 0) return i;
         list += n + strspn(list + n, " ");
     }
     return -1;
 }
 
-static int count_words(const char *list)
-{
+static int count_words(const char *list) {
     int n = 0;
     for (; *list != '\0'; n++) {
         list += strcspn(list, " ");
@@ -51,8 +59,7 @@ static int count_words(const char *list)
     return n;
 }
 
-const char *dl_arg(const DlReading *r, const char *name)
-{
+const char *dl_arg(const DlReading *r, const char *name) {
     const DlConfig *c = r->request->config;
     int place = place_of(r->reader->arguments, name), position = 0;
     for (int i = 0; i < c->narg; i++) {
@@ -63,65 +70,60 @@ const char *dl_arg(const DlReading *r, const char *name)
     return NULL;
 }
 
-static bool check_arguments(const DlReading *r)
-{
+static bool check_arguments(const DlReading *r) {
     const DlConfig *c = r->request->config;
     int position = 0;
     for (int i = 0; i < c->narg; i++) {
         if (c->arg[i].name && place_of(r->reader->arguments, c->arg[i].name) < 0)
             return dl_fail(r->error, "data %s: has no argument '%s'; it takes %s", r->reader->name,
-                           c->arg[i].name, r->reader->arguments);
+                    c->arg[i].name, r->reader->arguments);
         position += c->arg[i].name == NULL;
     }
     if (position > count_words(r->reader->arguments))
         return dl_fail(r->error, "data %s: %d arguments are given; it takes %s", r->reader->name,
-                       position, r->reader->arguments);
+                position, r->reader->arguments);
     return true;
 }
 
-bool dl_arg_real(const DlReading *r, const char *name, double otherwise, double least,
-                 double most, double *out)
-{
+bool dl_arg_real(const DlReading *r, const char *name, double otherwise, double least, double most,
+        double *out) {
     const char *text = dl_arg(r, name);
     char *end = NULL;
     *out = text ? strtod(text, &end) : otherwise;
     if (text && (end == text || *end != '\0' || !isfinite(*out) || *out < least || *out > most))
         return dl_fail(r->error, "data %s: %s is '%s', and must be a number from %g to %g",
-                       r->reader->name, name, text, least, most);
+                r->reader->name, name, text, least, most);
     return true;
 }
 
 bool dl_arg_integer(const DlReading *r, const char *name, int64_t otherwise, int64_t least,
-                    int64_t most, int64_t *out)
-{
+        int64_t most, int64_t *out) {
     const char *text = dl_arg(r, name);
     char *end = NULL;
     errno = 0;
     *out = text ? strtoll(text, &end, 10) : otherwise;
     if (text && (end == text || *end != '\0' || errno != 0 || *out < least || *out > most))
-        return dl_fail(r->error, "data %s: %s is '%s', and must be a whole number from %lld to %lld",
-                       r->reader->name, name, text, (long long)least, (long long)most);
+        return dl_fail(r->error,
+                "data %s: %s is '%s', and must be a whole number from %lld to %lld",
+                r->reader->name, name, text, (long long)least, (long long)most);
     return true;
 }
 
-/* ---- building -------------------------------------------------------------------------- */
+/* ---- building ----------------------------------------------------------------------- */
 
-size_t dl_type_size(dl_type t)
-{
+size_t dl_type_size(dl_type t) {
     static const size_t size[] = {
-        [DL_F32] = 4, [DL_I32] = 4, [DL_U8] = 1, [DL_F64] = 8, [DL_I64] = 8};
+            [DL_F32] = 4, [DL_I32] = 4, [DL_U8] = 1, [DL_F64] = 8, [DL_I64] = 8};
     return size[t];
 }
 
-const char *dl_type_name(dl_type t)
-{
+const char *dl_type_name(dl_type t) {
     static const char *const name[] = {
-        [DL_F32] = "f32", [DL_I32] = "i32", [DL_U8] = "u8", [DL_F64] = "f64", [DL_I64] = "i64"};
+            [DL_F32] = "f32", [DL_I32] = "i32", [DL_U8] = "u8", [DL_F64] = "f64", [DL_I64] = "i64"};
     return name[t];
 }
 
-bool dl_data_shape(DlReading *r, int ninput, int ntarget)
-{
+bool dl_data_shape(DlReading *r, int ninput, int ntarget) {
     DlData *d = r->data;
     d->ninput = ninput;
     d->ntarget = ntarget;
@@ -130,9 +132,8 @@ bool dl_data_shape(DlReading *r, int ninput, int ntarget)
     return d->train.array && d->test.array;
 }
 
-bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows,
-                   int rank, const int64_t *shape)
-{
+bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows, int rank,
+        const int64_t *shape) {
     int64_t stride = (int64_t)dl_type_size(type), bytes;
     *a = (DlArray){.name = name, .type = type, .rank = rank};
     for (int i = 0; i < rank; i++) {
@@ -142,25 +143,22 @@ bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int
     }
     if (!dl_times(stride, rows, &bytes))
         return dl_fail(r->error, "data %s: %lld rows of %s are too many", r->reader->name,
-                       (long long)rows, name);
+                (long long)rows, name);
     a->stride = (size_t)stride;
     a->at = dl_pool_array(r->data->pool, bytes, 1, r->error);
     return a->at != NULL;
 }
 
-bool dl_data_classes(DlReading *r, int n, const char *const *name)
-{
+bool dl_data_classes(DlReading *r, int n, const char *const *name) {
     const char **copy = dl_pool_array(r->data->pool, n, sizeof *copy, r->error);
     int64_t length = 1;
     for (int i = 0; copy && i < n; i++) {
         copy[i] = dl_pool_text(r->data->pool, name[i], strlen(name[i]), r->error);
-        if (!copy[i])
-            return false;
+        if (!copy[i]) return false;
         length += (int64_t)strlen(name[i]) + 1;
     }
     char *list = dl_pool_array(r->data->pool, length, 1, r->error);
-    if (!copy || !list)
-        return false;
+    if (!copy || !list) return false;
     for (int i = 0; i < n; i++) {
         strcat(list, name[i]);
         strcat(list, i + 1 < n ? "\n" : "");
@@ -170,26 +168,23 @@ bool dl_data_classes(DlReading *r, int n, const char *const *name)
     return dl_meta_put(&r->data->meta, r->data->pool, "classes", list, r->error);
 }
 
-/* ---- dividing into training and test ------------------------------------------------------ */
+/* ---- dividing into training and test ------------------------------------------------ */
 
 /* Whether a row tests: evenly spaced, so that files sorted by class are divided fairly.
  * Counted in millionths, so that it is the same on every machine. */
-static bool tests(int64_t row, int64_t millionths)
-{
+static bool tests(int64_t row, int64_t millionths) {
     int64_t before = row % 1000000 * millionths / 1000000;
     int64_t after = (row % 1000000 + 1) * millionths / 1000000;
     return after > before;
 }
 
 static bool divide_array(DlReading *r, DlArray *all, DlArray *test, int64_t rows, int64_t count,
-                         int64_t millionths)
-{
+        int64_t millionths) {
     if (all->fixed) {
         *test = *all;
         return true;
     }
-    if (!dl_array_make(r, test, all->name, all->type, count, all->rank, all->shape))
-        return false;
+    if (!dl_array_make(r, test, all->name, all->type, count, all->rank, all->shape)) return false;
     unsigned char *to_train = all->at, *to_test = test->at;
     for (int64_t i = 0; i < rows; i++) {
         unsigned char **to = tests(i, millionths) ? &to_test : &to_train;
@@ -199,15 +194,14 @@ static bool divide_array(DlReading *r, DlArray *all, DlArray *test, int64_t rows
     return true;
 }
 
-bool dl_data_divide(DlReading *r, double fraction)
-{
+bool dl_data_divide(DlReading *r, double fraction) {
     DlData *d = r->data;
     int64_t rows = d->train.rows, count = 0, millionths = llround(fraction * 1e6);
-    for (int64_t i = 0; i < rows; i++)
-        count += tests(i, millionths);
+    for (int64_t i = 0; i < rows; i++) count += tests(i, millionths);
     if (count == rows)
-        return dl_fail(r->error, "data %s: of %lld rows none is left for training; make 'test' smaller",
-                       r->reader->name, (long long)rows);
+        return dl_fail(r->error,
+                "data %s: of %lld rows none is left for training; make 'test' smaller",
+                r->reader->name, (long long)rows);
     for (int k = 0; k < d->ninput + d->ntarget; k++)
         if (!divide_array(r, &d->train.array[k], &d->test.array[k], rows, count, millionths))
             return false;
@@ -216,45 +210,41 @@ bool dl_data_divide(DlReading *r, double fraction)
     return true;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------ */
 
-static void no_such_reader(const DlRequest *q, DlError *e)
-{
+static void no_such_reader(const DlRequest *q, DlError *e) {
     char list[512] = "";
     for (const DlReader *k = dl_readers; k->name; k++) {
         size_t n = strlen(list);
         snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", k->name);
     }
     if (!q->config->reader)
-        dl_error(e, "%s: the train block has no `data` line; the readers are %s", q->table->source, list);
+        dl_error(e, "%s: the train block has no `data` line; the readers are %s", q->table->source,
+                list);
     else
-        dl_error(e, "data %s: there is no such reader; the readers are %s", q->config->reader, list);
+        dl_error(
+                e, "data %s: there is no such reader; the readers are %s", q->config->reader, list);
 }
 
-const DlReader *dl_reader_named(const char *name)
-{
+const DlReader *dl_reader_named(const char *name) {
     for (const DlReader *k = dl_readers; name && k->name; k++)
-        if (strcmp(k->name, name) == 0)
-            return k;
+        if (strcmp(k->name, name) == 0) return k;
     return NULL;
 }
 
-static bool read_and_check(DlReading *r)
-{
-    return check_arguments(r) && r->reader->read(r) && dl_data_check(r)
-        && dl_meta_put(&r->data->meta, r->data->pool, "reader", r->reader->name, r->error);
+static bool read_and_check(DlReading *r) {
+    return check_arguments(r) && r->reader->read(r) && dl_data_check(r) &&
+           dl_meta_put(&r->data->meta, r->data->pool, "reader", r->reader->name, r->error);
 }
 
-DlData *dl_data_open(const DlRequest *q, DlError *e)
-{
+DlData *dl_data_open(const DlRequest *q, DlError *e) {
     const DlReader *reader = dl_reader_named(q->config->reader);
     if (!reader) {
         no_such_reader(q, e);
         return NULL;
     }
     DlData *d = calloc(1, sizeof *d);
-    if (d)
-        d->pool = dl_pool_new();
+    if (d) d->pool = dl_pool_new();
     DlReading r = {.request = q, .reader = reader, .data = d, .error = e};
     if (!d || !d->pool)
         dl_error(e, "out of memory");
@@ -264,9 +254,7 @@ DlData *dl_data_open(const DlRequest *q, DlError *e)
     return NULL;
 }
 
-void dl_data_free(DlData *d)
-{
-    if (d)
-        dl_pool_free(d->pool);
+void dl_data_free(DlData *d) {
+    if (d) dl_pool_free(d->pool);
     free(d);
 }

@@ -11,35 +11,30 @@
 #include "reader.h"
 
 /* f32[batch, 28, 28] of a tensor of the table, and u8[28, 28] of a row of data. */
-static void put_shape(char *text, size_t size, const char *type, int rank, const int64_t *shape)
-{
+static void put_shape(char *text, size_t size, const char *type, int rank, const int64_t *shape) {
     size_t n = (size_t)snprintf(text, size, "%s", type);
     for (int i = 0; i < rank && n < size; i++) {
         const char *before = i == 0 ? "[" : ", ";
         n += (size_t)(shape[i] < 0 ? snprintf(text + n, size - n, "%sbatch", before)
-                                   : snprintf(text + n, size - n, "%s%lld", before, (long long)shape[i]));
+                                   : snprintf(text + n, size - n, "%s%lld", before,
+                                             (long long)shape[i]));
     }
-    if (rank > 0 && n < size)
-        snprintf(text + n, size - n, "]");
+    if (rank > 0 && n < size) snprintf(text + n, size - n, "]");
 }
 
 /* The axes longer than 1. */
-static int drop_ones(int n, const int64_t *shape, int64_t *out)
-{
+static int drop_ones(int n, const int64_t *shape, int64_t *out) {
     int kept = 0;
     for (int i = 0; i < n; i++)
-        if (shape[i] != 1)
-            out[kept++] = shape[i];
+        if (shape[i] != 1) out[kept++] = shape[i];
     return kept;
 }
 
 /* Walks both shapes to where the products of their axes meet: between two meetings at most
  * one of them may have more than one axis. */
-static bool shapes_agree(int m, const int64_t *full_a, int n, const int64_t *full_b)
-{
+static bool shapes_agree(int m, const int64_t *full_a, int n, const int64_t *full_b) {
     int64_t a[DL_RANK], b[DL_RANK];
-    if (m > DL_RANK || n > DL_RANK)
-        return false;
+    if (m > DL_RANK || n > DL_RANK) return false;
     m = drop_ones(m, full_a, a);
     n = drop_ones(n, full_b, b);
     int i = 0, k = 0;
@@ -54,46 +49,50 @@ static bool shapes_agree(int m, const int64_t *full_a, int n, const int64_t *ful
             else
                 return false;
         }
-        if (more_a > 0 && more_b > 0)
-            return false;
+        if (more_a > 0 && more_b > 0) return false;
     }
     return i == m && k == n;
 }
 
-static bool check_shape(const dl_model *m, const dl_tensor *t, const DlArray *a, const char *what,
-                        DlError *e)
-{
+static bool check_shape(
+        const dl_model *m, const dl_tensor *t, const DlArray *a, const char *what, DlError *e) {
     int skip = t->rank > 0 && t->shape[0] < 0;
     if (skip == a->fixed)
-        return dl_fail(e, skip ? "%s:%d: '%s' has one value for each row, and the data one for all"
-                               : "%s:%d: '%s' has no batch axis, and the data one value for each row",
-                       m->source, t->line, t->name);
-    if (shapes_agree(t->rank - skip, t->shape + skip, a->rank, a->shape))
-        return true;
+        return dl_fail(e,
+                skip ? "%s:%d: '%s' has one value for each row, and the data one for all"
+                     : "%s:%d: '%s' has no batch axis, and the data one value for each row",
+                m->source, t->line, t->name);
+    if (shapes_agree(t->rank - skip, t->shape + skip, a->rank, a->shape)) return true;
     char want[200], have[200];
     put_shape(want, sizeof want, dl_type_name(t->type), t->rank, t->shape);
     put_shape(have, sizeof have, dl_type_name(a->type), a->rank, a->shape);
-    return dl_fail(e, "%s:%d: '%s' is %s, but a row of the %s data ('%s') is %s", m->source, t->line,
-                   t->name, want, what, a->name, have);
+    return dl_fail(e, "%s:%d: '%s' is %s, but a row of the %s data ('%s') is %s", m->source,
+            t->line, t->name, want, what, a->name, have);
 }
 
-static double value_at(const DlArray *a, size_t i)
-{
+static double value_at(const DlArray *a, size_t i) {
     switch (a->type) {
-    case DL_F32: return (double)((const float *)(const void *)a->at)[i];
-    case DL_I32: return (double)((const int32_t *)(const void *)a->at)[i];
-    case DL_F64: return ((const double *)(const void *)a->at)[i];
-    case DL_I64: return (double)((const int64_t *)(const void *)a->at)[i];
-    case DL_U8: break;
+    case DL_F32:
+        return (double)((const float *)(const void *)a->at)[i];
+    case DL_I32:
+        return (double)((const int32_t *)(const void *)a->at)[i];
+    case DL_F64:
+        return ((const double *)(const void *)a->at)[i];
+    case DL_I64:
+        return (double)((const int64_t *)(const void *)a->at)[i];
+    case DL_U8:
+        break;
     }
     return (double)a->at[i];
 }
 
 /* The values that a tensor may hold: [least, most], whole or real. */
-typedef struct Range { double least, most; bool whole; } Range;
+typedef struct Range {
+    double least, most;
+    bool whole;
+} Range;
 
-static Range range_of(const dl_tensor *t)
-{
+static Range range_of(const dl_tensor *t) {
     Range r = {-INFINITY, INFINITY, true};
     if (t->type == DL_U8)
         r = (Range){0, UINT8_MAX, true};
@@ -109,36 +108,32 @@ static Range range_of(const dl_tensor *t)
 }
 
 /* Whether every value of the array's own type lies in the range: nothing is to be checked. */
-static bool always_in(const DlArray *a, Range r)
-{
-    if (a->type == DL_U8)
-        return r.least <= 0 && r.most >= UINT8_MAX;
+static bool always_in(const DlArray *a, Range r) {
+    if (a->type == DL_U8) return r.least <= 0 && r.most >= UINT8_MAX;
     return a->type == DL_I32 && r.least <= INT32_MIN && r.most >= INT32_MAX;
 }
 
 static bool bad_value(const dl_model *m, const dl_tensor *t, const DlArray *a, const char *what,
-                      int64_t row, double v, Range r, DlError *e)
-{
+        int64_t row, double v, Range r, DlError *e) {
     if (!isfinite(v))
         return dl_fail(e, "%s data, row %lld: '%s' is %s; remove the row or fill in a number", what,
-                       (long long)row, a->name, isnan(v) ? "not a number" : "infinite");
+                (long long)row, a->name, isnan(v) ? "not a number" : "infinite");
     if (r.whole && v != floor(v))
         return dl_fail(e, "%s:%d: '%s' is %s, but row %lld of the %s data ('%s') holds %.9g",
-                       m->source, t->line, t->name, dl_type_name(t->type), (long long)row, what,
-                       a->name, v);
-    return dl_fail(e, "%s:%d: '%s' must lie from %.0f to %.0f, but row %lld of the %s data ('%s') "
-                   "holds %.9g", m->source, t->line, t->name, r.least, r.most, (long long)row, what,
-                   a->name, v);
+                m->source, t->line, t->name, dl_type_name(t->type), (long long)row, what, a->name,
+                v);
+    return dl_fail(e,
+            "%s:%d: '%s' must lie from %.0f to %.0f, but row %lld of the %s data ('%s') "
+            "holds %.9g",
+            m->source, t->line, t->name, r.least, r.most, (long long)row, what, a->name, v);
 }
 
 static bool check_values(const dl_model *m, const dl_tensor *t, const DlArray *a, int64_t rows,
-                         const char *what, DlError *e)
-{
+        const char *what, DlError *e) {
     Range r = range_of(t);
     size_t each = a->stride / dl_type_size(a->type);
     size_t n = each * (size_t)(a->fixed ? 1 : rows);
-    if (always_in(a, r))
-        return true;
+    if (always_in(a, r)) return true;
     for (size_t i = 0; i < n; i++) {
         double v = value_at(a, i);
         if (!(v >= r.least && v <= r.most && isfinite(v)) || (r.whole && v != floor(v)))
@@ -147,29 +142,26 @@ static bool check_values(const dl_model *m, const dl_tensor *t, const DlArray *a
     return true;
 }
 
-bool dl_split_check(const dl_model *m, const DlSplit *s, int narray, const char *what, DlError *e)
-{
+bool dl_split_check(const dl_model *m, const DlSplit *s, int narray, const char *what, DlError *e) {
     for (int k = 0; k < narray; k++)
-        if (!check_shape(m, &m->input[k], &s->array[k], what, e)
-            || !check_values(m, &m->input[k], &s->array[k], s->rows, what, e))
+        if (!check_shape(m, &m->input[k], &s->array[k], what, e) ||
+                !check_values(m, &m->input[k], &s->array[k], s->rows, what, e))
             return false;
     return true;
 }
 
-bool dl_data_check(const DlReading *r)
-{
+bool dl_data_check(const DlReading *r) {
     const dl_model *m = r->request->table;
     DlData *d = r->data;
     const char *name = r->reader->name;
     if (d->ninput != m->ninput)
         return dl_fail(r->error, "%s: the model has %d input%s, and data %s has %d", m->source,
-                       m->ninput, m->ninput == 1 ? "" : "s", name, d->ninput);
+                m->ninput, m->ninput == 1 ? "" : "s", name, d->ninput);
     if (d->ntarget < m->ntarget)
         return dl_fail(r->error, "%s: the model has %d target%s, and data %s has %d", m->source,
-                       m->ntarget, m->ntarget == 1 ? "" : "s", name, d->ntarget);
-    if (d->train.rows < 1)
-        return dl_fail(r->error, "data %s: holds no training rows", name);
-    d->ntarget = m->ntarget;        /* an auto-encoder has no use for the labels */
-    return dl_split_check(m, &d->train, m->ninput + m->ntarget, "training", r->error)
-        && dl_split_check(m, &d->test, m->ninput + m->ntarget, "test", r->error);
+                m->ntarget, m->ntarget == 1 ? "" : "s", name, d->ntarget);
+    if (d->train.rows < 1) return dl_fail(r->error, "data %s: holds no training rows", name);
+    d->ntarget = m->ntarget; /* an auto-encoder has no use for the labels */
+    return dl_split_check(m, &d->train, m->ninput + m->ntarget, "training", r->error) &&
+           dl_split_check(m, &d->test, m->ninput + m->ntarget, "test", r->error);
 }

@@ -4,10 +4,8 @@
 
 #include "trainer.h"
 
-void dl_error(DlError *e, const char *fmt, ...)
-{
-    if (e->text[0] != '\0')
-        return;
+void dl_error(DlError *e, const char *fmt, ...) {
+    if (e->text[0] != '\0') return;
     va_list list;
     va_start(list, fmt);
     vsnprintf(e->text, sizeof e->text, fmt, list);

@@ -5,13 +5,12 @@
 
 #include "reader.h"
 
-static int64_t smaller(int64_t a, int64_t b)
-{
+static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-static bool add_totals(const DlSession *s, const DlSplit *split, DlBatch *b, void *totals, DlError *e)
-{
+static bool add_totals(
+        const DlSession *s, const DlSplit *split, DlBatch *b, void *totals, DlError *e) {
     const dl_model *m = s->table;
     for (int64_t first = 0; first < split->rows; first += m->batch) {
         int64_t n = smaller(m->batch, split->rows - first);
@@ -25,59 +24,49 @@ static bool add_totals(const DlSession *s, const DlSplit *split, DlBatch *b, voi
     return true;
 }
 
-bool dl_evaluate(const DlSession *s, const DlSplit *split, double *metric, DlError *e)
-{
+bool dl_evaluate(const DlSession *s, const DlSplit *split, double *metric, DlError *e) {
     const dl_model *m = s->table;
     DlBatch b;
-    if (!dl_batch_open(&b, m->input, m->ninput + m->ntarget, m->batch, e))
-        return false;
+    if (!dl_batch_open(&b, m->input, m->ninput + m->ntarget, m->batch, e)) return false;
     size_t size = (m->totals_size + 64) / 64 * 64;
     void *totals = aligned_alloc(64, size);
     bool ok = totals || dl_fail(e, "out of memory for the metrics");
-    if (ok)
-        memset(totals, 0, size);
+    if (ok) memset(totals, 0, size);
     ok = ok && add_totals(s, split, &b, totals, e);
-    if (ok)
-        m->results(totals, metric);
+    if (ok) m->results(totals, metric);
     free(totals);
     dl_batch_close(&b);
     return ok;
 }
 
-/* ---- predictions ----------------------------------------------------------------------- */
+/* ---- predictions -------------------------------------------------------------------- */
 
-static size_t row_bytes(const dl_tensor *t)
-{
+static size_t row_bytes(const dl_tensor *t) {
     size_t n = dl_type_size(t->type);
     for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0)
-            n *= (size_t)t->shape[i];
+        if (t->shape[i] >= 0) n *= (size_t)t->shape[i];
     return n;
 }
 
 /* The arrays of the entry's inputs, which it may name in another order than training does. */
-static bool arrange(const dl_model *m, const DlSplit *split, DlSplit *out, DlError *e)
-{
+static bool arrange(const dl_model *m, const DlSplit *split, DlSplit *out, DlError *e) {
     const dl_entry *entry = &m->entry[0];
     out->rows = split->rows;
     out->array = calloc((size_t)entry->ninput + 1, sizeof *out->array);
-    if (!out->array)
-        return dl_fail(e, "out of memory");
+    if (!out->array) return dl_fail(e, "out of memory");
     for (int k = 0; k < entry->ninput; k++) {
         int at = 0;
-        while (at < m->ninput && strcmp(m->input[at].name, entry->input[k].name) != 0)
-            at++;
+        while (at < m->ninput && strcmp(m->input[at].name, entry->input[k].name) != 0) at++;
         if (at == m->ninput)
             return dl_fail(e, "%s: '%s' takes an input '%s' that training has not", m->name,
-                           entry->name, entry->input[k].name);
+                    entry->name, entry->input[k].name);
         out->array[k] = split->array[at];
     }
     return true;
 }
 
 static bool run_entry(const DlSession *s, const DlSplit *split, DlBatch *b, void *const *output,
-                      void **part, DlError *e)
-{
+        void **part, DlError *e) {
     const dl_entry *entry = &s->table->entry[0];
     for (int64_t first = 0; first < split->rows; first += b->rows) {
         for (int k = 0; k < entry->noutput; k++) {
@@ -96,17 +85,17 @@ static bool run_entry(const DlSession *s, const DlSplit *split, DlBatch *b, void
     return true;
 }
 
-bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e)
-{
+bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e) {
     const dl_model *m = s->table;
     DlSplit inputs = {0};
     DlBatch b = {0};
     if (m->nentry < 1)
-        return dl_fail(e, "%s: has no output to predict; add one: output name = expression", m->source);
+        return dl_fail(
+                e, "%s: has no output to predict; add one: output name = expression", m->source);
     void **part = calloc((size_t)m->entry[0].noutput + 1, sizeof *part);
-    bool ok = (part || dl_fail(e, "out of memory")) && arrange(m, split, &inputs, e)
-        && dl_batch_open(&b, m->entry[0].input, m->entry[0].ninput, m->batch, e)
-        && run_entry(s, &inputs, &b, output, part, e);
+    bool ok = (part || dl_fail(e, "out of memory")) && arrange(m, split, &inputs, e) &&
+              dl_batch_open(&b, m->entry[0].input, m->entry[0].ninput, m->batch, e) &&
+              run_entry(s, &inputs, &b, output, part, e);
     dl_batch_close(&b);
     free(inputs.array);
     free(part);

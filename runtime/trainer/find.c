@@ -12,18 +12,16 @@
 
 typedef struct Places {
     DlReading *r;
-    const char *pattern;         /* of the file sought */
+    const char *pattern; /* of the file sought */
     const char *found;
-    char looked[2048];           /* the folders, one a line, for the message */
-    bool failed;                 /* a message has been left */
+    char looked[2048]; /* the folders, one a line, for the message */
+    bool failed;       /* a message has been left */
 } Places;
 
-const char *dl_path(DlReading *r, const char *folder, const char *name)
-{
+const char *dl_path(DlReading *r, const char *folder, const char *name) {
     size_t n = strlen(folder), m = strlen(name);
     char *path = dl_pool_array(r->data->pool, (int64_t)(n + m + 2), 1, r->error);
-    if (!path)
-        return NULL;
+    if (!path) return NULL;
     memcpy(path, folder, n);
     path[n] = '/';
     memcpy(path + n + 1, name, m);
@@ -31,64 +29,55 @@ const char *dl_path(DlReading *r, const char *folder, const char *name)
 }
 
 /* The length of a file name without .gz or .xz. */
-static size_t stem(const char *name)
-{
+static size_t stem(const char *name) {
     size_t n = strlen(name);
     bool packed = n > 3 && (strcmp(name + n - 3, ".gz") == 0 || strcmp(name + n - 3, ".xz") == 0);
     return packed ? n - 3 : n;
 }
 
-static bool matches(const char *pattern, const char *name)
-{
+static bool matches(const char *pattern, const char *name) {
     char text[256];
     size_t n = stem(name);
-    if (n >= sizeof text)
-        return false;
+    if (n >= sizeof text) return false;
     memcpy(text, name, n);
     text[n] = '\0';
     return fnmatch(pattern, text, FNM_PERIOD) == 0;
 }
 
 /* Keeps the better of two matches: of one file plain and packed, the plain one. */
-static bool choose(Places *p, const char *folder, char *best, const char *name)
-{
+static bool choose(Places *p, const char *folder, char *best, const char *name) {
     if (best[0] == '\0' || (stem(best) == stem(name) && strncmp(best, name, stem(name)) == 0)) {
-        if (best[0] == '\0' || strlen(name) < strlen(best))
-            memcpy(best, name, strlen(name) + 1);
+        if (best[0] == '\0' || strlen(name) < strlen(best)) memcpy(best, name, strlen(name) + 1);
         return true;
     }
     p->failed = true;
     return dl_fail(p->r->error, "%s: both %s and %s may be the %s sought; leave one of them there",
-                   folder, strcmp(best, name) < 0 ? best : name,
-                   strcmp(best, name) < 0 ? name : best, p->pattern);
+            folder, strcmp(best, name) < 0 ? best : name, strcmp(best, name) < 0 ? name : best,
+            p->pattern);
 }
 
 /* Notes a folder for the message, once. */
-static void note(Places *p, const char *folder)
-{
+static void note(Places *p, const char *folder) {
     size_t n = strlen(folder), used = strlen(p->looked);
     for (const char *line = p->looked; (line = strstr(line, "\n  ")) != NULL;) {
         line += 3;
-        if (strncmp(line, folder, n) == 0 && (line[n] == '\n' || line[n] == '\0'))
-            return;
+        if (strncmp(line, folder, n) == 0 && (line[n] == '\n' || line[n] == '\0')) return;
     }
     snprintf(p->looked + used, sizeof p->looked - used, "\n  %s", folder);
 }
 
-static void look_into(Places *p, const char *folder)
-{
+static void look_into(Places *p, const char *folder) {
     if (!folder) {
         p->failed = true;
         return;
     }
     note(p, folder);
     DIR *d = opendir(folder);
-    if (!d)
-        return;
+    if (!d) return;
     char best[256] = "";
     for (const struct dirent *f; !p->failed && (f = readdir(d)) != NULL;)
-        if (strlen(f->d_name) < sizeof best && matches(p->pattern, f->d_name)
-            && !choose(p, folder, best, f->d_name))
+        if (strlen(f->d_name) < sizeof best && matches(p->pattern, f->d_name) &&
+                !choose(p, folder, best, f->d_name))
             break;
     closedir(d);
     if (best[0] != '\0' && !p->failed) {
@@ -98,30 +87,24 @@ static void look_into(Places *p, const char *folder)
     }
 }
 
-static bool done(const Places *p)
-{
+static bool done(const Places *p) {
     return p->found || p->failed;
 }
 
-static void look_below(Places *p, const char *root, const char *name)
-{
-    if (name && !done(p))
-        look_into(p, strcmp(name, ".") == 0 ? root : dl_path(p->r, root, name));
+static void look_below(Places *p, const char *root, const char *name) {
+    if (name && !done(p)) look_into(p, strcmp(name, ".") == 0 ? root : dl_path(p->r, root, name));
     for (const char *f = p->r->reader->folders; *f != '\0' && !done(p);) {
         size_t n = strcspn(f, " ");
         const char *usual = dl_pool_text(p->r->data->pool, f, n, p->r->error);
-        if (usual)
-            look_into(p, dl_path(p->r, root, usual));
+        if (usual) look_into(p, dl_path(p->r, root, usual));
         f += n + strspn(f + n, " ");
     }
-    if (!done(p))
-        look_into(p, root);
+    if (!done(p)) look_into(p, root);
 }
 
-static void look_everywhere(Places *p, const char *name)
-{
-    const char *root[] = {p->r->request->data_dir, p->r->request->config->directory,
-                          getenv("DLC_DATA"), "."};
+static void look_everywhere(Places *p, const char *name) {
+    const char *root[] = {
+            p->r->request->data_dir, p->r->request->config->directory, getenv("DLC_DATA"), "."};
     if (p->r->folder) {
         look_into(p, p->r->folder);
         return;
@@ -131,48 +114,44 @@ static void look_everywhere(Places *p, const char *name)
         return;
     }
     for (size_t i = 0; i < sizeof root / sizeof *root && !done(p); i++)
-        if (root[i] && root[i][0] != '\0')
-            look_below(p, root[i], name);
+        if (root[i] && root[i][0] != '\0') look_below(p, root[i], name);
 }
 
-static const char *finish(Places *p, bool required)
-{
-    if (p->found || p->failed || !required)
-        return p->failed ? NULL : p->found;
-    dl_error(p->r->error, "data %s: no file %s (or with .gz, .xz) is in any of%s\n%s", p->r->reader->name,
-            p->pattern, p->looked, p->r->reader->remedy);
+static const char *finish(Places *p, bool required) {
+    if (p->found || p->failed || !required) return p->failed ? NULL : p->found;
+    const DlReader *k = p->r->reader;
+    dl_error(p->r->error,
+            "data %s: no file %s (or with .gz, .xz) is in any of%s\n"
+            "The reader takes %s; %s.",
+            k->name, p->pattern, p->looked, k->files, k->remedy);
     return NULL;
 }
 
-const char *dl_find(DlReading *r, const char *pattern, bool required)
-{
+const char *dl_find(DlReading *r, const char *pattern, bool required) {
     Places p = {.r = r, .pattern = pattern};
     look_everywhere(&p, dl_arg(r, "folder"));
     return finish(&p, required);
 }
 
 /* A pattern for one name, packed or not; characters that would be read as wild are quoted. */
-static char *quoted(DlReading *r, const char *name)
-{
+static char *quoted(DlReading *r, const char *name) {
     const char *end = name + stem(name);
     char *pattern = dl_pool_array(r->data->pool, (int64_t)(2 * strlen(name) + 1), 1, r->error);
     for (char *q = pattern; pattern && name < end; name++) {
-        if (strchr("*?[]\\", *name))
-            *q++ = '\\';
+        if (strchr("*?[]\\", *name)) *q++ = '\\';
         *q++ = *name;
     }
     return pattern;
 }
 
-const char *dl_find_named(DlReading *r, const char *name)
-{
+const char *dl_find_named(DlReading *r, const char *name) {
     const char *slash = strrchr(name, '/');
     const char *folder = NULL;
     if (slash)
-        folder = dl_pool_text(r->data->pool, name, slash == name ? 1 : (size_t)(slash - name), r->error);
+        folder = dl_pool_text(
+                r->data->pool, name, slash == name ? 1 : (size_t)(slash - name), r->error);
     Places p = {.r = r, .pattern = quoted(r, slash ? slash + 1 : name)};
-    if (!p.pattern || (slash && !folder))
-        return NULL;
+    if (!p.pattern || (slash && !folder)) return NULL;
     look_everywhere(&p, folder);
     return finish(&p, true);
 }

@@ -4,8 +4,7 @@
 
 #include "progress.h"
 
-void dl_json_number(FILE *f, double v)
-{
+void dl_json_number(FILE *f, double v) {
     char text[40];
     if (!isfinite(v)) {
         fputs("null", f);
@@ -13,14 +12,12 @@ void dl_json_number(FILE *f, double v)
     }
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
-        if (!(strtod(text, NULL) < v || strtod(text, NULL) > v))
-            break;
+        if (!(strtod(text, NULL) < v || strtod(text, NULL) > v)) break;
     }
     fputs(text, f);
 }
 
-void dl_json_text(FILE *f, const char *text)
-{
+void dl_json_text(FILE *f, const char *text) {
     fputc('"', f);
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
@@ -34,8 +31,7 @@ void dl_json_text(FILE *f, const char *text)
     fputc('"', f);
 }
 
-void dl_json_metrics(FILE *f, const dl_model *table, const double *metric)
-{
+void dl_json_metrics(FILE *f, const dl_model *table, const double *metric) {
     for (int i = 0; i < table->nmetric; i++) {
         fputs(i > 0 ? ", " : "", f);
         dl_json_text(f, table->metric[i]);

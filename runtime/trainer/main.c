@@ -5,18 +5,20 @@
 
 typedef int Run(const dl_model *table, const DlConfig *c, const DlOptions *o);
 
-typedef struct Command { const char *name, *help; Run *run; } Command;
+typedef struct Command {
+    const char *name, *help;
+    Run *run;
+} Command;
 
 static const Command commands[] = {
-    {"train", "trains, and writes the weights", dl_command_train},
-    {"evaluate", "prints the metrics on the test data", dl_command_evaluate},
-    {"predict", "prints or writes the outputs for given inputs", dl_command_predict},
-    {"gradients", "writes the gradient of the loss for every parameter", dl_command_gradients},
+        {"train", "trains, and writes the weights", dl_command_train},
+        {"evaluate", "prints the metrics on the test data", dl_command_evaluate},
+        {"predict", "prints or writes the outputs for given inputs", dl_command_predict},
+        {"gradients", "writes the gradient of the loss for every parameter", dl_command_gradients},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-static void print_help(FILE *f, const char *program)
-{
+static void print_help(FILE *f, const char *program) {
     fprintf(f, "usage: %s COMMAND [options]\n\nCommands\n", program);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(f, "  %-12s %s\n", commands[i].name, commands[i].help);
@@ -27,16 +29,13 @@ static void print_help(FILE *f, const char *program)
     fprintf(f, "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong.\n");
 }
 
-static const Command *command_named(const char *word)
-{
+static const Command *command_named(const char *word) {
     for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, word) == 0)
-            return &commands[i];
+        if (strcmp(commands[i].name, word) == 0) return &commands[i];
     return NULL;
 }
 
-int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv)
-{
+int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv) {
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     DlOptions o = {.program = slash ? slash + 1 : argc > 0 ? argv[0] : table->name};
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
@@ -44,18 +43,15 @@ int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv)
         return argc < 2 ? 2 : 0;
     }
     const Command *command = command_named(argv[1]);
-    if (!command)
-        return dl_usage_error(&o, NULL, argv[1], NULL);
+    if (!command) return dl_usage_error(&o, NULL, argv[1], NULL);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_help(stdout, o.program);
             return 0;
         }
         int taken = dl_option(&o, command->name, argc, argv, &i);
-        if (taken < 0)
-            return 2;
-        if (!taken)
-            return dl_usage_error(&o, command->name, argv[i], NULL);
+        if (taken < 0) return 2;
+        if (!taken) return dl_usage_error(&o, command->name, argv[i], NULL);
     }
     return command->run(table, c, &o);
 }

@@ -8,150 +8,140 @@
 
 enum { TRAIN = 1, EVALUATE = 2, PREDICT = 4, GRADIENTS = 8, ALL = 15 };
 
-static const struct { const char *name; unsigned bit; } commands[] = {
-    {"train", TRAIN}, {"evaluate", EVALUATE}, {"predict", PREDICT}, {"gradients", GRADIENTS},
+static const struct {
+    const char *name;
+    unsigned bit;
+} commands[] = {
+        {"train", TRAIN},
+        {"evaluate", EVALUATE},
+        {"predict", PREDICT},
+        {"gradients", GRADIENTS},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 /* Sets what the value says; NULL, or what was expected instead. */
 typedef const char *Set(DlOptions *o, const char *value);
 
-/* ---- setters ------------------------------------------------------------------------- */
+/* ---- setters ------------------------------------------------------------------------ */
 
-static bool whole(const char *text, long long least, long long most, long long *v)
-{
+static bool whole(const char *text, long long least, long long most, long long *v) {
     char *end;
     errno = 0;
     *v = strtoll(text, &end, 10);
     return end != text && *end == '\0' && errno == 0 && *v >= least && *v <= most;
 }
 
-static const char *set_epochs(DlOptions *o, const char *value)
-{
+static const char *set_epochs(DlOptions *o, const char *value) {
     long long n;
-    if (!whole(value, 1, 1000000000, &n))
-        return "a number from 1 to 1000000000";
+    if (!whole(value, 1, 1000000000, &n)) return "a number from 1 to 1000000000";
     o->epochs = (int)n;
     return NULL;
 }
 
-static const char *set_threads(DlOptions *o, const char *value)
-{
+static const char *set_threads(DlOptions *o, const char *value) {
     long long n;
-    if (!whole(value, 1, 1024, &n))
-        return "a number from 1 to 1024";
+    if (!whole(value, 1, 1024, &n)) return "a number from 1 to 1024";
     o->threads = (int)n;
     return NULL;
 }
 
-static const char *set_seed(DlOptions *o, const char *value)
-{
+static const char *set_seed(DlOptions *o, const char *value) {
     char *end;
     errno = 0;
     o->seed = strtoull(value, &end, 10);
     return end == value || *end != '\0' || errno != 0 || value[0] == '-'
-        ? "a number from 0 to 18446744073709551615" : NULL;
+                   ? "a number from 0 to 18446744073709551615"
+                   : NULL;
 }
 
-static const char *set_show(DlOptions *o, const char *value)
-{
+static const char *set_show(DlOptions *o, const char *value) {
     long long n;
-    if (!whole(value, 1, 1000, &n))
-        return "a number from 1 to 1000";
+    if (!whole(value, 1, 1000, &n)) return "a number from 1 to 1000";
     o->show = (int)n;
     return NULL;
 }
 
-static const char *set_data(DlOptions *o, const char *value)
-{
+static const char *set_data(DlOptions *o, const char *value) {
     o->data_dir = value;
     return NULL;
 }
 
-static const char *set_weights(DlOptions *o, const char *value)
-{
+static const char *set_weights(DlOptions *o, const char *value) {
     o->weights = value;
     return NULL;
 }
 
 /* "file" or "name=file"; the text stays the caller's, so the name is kept with its length. */
-static const char *bind(DlBinding *list, int *n, const char *value)
-{
-    if (*n == DL_BINDINGS)
-        return "32 files at most";
+static const char *bind(DlBinding *list, int *n, const char *value) {
+    if (*n == DL_BINDINGS) return "32 files at most";
     size_t name = strcspn(value, "=/.");
     bool named = name > 0 && value[name] == '=';
-    list[(*n)++] = (DlBinding){named ? value : NULL, named ? name : 0, value + (named ? name + 1 : 0)};
+    list[(*n)++] =
+            (DlBinding){named ? value : NULL, named ? name : 0, value + (named ? name + 1 : 0)};
     return list[*n - 1].file[0] == '\0' ? "a file name" : NULL;
 }
 
-static const char *set_input(DlOptions *o, const char *value)
-{
+static const char *set_input(DlOptions *o, const char *value) {
     return bind(o->input, &o->ninput, value);
 }
 
-static const char *set_target(DlOptions *o, const char *value)
-{
+static const char *set_target(DlOptions *o, const char *value) {
     return bind(o->target, &o->ntarget, value);
 }
 
-static const char *set_output(DlOptions *o, const char *value)
-{
+static const char *set_output(DlOptions *o, const char *value) {
     return bind(o->output, &o->noutput, value);
 }
 
-static const char *set_json(DlOptions *o, const char *value)
-{
+static const char *set_json(DlOptions *o, const char *value) {
     (void)value;
     o->json = true;
     return NULL;
 }
 
-static const char *set_quiet(DlOptions *o, const char *value)
-{
+static const char *set_quiet(DlOptions *o, const char *value) {
     (void)value;
     o->quiet = true;
     return NULL;
 }
 
-/* ---- the table ---------------------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------------------- */
 
 typedef struct Option {
-    const char *name, *value;        /* value NULL: a flag */
+    const char *name, *value; /* value NULL: a flag */
     unsigned commands;
     Set *set;
     const char *help;
 } Option;
 
 static const Option options[] = {
-    {"--weights", "FILE", ALL, set_weights,
-     "the weights, written by train and read by the others (default: NAME.safetensors)"},
-    {"--data", "DIR", TRAIN | EVALUATE, set_data,
-     "where data are sought first; then beside the model, then in DLC_DATA"},
-    {"--epochs", "N", TRAIN, set_epochs, "passes over the training data (default: the train block's)"},
-    {"--seed", "N", TRAIN, set_seed, "of initial weights, order and dropout (default: 0)"},
-    {"--input", "[NAME=]FILE", PREDICT | GRADIENTS, set_input,
-     "an input, a .npy file (or what the reader of the training data prepares)"},
-    {"--target", "[NAME=]FILE", GRADIENTS, set_target, "a target, a .npy file"},
-    {"-o", "[NAME=]FILE", PREDICT | GRADIENTS, set_output,
-     "where an output goes, a .npy file (default: a table on standard output)"},
-    {"--threads", "N", ALL, set_threads, "threads (default: one a processor)"},
-    {"--show", "N", TRAIN | EVALUATE, set_show, "print N test rows with predictions, and confusions"},
-    {"--json", NULL, ALL, set_json, "results as JSON, one object a line"},
-    {"--quiet", NULL, ALL, set_quiet, "no progress"},
+        {"--weights", "FILE", ALL, set_weights,
+                "the weights, written by train and read by the others (default: NAME.safetensors)"},
+        {"--data", "DIR", TRAIN | EVALUATE, set_data,
+                "where data are sought first; then beside the model, then in DLC_DATA"},
+        {"--epochs", "N", TRAIN, set_epochs,
+                "passes over the training data (default: the train block's)"},
+        {"--seed", "N", TRAIN, set_seed, "of initial weights, order and dropout (default: 0)"},
+        {"--input", "[NAME=]FILE", PREDICT | GRADIENTS, set_input,
+                "an input, a .npy file (or what the reader of the training data prepares)"},
+        {"--target", "[NAME=]FILE", GRADIENTS, set_target, "a target, a .npy file"},
+        {"-o", "[NAME=]FILE", PREDICT | GRADIENTS, set_output,
+                "where an output goes, a .npy file (default: a table on standard output)"},
+        {"--threads", "N", ALL, set_threads, "threads (default: one a processor)"},
+        {"--show", "N", TRAIN | EVALUATE, set_show,
+                "print N test rows with predictions, and confusions"},
+        {"--json", NULL, ALL, set_json, "results as JSON, one object a line"},
+        {"--quiet", NULL, ALL, set_quiet, "no progress"},
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
-static unsigned bit_of(const char *command)
-{
+static unsigned bit_of(const char *command) {
     for (int i = 0; command && i < COMMANDS; i++)
-        if (strcmp(commands[i].name, command) == 0)
-            return commands[i].bit;
+        if (strcmp(commands[i].name, command) == 0) return commands[i].bit;
     return command ? 0 : ALL;
 }
 
-static const Option *option_named(const char *word, size_t n)
-{
+static const Option *option_named(const char *word, size_t n) {
     for (int i = 0; i < OPTIONS; i++)
         if (strlen(options[i].name) == n && strncmp(options[i].name, word, n) == 0)
             return &options[i];
@@ -159,64 +149,54 @@ static const Option *option_named(const char *word, size_t n)
 }
 
 static int wrong(const DlOptions *o, const char *command, const char *text, const char *name,
-                 const char *value, const char *expected)
-{
+        const char *value, const char *expected) {
     fprintf(stderr, "%s %s: ", o->program, command);
     fprintf(stderr, text, name, value);
     fprintf(stderr, "%s\n", expected);
     return -1;
 }
 
-int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i)
-{
+int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i) {
     const char *word = argv[*i];
     size_t n = strcspn(word, "=");
     const Option *k = option_named(word, n);
-    if (!k || !(k->commands & bit_of(command)))
-        return 0;
+    if (!k || !(k->commands & bit_of(command))) return 0;
     const char *value = word[n] == '=' ? word + n + 1 : NULL;
     if (!k->value && value)
         return wrong(o, command, "%s takes no value, and '%s' is given", k->name, value, "");
     if (k->value && !value) {
-        if (*i + 1 >= argc)
-            return wrong(o, command, "%s needs a value: %s", k->name, k->value, "");
+        if (*i + 1 >= argc) return wrong(o, command, "%s needs a value: %s", k->name, k->value, "");
         value = argv[++*i];
     }
     const char *expected = k->set(o, value);
     return expected ? wrong(o, command, "%s is '%s', and must be ", k->name, value, expected) : 1;
 }
 
-void dl_print_options(FILE *f, const char *command)
-{
+void dl_print_options(FILE *f, const char *command) {
     for (int i = 0; i < OPTIONS; i++) {
         char left[64];
-        if (!(options[i].commands & bit_of(command)))
-            continue;
+        if (!(options[i].commands & bit_of(command))) continue;
         snprintf(left, sizeof left, "%s%s%s", options[i].name, options[i].value ? " " : "",
-                 options[i].value ? options[i].value : "");
+                options[i].value ? options[i].value : "");
         fprintf(f, "  %-22s %s\n", left, options[i].help);
     }
 }
 
-/* ---- near names -------------------------------------------------------------------------------- */
+/* ---- near names --------------------------------------------------------------------- */
 
 enum { LONGEST = 40 };
 
-static int least(int a, int b, int c)
-{
+static int least(int a, int b, int c) {
     int m = a < b ? a : b;
     return m < c ? m : c;
 }
 
 /* Insertions, deletions and exchanges from one word to the other. */
-static int distance(const char *a, const char *b)
-{
+static int distance(const char *a, const char *b) {
     int row[LONGEST + 1];
     int m = (int)strlen(a), n = (int)strlen(b);
-    if (m > LONGEST || n > LONGEST)
-        return LONGEST;
-    for (int k = 0; k <= n; k++)
-        row[k] = k;
+    if (m > LONGEST || n > LONGEST) return LONGEST;
+    for (int k = 0; k <= n; k++) row[k] = k;
     for (int i = 1; i <= m; i++) {
         int corner = row[0];
         row[0] = i;
@@ -229,8 +209,7 @@ static int distance(const char *a, const char *b)
     return row[n];
 }
 
-static void nearer(const char *word, const char *name, const char **best, int *d)
-{
+static void nearer(const char *word, const char *name, const char **best, int *d) {
     int here = distance(word, name);
     if (here < *d) {
         *d = here;
@@ -239,33 +218,29 @@ static void nearer(const char *word, const char *name, const char **best, int *d
 }
 
 /* A command's name is sought among commands, an option's among the command's options. */
-static const char *nearest(const char *command, const char *word, const char *const *more)
-{
+static const char *nearest(const char *command, const char *word, const char *const *more) {
     const char *best = NULL;
     int d = (int)strlen(word) / 3 + 2;
-    for (int i = 0; word[0] != '-' && i < COMMANDS; i++)
-        nearer(word, commands[i].name, &best, &d);
+    for (int i = 0; word[0] != '-' && i < COMMANDS; i++) nearer(word, commands[i].name, &best, &d);
     for (int i = 0; word[0] == '-' && i < OPTIONS; i++)
-        if (options[i].commands & bit_of(command))
-            nearer(word, options[i].name, &best, &d);
-    for (; more && *more; more++)
-        nearer(word, *more, &best, &d);
+        if (options[i].commands & bit_of(command)) nearer(word, options[i].name, &best, &d);
+    for (; more && *more; more++) nearer(word, *more, &best, &d);
     return best;
 }
 
-int dl_usage_error(const DlOptions *o, const char *command, const char *word, const char *const *more)
-{
+int dl_usage_error(
+        const DlOptions *o, const char *command, const char *word, const char *const *more) {
     char name[LONGEST + 1];
     size_t n = strcspn(word, "=");
     snprintf(name, sizeof name, "%.*s", n < LONGEST ? (int)n : LONGEST, word);
     const Option *k = option_named(word, n);
     fprintf(stderr, "%s%s%s: ", o->program, command ? " " : "", command ? command : "");
-    if (k && command) {
+    if (k) {
         fprintf(stderr, "%s is an option of", name);
         for (int i = 0, said = 0; i < COMMANDS; i++)
             if (k->commands & commands[i].bit)
                 fprintf(stderr, "%s %s", said++ ? "," : "", commands[i].name);
-        fprintf(stderr, "; not of %s\n", command);
+        fprintf(stderr, command ? "; not of %s\n" : "\n", command);
         return 2;
     }
     fprintf(stderr, "there is no %s '%s'", word[0] == '-' ? "option" : "command", name);

@@ -11,44 +11,34 @@ struct DlPool {
     size_t n, capacity;
 };
 
-DlPool *dl_pool_new(void)
-{
+DlPool *dl_pool_new(void) {
     return calloc(1, sizeof(DlPool));
 }
 
-void dl_pool_free(DlPool *p)
-{
-    if (!p)
-        return;
-    for (size_t i = 0; i < p->n; i++)
-        free(p->piece[i]);
+void dl_pool_free(DlPool *p) {
+    if (!p) return;
+    for (size_t i = 0; i < p->n; i++) free(p->piece[i]);
     free(p->piece);
     free(p);
 }
 
-bool dl_times(int64_t a, int64_t b, int64_t *product)
-{
-    if (a < 0 || b < 0 || (b > 0 && a > INT64_MAX / b))
-        return false;
+bool dl_times(int64_t a, int64_t b, int64_t *product) {
+    if (a < 0 || b < 0 || (b > 0 && a > INT64_MAX / b)) return false;
     *product = a * b;
     return true;
 }
 
-static bool reserve_piece(DlPool *p)
-{
-    if (p->n < p->capacity)
-        return true;
+static bool reserve_piece(DlPool *p) {
+    if (p->n < p->capacity) return true;
     size_t capacity = p->capacity ? 2 * p->capacity : 16;
     void **piece = realloc(p->piece, capacity * sizeof *piece);
-    if (!piece)
-        return false;
+    if (!piece) return false;
     p->piece = piece;
     p->capacity = capacity;
     return true;
 }
 
-void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e)
-{
+void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e) {
     int64_t bytes;
     if (!dl_times(count, (int64_t)size, &bytes) || bytes > PTRDIFF_MAX - 64) {
         dl_error(e, "%lld elements of %zu bytes do not fit into memory", (long long)count, size);
@@ -65,34 +55,26 @@ void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e)
     return at;
 }
 
-char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e)
-{
+char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e) {
     char *copy = dl_pool_array(p, (int64_t)length + 1, 1, e);
-    if (copy)
-        memcpy(copy, text, length);
+    if (copy) memcpy(copy, text, length);
     return copy;
 }
 
-bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e)
-{
+bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e) {
     dl_pair *pair = dl_pool_array(p, m->n + 1, sizeof *pair, e);
-    if (!pair)
-        return false;
-    if (m->n > 0)
-        memcpy(pair, m->pair, (size_t)m->n * sizeof *pair);
+    if (!pair) return false;
+    if (m->n > 0) memcpy(pair, m->pair, (size_t)m->n * sizeof *pair);
     pair[m->n].key = dl_pool_text(p, key, strlen(key), e);
     pair[m->n].value = dl_pool_text(p, value, strlen(value), e);
-    if (!pair[m->n].key || !pair[m->n].value)
-        return false;
+    if (!pair[m->n].key || !pair[m->n].value) return false;
     m->pair = pair;
     m->n++;
     return true;
 }
 
-const char *dl_meta_get(const DlMeta *m, const char *key)
-{
+const char *dl_meta_get(const DlMeta *m, const char *key) {
     for (int i = 0; m && i < m->n; i++)
-        if (strcmp(m->pair[i].key, key) == 0)
-            return m->pair[i].value;
+        if (strcmp(m->pair[i].key, key) == 0) return m->pair[i].value;
     return NULL;
 }

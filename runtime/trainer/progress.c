@@ -10,104 +10,105 @@
 #include "progress.h"
 
 #define BAR 20
-#define LINES 50                 /* of that many epochs each gets its line; of more, every k-th */
+#define LINES 50 /* of that many epochs each gets its line; of more, every k-th */
 
-static double now(void)
-{
+static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int width_of(FILE *out)
-{
+static int width_of(FILE *out) {
     struct winsize w;
-    if (ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 20)
-        return w.ws_col;
+    if (ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 20) return w.ws_col;
     return 80;
 }
 
-void dl_progress_begin(DlProgress *p, FILE *out, FILE *json, bool quiet, const DlRun *r, int64_t epochs)
-{
+void dl_progress_begin(
+        DlProgress *p, FILE *out, FILE *json, bool quiet, const DlRun *r, int64_t epochs) {
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     bool smart = isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
     *p = (DlProgress){
-        .out = out, .json = json, .quiet = quiet, .terminal = smart,
-        .colour = smart && !(no_colour && no_colour[0] != '\0'), .width = width_of(out),
-        .table = r->session->table, .epochs = epochs, .batches = dl_run_batches(r),
-        .rows = r->data->train.rows, .begun = now(), .epoch_begun = now(),
+            .out = out,
+            .json = json,
+            .quiet = quiet,
+            .terminal = smart,
+            .colour = smart && !(no_colour && no_colour[0] != '\0'),
+            .width = width_of(out),
+            .table = r->session->table,
+            .epochs = epochs,
+            .batches = dl_run_batches(r),
+            .rows = r->data->train.rows,
+            .begun = now(),
+            .epoch_begun = now(),
     };
 }
 
-/* ---- pieces of a line ------------------------------------------------------------------- */
+/* ---- pieces of a line --------------------------------------------------------------- */
 
-typedef struct Line { char text[512]; size_t n; int shown; } Line;   /* shown: columns taken */
+typedef struct Line {
+    char text[512];
+    size_t n;
+    int shown;
+} Line; /* shown: columns taken */
 
-static void put(Line *l, const char *text)
-{
+static void put(Line *l, const char *text) {
     size_t n = strlen(text);
-    if (l->n + n + 1 > sizeof l->text)
-        return;
+    if (l->n + n + 1 > sizeof l->text) return;
     memcpy(l->text + l->n, text, n + 1);
     l->n += n;
     l->shown += (int)n;
 }
 
-static void put_colour(Line *l, const DlProgress *p, const char *code)
-{
+static void put_colour(Line *l, const DlProgress *p, const char *code) {
     int shown = l->shown;
-    if (p->colour)
-        put(l, code);
+    if (p->colour) put(l, code);
     l->shown = shown;
 }
 
-static void put_number(Line *l, const char *name, double v)
-{
+static void put_number(Line *l, const char *name, double v) {
     char text[128];
     snprintf(text, sizeof text, "  %s %.4g", name, v);
     put(l, text);
 }
 
 /* 12,345 */
-static void put_count(Line *l, double v)
-{
+static void put_count(Line *l, double v) {
     char digits[32], text[48];
     int n = snprintf(digits, sizeof digits, "%.0f", v), at = 0;
     for (int i = 0; i < n; i++) {
-        if (i > 0 && (n - i) % 3 == 0)
-            text[at++] = ',';
+        if (i > 0 && (n - i) % 3 == 0) text[at++] = ',';
         text[at++] = digits[i];
     }
     text[at] = '\0';
     put(l, text);
 }
 
-static void put_duration(Line *l, double seconds)
-{
+static void put_duration(Line *l, double seconds) {
     char text[48];
-    if (seconds < 60)
+    if (seconds < 0.0995)
+        snprintf(text, sizeof text, "%.1f ms", 1000 * seconds);
+    else if (seconds < 60)
         snprintf(text, sizeof text, seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);
     else if (seconds < 3600)
         snprintf(text, sizeof text, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
     else
-        snprintf(text, sizeof text, "%.0f h %02d min", seconds / 3600 - 0.5, (int)(seconds / 60) % 60);
+        snprintf(text, sizeof text, "%.0f h %02d min", seconds / 3600 - 0.5,
+                (int)(seconds / 60) % 60);
     put(l, text);
 }
 
-static void put_epoch(Line *l, const DlProgress *p, int64_t epoch)
-{
+static void put_epoch(Line *l, const DlProgress *p, int64_t epoch) {
     char text[64];
     int wide = snprintf(text, sizeof text, "%lld", (long long)p->epochs);
     snprintf(text, sizeof text, "epoch %*lld/%lld", wide, (long long)epoch, (long long)p->epochs);
     put(l, text);
 }
 
-static void put_bar(Line *l, const DlProgress *p, double share)
-{
+static void put_bar(Line *l, const DlProgress *p, double share) {
     char bar[BAR + 1];
     int full = (int)(share * BAR);
-    for (int i = 0; i < BAR; i++)
-        bar[i] = i < full ? '=' : i == full ? '>' : ' ';
+    for (int i = 0; i < BAR; i++) bar[i] = i < full ? '=' : i == full ? '>' : ' ';
     bar[BAR] = '\0';
     put(l, "  [");
     put_colour(l, p, "\x1b[36m");
@@ -117,23 +118,20 @@ static void put_bar(Line *l, const DlProgress *p, double share)
 }
 
 /* Where the line is too long for the terminal, what stands last is left out. */
-static void write_line(const DlProgress *p, Line *l, const char *end)
-{
+static void write_line(const DlProgress *p, Line *l, const char *end) {
     if (p->terminal && l->shown >= p->width)
         l->text[l->n - (size_t)(l->shown - p->width + 1)] = '\0';
     fprintf(p->out, "%s%s%s", p->terminal ? "\r\x1b[K" : "", l->text, end);
     fflush(p->out);
 }
 
-static double rate(const DlProgress *p, const DlRun *r)
-{
+static double rate(const DlProgress *p, const DlRun *r) {
     return (double)r->rows_done / (p->trained + 1e-9);
 }
 
-/* ---- the line during an epoch ------------------------------------------------------------- */
+/* ---- the line during an epoch ------------------------------------------------------- */
 
-static void draw(const DlProgress *p, const DlRun *r, double time)
-{
+static void draw(const DlProgress *p, const DlRun *r, double time) {
     Line l = {.n = 0};
     double share = (double)r->batch / (double)p->batches;
     double done = (double)r->epoch + share;
@@ -148,21 +146,18 @@ static void draw(const DlProgress *p, const DlRun *r, double time)
     write_line(p, &l, "");
 }
 
-void dl_progress_batch(DlProgress *p, const DlRun *r)
-{
+void dl_progress_batch(DlProgress *p, const DlRun *r) {
     double time = now();
     p->trained = time - p->epoch_begun;
-    if (p->quiet || !p->terminal || time - p->drawn < 0.1)
-        return;
+    if (p->quiet || !p->terminal || time - p->drawn < 0.1) return;
     p->drawn = time;
     draw(p, r, time);
 }
 
-/* ---- the line after an epoch ---------------------------------------------------------------- */
+/* ---- the line after an epoch -------------------------------------------------------- */
 
-static void print_epoch(const DlProgress *p, const DlRun *r, const DlEpoch *e, double seconds,
-                        const char *end)
-{
+static void print_epoch(
+        const DlProgress *p, const DlRun *r, const DlEpoch *e, double seconds, const char *end) {
     Line l = {.n = 0};
     put_epoch(&l, p, e->epoch);
     put_number(&l, "loss", e->loss);
@@ -178,26 +173,22 @@ static void print_epoch(const DlProgress *p, const DlRun *r, const DlEpoch *e, d
     write_line(p, &l, end);
 }
 
-static void print_object(const DlProgress *p, const DlRun *r, const DlEpoch *e, double seconds)
-{
+static void print_object(const DlProgress *p, const DlRun *r, const DlEpoch *e, double seconds) {
     fprintf(p->json, "{\"epoch\": %lld, \"train_loss\": ", (long long)e->epoch);
     dl_json_number(p->json, e->loss);
     if (e->metric) {
         fputs(", ", p->json);
         dl_json_metrics(p->json, p->table, e->metric);
     }
-    fprintf(p->json, ", \"samples_per_second\": %.0f, \"seconds\": %.6f}\n",
-            rate(p, r), seconds);
+    fprintf(p->json, ", \"samples_per_second\": %.0f, \"seconds\": %.6f}\n", rate(p, r), seconds);
     fflush(p->json);
 }
 
-void dl_progress_epoch(DlProgress *p, const DlRun *r, const DlEpoch *e)
-{
+void dl_progress_epoch(DlProgress *p, const DlRun *r, const DlEpoch *e) {
     double time = now(), seconds = time - p->epoch_begun;
     int64_t every = (p->epochs + LINES - 1) / LINES;
     bool kept = e->epoch % every == 0 || e->epoch == p->epochs;
-    if (p->json)
-        print_object(p, r, e, seconds);
+    if (p->json) print_object(p, r, e, seconds);
     if (!p->quiet && kept)
         print_epoch(p, r, e, seconds, "\n");
     else if (!p->quiet && p->terminal && time - p->drawn >= 0.1) {
@@ -207,8 +198,7 @@ void dl_progress_epoch(DlProgress *p, const DlRun *r, const DlEpoch *e)
     p->epoch_begun = now();
 }
 
-void dl_progress_end(DlProgress *p)
-{
+void dl_progress_end(DlProgress *p) {
     if (!p->quiet && p->terminal) {
         fputs("\r\x1b[K", p->out);
         fflush(p->out);

@@ -7,26 +7,27 @@
 #include "trainer.h"
 
 typedef struct DlProgress {
-    FILE *out;                   /* standard error */
-    FILE *json;                  /* standard output, or NULL */
+    FILE *out;  /* standard error */
+    FILE *json; /* standard output, or NULL */
     bool quiet, terminal, colour;
     int width;
     const dl_model *table;
-    int64_t epochs, batches, rows;       /* in all; in an epoch */
-    double begun, epoch_begun, drawn;    /* seconds of a clock that never goes back */
-    double trained;                      /* seconds of this epoch's steps, without evaluation */
+    int64_t epochs, batches, rows;    /* in all; in an epoch */
+    double begun, epoch_begun, drawn; /* seconds of a clock that never goes back */
+    double trained;                   /* seconds of this epoch's steps, without evaluation */
 } DlProgress;
 
-typedef struct DlEpoch {         /* what is known when an epoch is over */
-    int64_t epoch;               /* from 1 */
-    double loss;                 /* mean over its batches, while training */
-    const double *metric;        /* on the test split; NULL: there is none */
+typedef struct DlEpoch {  /* what is known when an epoch is over */
+    int64_t epoch;        /* from 1 */
+    double loss;          /* mean over its batches, while training */
+    const double *metric; /* on the test split; NULL: there is none */
 } DlEpoch;
 
-void dl_progress_begin(DlProgress *p, FILE *out, FILE *json, bool quiet, const DlRun *r, int64_t epochs);
+void dl_progress_begin(
+        DlProgress *p, FILE *out, FILE *json, bool quiet, const DlRun *r, int64_t epochs);
 void dl_progress_batch(DlProgress *p, const DlRun *r);
 void dl_progress_epoch(DlProgress *p, const DlRun *r, const DlEpoch *e);
-void dl_progress_end(DlProgress *p);             /* leaves the cursor on a line of its own */
+void dl_progress_end(DlProgress *p); /* leaves the cursor on a line of its own */
 
 /* json.c: numbers as short as they can be read back the same; null when not finite. */
 void dl_json_number(FILE *f, double v);

@@ -9,7 +9,7 @@
 
 #include "trainer.h"
 
-/* ---- pool.c: memory that lives as long as the data ------------------------------ */
+/* ---- pool.c: memory that lives as long as the data ---------------------------------- */
 
 DlPool *dl_pool_new(void);
 void dl_pool_free(DlPool *p);
@@ -21,17 +21,19 @@ bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlErr
 /* Two sizes multiplied; false when the product does not fit. */
 bool dl_times(int64_t a, int64_t b, int64_t *product);
 
-/* ---- one reading ------------------------------------------------------------------- */
+/* ---- one reading -------------------------------------------------------------------- */
 
 typedef struct DlReading DlReading;
 
 typedef struct DlReader {
     const char *name;
-    const char *arguments;           /* names, separated by blanks; positional in this order */
-    const char *folders;             /* the usual folder names, separated by blanks */
-    const char *remedy;              /* how to come by the data */
+    const char *arguments; /* names, separated by blanks; positional in this order */
+    const char *folders;   /* the usual folder names, separated by blanks */
+    const char *files;     /* that it takes, for messages; "" when it takes none */
+    const char *remedy;    /* how to come by them */
     bool (*read)(DlReading *r);
-    /* Turns a user's file into one split of inputs, as training's were prepared; NULL: .npy only. */
+    /* Turns a user's file into one split of inputs, as training's were prepared; NULL: .npy only.
+     */
     bool (*prepare)(DlReading *r, const char *path, DlSplit *out);
 } DlReader;
 
@@ -40,31 +42,31 @@ struct DlReading {
     const DlReader *reader;
     DlData *data;
     DlError *error;
-    const char *folder;              /* where the first file was found; the rest must be there */
+    const char *folder; /* where the first file was found; the rest must be there */
 };
 
-extern const DlReader dl_readers[];  /* ends with a row without a name */
-const DlReader *dl_reader_named(const char *name);               /* NULL: none */
+extern const DlReader dl_readers[];                /* ends with a row without a name */
+const DlReader *dl_reader_named(const char *name); /* NULL: none */
 
 /* The argument by name or position, or NULL. */
 const char *dl_arg(const DlReading *r, const char *name);
 bool dl_arg_integer(const DlReading *r, const char *name, int64_t otherwise, int64_t least,
-                    int64_t most, int64_t *out);
-bool dl_arg_real(const DlReading *r, const char *name, double otherwise, double least,
-                 double most, double *out);
+        int64_t most, int64_t *out);
+bool dl_arg_real(const DlReading *r, const char *name, double otherwise, double least, double most,
+        double *out);
 
 /* Sets the splits' arrays to `ninput` + `ntarget` empty ones. */
 bool dl_data_shape(DlReading *r, int ninput, int ntarget);
 /* Room for an array of `rows` rows of the given type and shape. */
-bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows,
-                   int rank, const int64_t *shape);
+bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows, int rank,
+        const int64_t *shape);
 size_t dl_type_size(dl_type t);
 const char *dl_type_name(dl_type t);
 bool dl_data_classes(DlReading *r, int n, const char *const *name);
 /* Makes the test split of every k-th training row, k = 1 / fraction. */
 bool dl_data_divide(DlReading *r, double fraction);
 
-/* ---- find.c: where the data are -------------------------------------------------------- */
+/* ---- find.c: where the data are ----------------------------------------------------- */
 
 /* folder/name, in the pool. */
 const char *dl_path(DlReading *r, const char *folder, const char *name);
@@ -74,27 +76,27 @@ const char *dl_find(DlReading *r, const char *pattern, bool required);
 /* The same for the file that the argument names: data csv("iris.csv"). */
 const char *dl_find_named(DlReading *r, const char *name);
 
-/* ---- bytes.c: whole files ------------------------------------------------------------------ */
+/* ---- bytes.c: whole files ----------------------------------------------------------- */
 
 typedef struct DlBytes {
     const char *path;
-    unsigned char *at;               /* in the pool; one NUL byte follows */
+    unsigned char *at; /* in the pool; one NUL byte follows */
     size_t size;
 } DlBytes;
 
 /* Reads a file, gz and xz included (known by their first bytes, not by the name). */
 bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e);
 
-/* ---- npy.c ------------------------------------------------------------------------------------ */
+/* ---- npy.c -------------------------------------------------------------------------- */
 
 /* The array of a .npy file, its first axis as rows. */
 bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlError *e);
 /* What was read as rows becomes one array for all rows. */
 bool dl_array_fix(DlArray *a, int64_t rows, DlError *e);
-bool dl_npy_write(const char *path, dl_type type, int rank, const int64_t *shape,
-                  const void *at, DlError *e);
+bool dl_npy_write(
+        const char *path, dl_type type, int rank, const int64_t *shape, const void *at, DlError *e);
 
-/* ---- data_check.c ------------------------------------------------------------------------------- */
+/* ---- data_check.c ------------------------------------------------------------------- */
 
 /* Whether the first `narray` arrays fit the table's inputs, then targets: shapes, types,
  * ranges. `what` says in messages which rows they are: "training". */
@@ -102,24 +104,26 @@ bool dl_split_check(const dl_model *m, const DlSplit *s, int narray, const char 
 /* The same of a whole data set, and that it has as many arrays as the model wants. */
 bool dl_data_check(const DlReading *r);
 
-/* ---- words.c: text to indices ------------------------------------------------------------------------ */
+/* ---- words.c: text to indices
+ * ------------------------------------------------------------------------ */
 
-typedef struct DlWords DlWords;      /* a vocabulary: 0 pads, 1 is unknown, 2... by frequency */
+typedef struct DlWords DlWords; /* a vocabulary: 0 pads, 1 is unknown, 2... by frequency */
 
 DlWords *dl_words_new(void);
 void dl_words_free(DlWords *w);
-bool dl_words_count(DlWords *w, const char *text, size_t length);        /* adds a text's words */
-bool dl_words_rank(DlWords *w, int64_t vocabulary);                      /* closes the counting */
+bool dl_words_count(DlWords *w, const char *text, size_t length); /* adds a text's words */
+bool dl_words_rank(DlWords *w, int64_t vocabulary);               /* closes the counting */
 /* The last `n` words of the text, padded on the left. */
 void dl_words_index(const DlWords *w, const char *text, size_t length, int32_t *out, int64_t n);
 char *dl_words_list(const DlWords *w);            /* the words from 2 on, one a line; to be freed */
 bool dl_words_load(DlWords *w, const char *list); /* the reverse */
 
-/* ---- random.c: the trainer's own draws ----------------------------------------------------------------- */
+/* ---- random.c: the trainer's own draws
+ * ----------------------------------------------------------------- */
 
 enum { DL_DRAW_SHUFFLE, DL_DRAW_DATA, DL_DRAW_NOISE };
 
-double dl_draw(uint64_t seed, int purpose, uint64_t a, uint64_t b);      /* uniform in [0, 1) */
+double dl_draw(uint64_t seed, int purpose, uint64_t a, uint64_t b); /* uniform in [0, 1) */
 double dl_draw_normal(uint64_t seed, uint64_t a, uint64_t b);
 void dl_draw_order(uint64_t seed, int64_t epoch, int64_t *order, int64_t n);
 

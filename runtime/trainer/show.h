@@ -4,20 +4,23 @@
 
 #include "trainer.h"
 
-typedef struct DlClasses { int n; const char *const *name; } DlClasses;
+typedef struct DlClasses {
+    int n;
+    const char *const *name;
+} DlClasses;
 
 /* Room for the outputs of `rows` rows; freed with dl_outputs_free. */
 void **dl_outputs_new(const dl_model *m, int64_t rows, DlError *e);
 void dl_outputs_free(const dl_model *m, void **output);
-size_t dl_tensor_elements(const dl_tensor *t);               /* of one row */
+size_t dl_tensor_elements(const dl_tensor *t); /* of one row */
 bool dl_tensor_has_rows(const dl_tensor *t);
 
 /* One line a row on standard output, or one object a row. */
-void dl_show_outputs(FILE *f, const dl_model *m, void *const *output, int64_t rows,
-                     DlClasses c, bool json);
+void dl_show_outputs(
+        FILE *f, const dl_model *m, void *const *output, int64_t rows, DlClasses c, bool json);
 /* The first `count` rows with what was predicted for them, and the confusion matrix; for a
  * model that is no classifier, its outputs beside its targets. */
-void dl_show_split(FILE *f, const dl_model *m, void *const *output, const DlSplit *s,
-                   DlClasses c, int count);
+void dl_show_split(
+        FILE *f, const dl_model *m, void *const *output, const DlSplit *s, DlClasses c, int count);
 
 #endif

@@ -14,66 +14,73 @@
 
 #include "../dl_file.h"
 
-/* ---- messages (error.c) --------------------------------------------------- */
+/* ---- messages (error.c) ------------------------------------------------------------- */
 
-typedef struct DlError { char text[4096]; } DlError;
+typedef struct DlError {
+    char text[4096];
+} DlError;
 
 /* Keeps the message, unless there is one. dl_fail is false, so that a check is one line. */
 void dl_error(DlError *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define dl_fail(...) (dl_error(__VA_ARGS__), false)
 
-/* ---- what the model file says (filled by the compiler) ---------------------- */
+/* ---- what the model file says (filled by the compiler) ------------------------------ */
 
 /* One argument of the `data` line: imdb("reviews", words: 200) has {NULL, "reviews"} and
  * {"words", "200"}. Numbers stay as written. */
-typedef struct DlArg { const char *name, *text; } DlArg;
+typedef struct DlArg {
+    const char *name, *text;
+} DlArg;
 
 /* Called when the loss of a batch is not finite: appends to `text` which tensor is the
  * first that is not, with its source line. `data` are the batch's arrays. */
 typedef void DlExplain(void *context, const dl_model *table, const void *model, void *work,
-                       int64_t n, const void *const *data, char *text, size_t size);
+        int64_t n, const void *const *data, char *text, size_t size);
 
 typedef struct DlConfig {
-    const char *reader;          /* NULL: the program has no `data` line */
+    const char *reader; /* NULL: the program has no `data` line */
     int narg;
     const DlArg *arg;
     int epochs;
-    bool keep_order;             /* `shuffle false` */
-    const char *directory;       /* of the model file, where data are sought first; NULL: none */
-    DlExplain *explain;          /* may be NULL */
+    bool keep_order;       /* `shuffle false` */
+    const char *directory; /* of the model file, where data are sought first; NULL: none */
+    DlExplain *explain;    /* may be NULL */
     void *context;
 } DlConfig;
 
-/* ---- data (data.c and the readers) ------------------------------------------ */
+/* ---- data (data.c and the readers) -------------------------------------------------- */
 
-#define DL_RANK 8                /* most axes of a row */
+#define DL_RANK 8 /* most axes of a row */
 
 typedef struct DlArray {
     const char *name;
-    dl_type type;                /* as the file has it */
+    dl_type type; /* as the file has it */
     int rank;
-    int64_t shape[DL_RANK];      /* of one row */
-    bool fixed;                  /* one array for all rows: the input has no batch axis */
-    size_t stride;               /* bytes of one row (of the whole array, when fixed) */
-    unsigned char *at;           /* [rows] rows */
+    int64_t shape[DL_RANK]; /* of one row */
+    bool fixed;             /* one array for all rows: the input has no batch axis */
+    size_t stride;          /* bytes of one row (of the whole array, when fixed) */
+    unsigned char *at;      /* [rows] rows */
 } DlArray;
 
 typedef struct DlSplit {
     int64_t rows;
-    DlArray *array;              /* the inputs, then the targets, in the model's order */
+    DlArray *array; /* the inputs, then the targets, in the model's order */
 } DlSplit;
 
 /* What prepared the data: vocabulary, class names, scaling. Stored with the weights and
  * applied again when they are used. */
-typedef struct DlMeta { int n; dl_pair *pair; } DlMeta;
+typedef struct DlMeta {
+    int n;
+    dl_pair *pair;
+} DlMeta;
 
-typedef struct DlPool DlPool;    /* owns all that a DlData points to */
+typedef struct DlPool DlPool; /* owns all that a DlData points to */
 
 typedef struct DlData {
     DlPool *pool;
     int ninput, ntarget;
     DlSplit train, test;
-    int nclass;                  /* 0: not a classification, or its classes have no names */
+    int nclass; /* 0: not a classification, or its classes have no names */
     const char **class_name;
     DlMeta meta;
 } DlData;
@@ -81,8 +88,8 @@ typedef struct DlData {
 typedef struct DlRequest {
     const dl_model *table;
     const DlConfig *config;
-    const char *data_dir;        /* of --data, or NULL */
-    const DlMeta *stored;        /* what came with the weights: applied. NULL: learnt anew */
+    const char *data_dir; /* of --data, or NULL */
+    const DlMeta *stored; /* what came with the weights: applied. NULL: learnt anew */
 } DlRequest;
 
 /* Finds, reads and prepares the data, and checks them against the model's inputs and
@@ -90,19 +97,19 @@ typedef struct DlRequest {
 DlData *dl_data_open(const DlRequest *r, DlError *e);
 void dl_data_free(DlData *d);
 
-const char *dl_meta_get(const DlMeta *m, const char *key);      /* NULL: not there */
+const char *dl_meta_get(const DlMeta *m, const char *key); /* NULL: not there */
 
 /* What the user names on the command line: files for the inputs (and targets) of the table,
  * in `train`; prepared as the training data were. */
 struct DlOptions;
 DlData *dl_data_given(const DlRequest *r, const struct DlOptions *o, bool targets, DlError *e);
 
-/* ---- a model in memory (session.c) ------------------------------------------------ */
+/* ---- a model in memory (session.c) -------------------------------------------------- */
 
 typedef struct DlSession {
     const dl_model *table;
-    void *memory[2];             /* 64-byte aligned, of the sizes that the table asks for */
-    void *model, *work;          /* the objects in them */
+    void *memory[2];    /* 64-byte aligned, of the sizes that the table asks for */
+    void *model, *work; /* the objects in them */
     int threads;
 } DlSession;
 
@@ -112,14 +119,14 @@ void dl_session_close(DlSession *s);
 /* The message of a failed call: what, which tensor, which element. */
 void dl_session_error(const DlSession *s, int status, const char *doing, DlError *e);
 
-/* ---- rows for a call (batch.c) ------------------------------------------------------- */
+/* ---- rows for a call (batch.c) ------------------------------------------------------ */
 
 typedef struct DlBatch {
-    int n;                       /* arrays */
-    const dl_tensor *tensor;     /* what they must look like */
-    int64_t rows;                /* most rows */
+    int n;                   /* arrays */
+    const dl_tensor *tensor; /* what they must look like */
+    int64_t rows;            /* most rows */
     void **buffer;
-    const void **data;           /* what to pass: the buffers, or the data themselves */
+    const void **data; /* what to pass: the buffers, or the data themselves */
 } DlBatch;
 
 bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlError *e);
@@ -127,7 +134,7 @@ void dl_batch_close(DlBatch *b);
 /* Rows order[first..first+n) of the split (first.. when order is NULL), in the model's types. */
 void dl_batch_fill(DlBatch *b, const DlSplit *s, const int64_t *order, int64_t first, int64_t n);
 
-/* ---- training (train.c) -------------------------------------------------------------- */
+/* ---- training (train.c) ------------------------------------------------------------- */
 
 /* A run between two batches. (seed, epoch, batch) and the model's own object are all that
  * a resumed run needs: the order of the rows is a function of seed and epoch. */
@@ -136,56 +143,56 @@ typedef struct DlRun {
     const DlData *data;
     const DlConfig *config;
     uint64_t seed;
-    int64_t epoch;               /* epochs done */
-    int64_t batch;               /* batches done in this epoch */
-    double loss_sum;             /* of loss times rows, over the batches of this epoch */
-    int64_t rows_done;           /* in this epoch */
-    int64_t *order;              /* this epoch's order of the training rows; NULL: as they are */
+    int64_t epoch;     /* epochs done */
+    int64_t batch;     /* batches done in this epoch */
+    double loss_sum;   /* of loss times rows, over the batches of this epoch */
+    int64_t rows_done; /* in this epoch */
+    int64_t *order;    /* this epoch's order of the training rows; NULL: as they are */
     DlBatch rows;
 } DlRun;
 
-bool dl_run_open(DlRun *r, DlSession *s, const DlData *d, const DlConfig *c, uint64_t seed,
-                 DlError *e);
+bool dl_run_open(
+        DlRun *r, DlSession *s, const DlData *d, const DlConfig *c, uint64_t seed, DlError *e);
 void dl_run_close(DlRun *r);
-int64_t dl_run_batches(const DlRun *r);                   /* in an epoch, the short one included */
+int64_t dl_run_batches(const DlRun *r); /* in an epoch, the short one included */
 /* Trains one batch. After the last of an epoch, dl_run_next begins the next. */
 bool dl_run_step(DlRun *r, float *loss, DlError *e);
 void dl_run_next(DlRun *r);
-double dl_run_loss(const DlRun *r);                       /* mean over the rows of this epoch so far */
+double dl_run_loss(const DlRun *r); /* mean over the rows of this epoch so far */
 
-/* ---- files (weights.c) --------------------------------------------------------------- */
+/* ---- files (weights.c) -------------------------------------------------------------- */
 
 bool dl_weights_save(const DlSession *s, const DlMeta *meta, const char *path, DlError *e);
 bool dl_weights_load(const DlSession *s, const char *path, DlError *e);
 /* What was stored with the weights, into the pool. */
 bool dl_weights_meta(const char *path, DlPool *pool, DlMeta *meta, DlError *e);
 
-/* ---- using (evaluate.c) -------------------------------------------------------------- */
+/* ---- using (evaluate.c) ------------------------------------------------------------- */
 
-bool dl_evaluate(const DlSession *s, const DlSplit *split, double *metric /* [nmetric] */,
-                 DlError *e);
+bool dl_evaluate(
+        const DlSession *s, const DlSplit *split, double *metric /* [nmetric] */, DlError *e);
 /* The split's arrays are the model's inputs in the table's order. `output`: one array an
  * output, with room for the split's rows. */
 bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e);
 
-/* ---- the command line (options.c, command.c) ------------------------------------- */
+/* ---- the command line (options.c, command.c) ---------------------------------------- */
 
-enum { DL_BINDINGS = 32 };       /* most --input, --target or -o in one call */
+enum { DL_BINDINGS = 32 }; /* most --input, --target or -o in one call */
 
-typedef struct DlBinding {       /* --input words=review.txt */
-    const char *name;            /* NULL: not given, there is only one */
-    size_t length;               /* of the name, which no NUL ends */
+typedef struct DlBinding { /* --input words=review.txt */
+    const char *name;      /* NULL: not given, there is only one */
+    size_t length;         /* of the name, which no NUL ends */
     const char *file;
 } DlBinding;
 
 typedef struct DlOptions {
-    const char *program;         /* begins every message; "dlc" or the program's name */
-    int epochs;                  /* 0: as the model file says */
+    const char *program; /* begins every message; "dlc" or the program's name */
+    int epochs;          /* 0: as the model file says */
     uint64_t seed;
-    int threads;                 /* 0: one a processor */
+    int threads; /* 0: one a processor */
     const char *data_dir, *weights;
     bool json, quiet;
-    int show;                    /* so many predictions of test rows, and the confusion matrix */
+    int show; /* so many predictions of test rows, and the confusion matrix */
     int ninput, ntarget, noutput;
     DlBinding input[DL_BINDINGS], target[DL_BINDINGS], output[DL_BINDINGS];
 } DlOptions;
@@ -196,8 +203,8 @@ typedef struct DlOptions {
 int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i);
 /* Reports an unknown option or command, with the nearest name of the trainer's and of
  * `more` (NULL-terminated, may be NULL). Returns 2, the exit code. */
-int dl_usage_error(const DlOptions *o, const char *command, const char *word,
-                   const char *const *more);
+int dl_usage_error(
+        const DlOptions *o, const char *command, const char *word, const char *const *more);
 /* One line each, for --help; command NULL: of all commands. */
 void dl_print_options(FILE *f, const char *command);
 

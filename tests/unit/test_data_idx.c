@@ -5,21 +5,24 @@
 
 #include "trainer_line.h"
 
-static void setup(void) { make_folder(); }
+static void setup(void) {
+    make_folder();
+}
 
-static void teardown(void) { remove_folder(); }
+static void teardown(void) {
+    remove_folder();
+}
 
 TestSuite(data_idx, .init = setup, .fini = teardown);
 
 /* Two images of 2 x 3 and their labels. */
-static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3,
-                                       1, 2, 3, 4, 5, 6, 250, 251, 252, 253, 254, 255};
+static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4,
+        5, 6, 250, 251, 252, 253, 254, 255};
 static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 9};
 
 static const char *const small_image[] = {"image u8 -1 2 3", "label i32 -1", NULL};
 
-static void write_both(const char *which)
-{
+static void write_both(const char *which) {
     char name[64];
     snprintf(name, sizeof name, "%s-images-idx3-ubyte", which);
     write_file(name, images, sizeof images);
@@ -27,27 +30,25 @@ static void write_both(const char *which)
     write_file(name, labels, sizeof labels);
 }
 
-static void write_gzip(const char *name, const void *bytes, unsigned n, int times)
-{
-    for (int i = 0; i < times; i++) {        /* each time one more member */
+static void write_gzip(const char *name, const void *bytes, unsigned n, int times) {
+    for (int i = 0; i < times; i++) { /* each time one more member */
         gzFile f = gzopen(in_folder(name), i == 0 ? "wb" : "ab");
         cr_assert(f && gzwrite(f, bytes, n) == (int)n && gzclose(f) == Z_OK);
     }
 }
 
-static size_t write_xz(const char *name, const void *bytes, size_t n, size_t keep)
-{
+static size_t write_xz(const char *name, const void *bytes, size_t n, size_t keep) {
     unsigned char out[4096];
     size_t used = 0;
-    cr_assert_eq(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, bytes, n, out, &used, sizeof out),
-                 LZMA_OK);
+    cr_assert_eq(
+            lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, bytes, n, out, &used, sizeof out),
+            LZMA_OK);
     write_file(name, out, keep < used ? keep : used);
     return used;
 }
 
 /* Opens idx and expects a message that holds `part`. */
-static void refused(const char *const *model, const char *part)
-{
+static void refused(const char *const *model, const char *part) {
     Described d;
     describe(&d, 1, model);
     DlData *data = open_data(&d, "idx", NULL);
@@ -56,8 +57,7 @@ static void refused(const char *const *model, const char *part)
     close_described(&d, data);
 }
 
-Test(data_idx, plain)
-{
+Test(data_idx, plain) {
     Described d;
     write_both("train");
     write_both("t10k");
@@ -71,8 +71,7 @@ Test(data_idx, plain)
     close_described(&d, data);
 }
 
-Test(data_idx, gzip_of_two_members)
-{
+Test(data_idx, gzip_of_two_members) {
     Described d;
     write_gzip("train-images.gz", images, 10, 1);
     gzFile f = gzopen(in_folder("train-images.gz"), "ab");
@@ -88,8 +87,7 @@ Test(data_idx, gzip_of_two_members)
     close_described(&d, data);
 }
 
-Test(data_idx, an_axis_may_be_merged_but_not_permuted)
-{
+Test(data_idx, an_axis_may_be_merged_but_not_permuted) {
     static const char *const flat[] = {"image f32 -1 6", "label f32 -1 1", NULL};
     static const char *const turned[] = {"image f32 -1 3 2", "label i32 -1", NULL};
     Described d;
@@ -99,11 +97,11 @@ Test(data_idx, an_axis_may_be_merged_but_not_permuted)
     DlData *data = open_data(&d, "idx", NULL);
     cr_expect(data, "%s", d.error.text);
     close_described(&d, data);
-    refused(turned, "m.dl:2: 'image' is f32[batch, 3, 2], but a row of the training data ('image') is u8[2, 3]");
+    refused(turned, "m.dl:2: 'image' is f32[batch, 3, 2], but a row of the training data ('image') "
+                    "is u8[2, 3]");
 }
 
-Test(data_idx, packed_files_cut_short_or_damaged)
-{
+Test(data_idx, packed_files_cut_short_or_damaged) {
     write_both("t10k");
     write_file("train-labels", labels, sizeof labels);
     size_t whole = write_xz("train-images.xz", images, sizeof images, 4096);
@@ -121,14 +119,13 @@ Test(data_idx, packed_files_cut_short_or_damaged)
         write_file("train-images.gz", packed, keep);
         refused(small_image, "train-images.gz: the gzip data are cut short");
     }
-    packed[n - 6] ^= 1;                      /* the checksum */
+    packed[n - 6] ^= 1; /* the checksum */
     write_file("train-images.gz", packed, n);
     refused(small_image, "train-images.gz: the gzip data are damaged near byte");
 }
 
 /* Every file that is cut short is refused, and nothing is read beyond it. */
-Test(data_idx, every_prefix_is_refused)
-{
+Test(data_idx, every_prefix_is_refused) {
     write_both("t10k");
     write_file("train-labels", labels, sizeof labels);
     for (size_t n = 0; n < sizeof images; n++) {
@@ -137,18 +134,16 @@ Test(data_idx, every_prefix_is_refused)
     }
 }
 
-Test(data_idx, sizes_that_overflow)
-{
-    unsigned char head[20] = {0, 0, 8, 4, 255, 255, 255, 255, 255, 255, 255, 255,
-                              255, 255, 255, 255, 255, 255, 255, 255};
+Test(data_idx, sizes_that_overflow) {
+    unsigned char head[20] = {0, 0, 8, 4, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+            255, 255, 255, 255, 255};
     write_both("t10k");
     write_file("train-labels", labels, sizeof labels);
     write_file("train-images", head, sizeof head);
     refused(small_image, "the sizes in its header are too large");
 }
 
-Test(data_idx, labels_without_a_class)
-{
+Test(data_idx, labels_without_a_class) {
     Described d;
     write_both("train");
     write_both("t10k");
@@ -156,13 +151,13 @@ Test(data_idx, labels_without_a_class)
     d.tensor[1].bound = 9;
     DlData *data = open_data(&d, "idx", NULL);
     cr_expect_null(data);
-    cr_expect_str_eq(d.error.text, "m.dl:3: 'label' must lie from 0 to 8, but row 1 of the training "
-                     "data ('label') holds 9");
+    cr_expect_str_eq(d.error.text,
+            "m.dl:3: 'label' must lie from 0 to 8, but row 1 of the training "
+            "data ('label') holds 9");
     close_described(&d, data);
 }
 
-Test(data_idx, other_counts_of_labels_and_images)
-{
+Test(data_idx, other_counts_of_labels_and_images) {
     unsigned char three[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3};
     write_both("t10k");
     write_file("train-images", images, sizeof images);
@@ -170,8 +165,7 @@ Test(data_idx, other_counts_of_labels_and_images)
     refused(small_image, "train-labels: has 3 labels for 2 images");
 }
 
-Test(data_idx, no_file_says_where_it_was_sought)
-{
+Test(data_idx, no_file_says_where_it_was_sought) {
     refused(small_image, "data idx: no file *train*images* (or with .gz, .xz) is in any of\n  ");
     refused(small_image, folder);
     write_both("train");
@@ -180,8 +174,7 @@ Test(data_idx, no_file_says_where_it_was_sought)
 }
 
 /* Files of two places are never mixed. */
-Test(data_idx, all_files_come_from_one_folder)
-{
+Test(data_idx, all_files_come_from_one_folder) {
     Described d;
     cr_assert_eq(mkdir(in_folder("mnist"), 0700), 0);
     write_both("mnist/train");
@@ -190,16 +183,16 @@ Test(data_idx, all_files_come_from_one_folder)
     write_file("train-images", images, sizeof images);
     describe(&d, 1, small_image);
     cr_expect_null(open_data(&d, "mnist", NULL));
-    cr_expect(strstr(d.error.text, "no file *train*labels* (or with .gz, .xz) is in any of\n  /tmp"));
+    cr_expect(
+            strstr(d.error.text, "no file *train*labels* (or with .gz, .xz) is in any of\n  /tmp"));
     write_file("mnist/train-images-idx3-ubyte", images, sizeof images);
     DlData *data = open_data(&d, "mnist", NULL);
-    cr_expect(data, "%s", d.error.text);     /* the usual folder comes before the place itself */
+    cr_expect(data, "%s", d.error.text); /* the usual folder comes before the place itself */
     close_described(&d, data);
 }
 
 /* --data comes before the model's folder, DLC_DATA after it. */
-Test(data_idx, the_places_in_order)
-{
+Test(data_idx, the_places_in_order) {
     Described d;
     char folders[2][256];
     for (int i = 0; i < 2; i++) {
@@ -230,11 +223,10 @@ Test(data_idx, the_places_in_order)
     close_described(&d, data);
 }
 
-Test(data_idx, signed_and_real_types)
-{
+Test(data_idx, signed_and_real_types) {
     static const char *const real[] = {"image f32 -1 2", "label i32 -1", NULL};
-    static const unsigned char reals[] = {0, 0, 13, 2, 0, 0, 0, 1, 0, 0, 0, 2,
-                                          0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0};
+    static const unsigned char reals[] = {
+            0, 0, 13, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0};
     static const unsigned char negative[] = {0, 0, 0xb, 1, 0, 0, 0, 1, 0xff, 0xfe};
     Described d;
     write_file("train-images", reals, sizeof reals);
@@ -250,21 +242,18 @@ Test(data_idx, signed_and_real_types)
     close_described(&d, data);
 }
 
-/* ---- CIFAR-10 ------------------------------------------------------------------------- */
+/* ---- CIFAR-10 ----------------------------------------------------------------------- */
 
 static const char *const cifar[] = {"image u8 -1 32 32 3", "label i32 -1", NULL};
 
-static void write_cifar(const char *name, size_t bytes, unsigned char label)
-{
+static void write_cifar(const char *name, size_t bytes, unsigned char label) {
     static unsigned char record[2 * 3073];
-    for (size_t i = 0; i < sizeof record; i++)
-        record[i] = (unsigned char)(i / 1024 + i % 7);
+    for (size_t i = 0; i < sizeof record; i++) record[i] = (unsigned char)(i / 1024 + i % 7);
     record[0] = record[3073] = label;
     write_file(name, record, bytes);
 }
 
-Test(data_idx, cifar_planes_become_channels_last)
-{
+Test(data_idx, cifar_planes_become_channels_last) {
     Described d;
     write_cifar("cifar10_train.bin", 2 * 3073, 3);
     write_cifar("cifar10_test.bin", 3073, 9);
@@ -275,15 +264,15 @@ Test(data_idx, cifar_planes_become_channels_last)
     cr_expect_eq(data->test.rows, 1);
     for (int c = 0; c < 3; c++) {
         size_t at = 1 + (size_t)c * 1024 + 5 * 32 + 7;
-        cr_expect_eq(data->train.array[0].at[(5 * 32 + 7) * 3 + c], (unsigned char)(at / 1024 + at % 7));
+        cr_expect_eq(
+                data->train.array[0].at[(5 * 32 + 7) * 3 + c], (unsigned char)(at / 1024 + at % 7));
     }
     cr_expect_eq(data->train.array[1].at[1], 3);
     cr_expect_str_eq(data->class_name[9], "truck");
     close_described(&d, data);
 }
 
-static void cifar_refused(const char *part)
-{
+static void cifar_refused(const char *part) {
     Described d;
     describe(&d, 1, cifar);
     DlData *data = open_data(&d, "cifar10", NULL);
@@ -292,8 +281,7 @@ static void cifar_refused(const char *part)
     close_described(&d, data);
 }
 
-Test(data_idx, cifar_of_a_wrong_size_or_label)
-{
+Test(data_idx, cifar_of_a_wrong_size_or_label) {
     cifar_refused("examples/fetch.sh");
     write_cifar("cifar10_test.bin", 3073, 0);
     write_cifar("cifar10_train.bin", 3072, 0);

@@ -3,15 +3,18 @@
 
 #include "trainer_line.h"
 
-static void setup(void) { make_folder(); }
+static void setup(void) {
+    make_folder();
+}
 
-static void teardown(void) { remove_folder(); }
+static void teardown(void) {
+    remove_folder();
+}
 
 TestSuite(data_text, .init = setup, .fini = teardown);
 
 static void refused(const char *reader, const char *file, const char *const *model, int ninput,
-                    const char *part)
-{
+        const char *part) {
     Described d;
     describe(&d, ninput, model);
     d.arg[0].text = file;
@@ -21,27 +24,25 @@ static void refused(const char *reader, const char *file, const char *const *mod
     close_described(&d, data);
 }
 
-/* ---- words ---------------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------------------- */
 
-static void expect_words(const DlWords *w, const char *text, int n, const int32_t *want)
-{
+static void expect_words(const DlWords *w, const char *text, int n, const int32_t *want) {
     int32_t got[8];
     dl_words_index(w, text, strlen(text), got, n);
     for (int i = 0; i < n; i++)
         cr_expect_eq(got[i], want[i], "'%s', word %d: %d, not %d", text, i, got[i], want[i]);
 }
 
-Test(data_text, words)
-{
+Test(data_text, words) {
     static const char text[] = "B a<br />a C<BR />a b 'tis x9 \xc4\xb0z";
     DlWords *w = dl_words_new();
     cr_assert(dl_words_count(w, text, strlen(text)) && dl_words_rank(w, 20));
     char *list = dl_words_list(w);
-    cr_expect_str_eq(list, "a\nb\nc\n'tis\nx9\ni\nz\n");    /* ties by first occurrence */
+    cr_expect_str_eq(list, "a\nb\nc\n'tis\nx9\ni\nz\n"); /* ties by first occurrence */
     expect_words(w, "a b nobody", 5, (const int32_t[]){0, 0, 2, 3, 1});
     expect_words(w, "a b c a b c", 3, (const int32_t[]){2, 3, 4});
     expect_words(w, "", 2, (const int32_t[]){0, 0});
-    expect_words(w, "\xe2\x84\xaa-C", 2, (const int32_t[]){1, 4});     /* the Kelvin sign is a k */
+    expect_words(w, "\xe2\x84\xaa-C", 2, (const int32_t[]){1, 4}); /* the Kelvin sign is a k */
     DlWords *again = dl_words_new();
     cr_assert(dl_words_load(again, list));
     expect_words(again, "x9 z", 2, (const int32_t[]){6, 8});
@@ -50,16 +51,14 @@ Test(data_text, words)
     dl_words_free(w);
 }
 
-Test(data_text, a_vocabulary_is_cut_at_its_size)
-{
+Test(data_text, a_vocabulary_is_cut_at_its_size) {
     DlWords *w = dl_words_new();
     cr_assert(dl_words_count(w, "a a b b b c", 11) && dl_words_rank(w, 4));
     expect_words(w, "a b c", 3, (const int32_t[]){3, 2, 1});
     dl_words_free(w);
 }
 
-Test(data_text, a_word_without_end_and_no_words_at_all)
-{
+Test(data_text, a_word_without_end_and_no_words_at_all) {
     static char text[5000];
     int32_t got[4];
     memset(text, 'a', sizeof text);
@@ -70,12 +69,11 @@ Test(data_text, a_word_without_end_and_no_words_at_all)
     dl_words_free(w);
 }
 
-/* ---- reviews --------------------------------------------------------------------------- */
+/* ---- reviews ------------------------------------------------------------------------ */
 
 static const char *const review[] = {"words i32 -1 3", "label i32 -1", NULL};
 
-Test(data_text, reviews)
-{
+Test(data_text, reviews) {
     Described d;
     write_text("my_train.tsv", "1\t9\t0\tgood film\n0\t1\t1\tbad bad film\tmore\n");
     write_text("my_test.tsv", "1\t9\t0\tgood bad unseen film");
@@ -96,9 +94,9 @@ Test(data_text, reviews)
     close_described(&d, data);
 }
 
-Test(data_text, reviews_from_the_publisher)
-{
-    static const char *const folders[] = {"train", "test", "train/pos", "train/neg", "test/pos", "test/neg"};
+Test(data_text, reviews_from_the_publisher) {
+    static const char *const folders[] = {
+            "train", "test", "train/pos", "train/neg", "test/pos", "test/neg"};
     Described d;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         cr_assert_eq(mkdir(in_folder(folders[i]), 0700), 0);
@@ -118,32 +116,31 @@ Test(data_text, reviews_from_the_publisher)
     close_described(&d, data);
 }
 
-Test(data_text, reviews_that_are_none)
-{
+Test(data_text, reviews_that_are_none) {
     write_text("a_test.tsv", "1\t9\t0\tgood\n");
     write_text("a_train.tsv", "1\t9\t0\tgood\n2\t9\t0\tgood\n");
-    refused("imdb", NULL, review, 1, "a_train.tsv:2: the label must be 0 or 1, and the line begins with '2'");
+    refused("imdb", NULL, review, 1,
+            "a_train.tsv:2: the label must be 0 or 1, and the line begins with '2'");
     write_text("a_train.tsv", "1\t9\t0\tgood\n1\tgood");
     refused("imdb", NULL, review, 1, "a_train.tsv:2: has 2 fields");
     write_text("a_train.tsv", "");
     refused("imdb", NULL, review, 1, "a_train.tsv: holds no reviews");
 }
 
-/* ---- CSV -------------------------------------------------------------------------------- */
+/* ---- CSV ---------------------------------------------------------------------------- */
 
-static double csv_value(const DlData *data, const DlSplit *s, int array, int64_t row, int column)
-{
+static double csv_value(const DlData *data, const DlSplit *s, int array, int64_t row, int column) {
     const DlArray *a = &s->array[array];
     (void)data;
     return ((const double *)(const void *)(a->at + (size_t)row * a->stride))[column];
 }
 
-Test(data_text, csv_columns_and_categories)
-{
+Test(data_text, csv_columns_and_categories) {
     static const char *const model[] = {"age f32 -1", "x f32 -1 2", "kind i32 -1", NULL};
     Described d;
     write_text("t.csv", "\xef\xbb\xbfsize,kind,age,\"a \"\"b\"\", c\"\r\n"
-               "1.5,cat,3, red \r\n\r\n2,\"d,o\ng\",4,blue\n-1e3,cat,5,red\n7,ant,6,red\n8,cat,7,blue\n");
+                        "1.5,cat,3, red "
+                        "\r\n\r\n2,\"d,o\ng\",4,blue\n-1e3,cat,5,red\n7,ant,6,red\n8,cat,7,blue\n");
     describe(&d, 2, model);
     d.arg[0].text = "t.csv";
     DlData *data = open_data(&d, "csv", NULL);
@@ -152,8 +149,8 @@ Test(data_text, csv_columns_and_categories)
     cr_expect_eq(data->test.rows, 1);
     cr_expect_eq(csv_value(data, &data->train, 0, 1, 0), 4);
     cr_expect_eq(csv_value(data, &data->train, 1, 2, 0), -1000);
-    cr_expect_eq(csv_value(data, &data->train, 1, 0, 1), 1);       /* blue, red */
-    cr_expect_eq(csv_value(data, &data->train, 2, 1, 0), 2);       /* ant, cat, d,o\ng */
+    cr_expect_eq(csv_value(data, &data->train, 1, 0, 1), 1); /* blue, red */
+    cr_expect_eq(csv_value(data, &data->train, 2, 1, 0), 2); /* ant, cat, d,o\ng */
     cr_expect_eq(csv_value(data, &data->test, 0, 0, 0), 7);
     cr_expect_str_eq(data->class_name[0], "ant");
     cr_expect_str_eq(dl_meta_get(&data->meta, "categories.a \"b\", c"), "blue\nred");
@@ -161,13 +158,12 @@ Test(data_text, csv_columns_and_categories)
     close_described(&d, data);
 }
 
-Test(data_text, csv_of_scikit_learn)
-{
+Test(data_text, csv_of_scikit_learn) {
     static const char *const model[] = {"x f32 -1 2", "y i32 -1", NULL};
     Described d;
     write_text("t.csv", "3,2,one,two\n1,2,0\n3,4,1\n5,6,0\n");
     describe(&d, 1, model);
-    d.arg[0].text = "t.csv.gz";              /* the name may be that of the packed file */
+    d.arg[0].text = "t.csv.gz"; /* the name may be that of the packed file */
     d.arg[1] = (DlArg){"test", "0"};
     DlData *data = open_data(&d, "csv", NULL);
     cr_assert(data, "%s", d.error.text);
@@ -179,8 +175,7 @@ Test(data_text, csv_of_scikit_learn)
     close_described(&d, data);
 }
 
-Test(data_text, csv_that_is_wrong)
-{
+Test(data_text, csv_that_is_wrong) {
     static const char *const model[] = {"x f32 -1 2", "y i32 -1", NULL};
     static const char *const two[] = {"x f32 -1", "u f32 -1", "y i32 -1", NULL};
     refused("csv", NULL, model, 1, "name the file");
@@ -206,14 +201,15 @@ Test(data_text, csv_that_is_wrong)
     write_file("t.csv", "a,b\0,y\n", 7);
     refused("csv", "t.csv", model, 1, "t.csv: is not text");
     write_text("t.csv", "a,b,y\n1,2,0.5\n1,2,0\n");
-    refused("csv", "t.csv", model, 1, "m.dl:3: 'y' is i32, but row 0 of the training data ('y') holds 0.5");
+    refused("csv", "t.csv", model, 1,
+            "m.dl:3: 'y' is i32, but row 0 of the training data ('y') holds 0.5");
     write_text("t.csv", "a,b,c,y\n1,2,3,0\n1,2,3,0\n");
-    refused("csv", "t.csv", model, 1, "'x' is f32[batch, 2], but a row of the training data ('x') is f64[3]");
+    refused("csv", "t.csv", model, 1,
+            "'x' is f32[batch, 2], but a row of the training data ('x') is f64[3]");
     refused("csv", "t.csv", two, 2, "t.csv: has no column 'u'; its columns are a, b, c, y");
 }
 
-Test(data_text, csv_arguments)
-{
+Test(data_text, csv_arguments) {
     static const char *const model[] = {"x f32 -1 1", "y i32 -1", NULL};
     Described d;
     write_text("t.csv", "a,y\n1,0\n");
@@ -221,7 +217,8 @@ Test(data_text, csv_arguments)
     d.arg[0].text = "t.csv";
     d.arg[1] = (DlArg){"tset", "0"};
     cr_expect_null(open_data(&d, "csv", NULL));
-    cr_expect_str_eq(d.error.text, "data csv: has no argument 'tset'; it takes file target test header");
+    cr_expect_str_eq(
+            d.error.text, "data csv: has no argument 'tset'; it takes file target test header");
     d.arg[1] = (DlArg){"test", "2"};
     cr_expect_null(open_data(&d, "csv", NULL));
     cr_expect_str_eq(d.error.text, "data csv: test is '2', and must be a number from 0 to 1");
@@ -229,14 +226,14 @@ Test(data_text, csv_arguments)
     cr_expect_null(open_data(&d, "csv", NULL));
     cr_expect(strstr(d.error.text, "has no column 'z'; its columns are a, y"));
     cr_expect_null(open_data(&d, "cvs", NULL));
-    cr_expect(strstr(d.error.text, "data cvs: there is no such reader; the readers are cifar10, mnist"));
+    cr_expect(strstr(
+            d.error.text, "data cvs: there is no such reader; the readers are cifar10, mnist"));
     close_described(&d, NULL);
 }
 
-/* ---- .npy ------------------------------------------------------------------------------- */
+/* ---- .npy --------------------------------------------------------------------------- */
 
-Test(data_text, npy_is_read_as_it_was_written)
-{
+Test(data_text, npy_is_read_as_it_was_written) {
     static const float x[] = {1, 2, 3, 4, 5, 6};
     static const int64_t shape[] = {3, 2};
     DlError e = {""};
@@ -253,8 +250,7 @@ Test(data_text, npy_is_read_as_it_was_written)
     dl_pool_free(p);
 }
 
-static void write_npy(const char *dictionary, const void *values, size_t n)
-{
+static void write_npy(const char *dictionary, const void *values, size_t n) {
     char text[512] = "\x93NUMPY\x01";
     size_t length = strlen(dictionary);
     text[8] = (char)length;
@@ -263,8 +259,7 @@ static void write_npy(const char *dictionary, const void *values, size_t n)
     write_file("x.npy", text, 10 + length + n);
 }
 
-static void npy_refused(const char *part)
-{
+static void npy_refused(const char *part) {
     DlError e = {""};
     DlPool *p = dl_pool_new();
     DlArray a;
@@ -274,8 +269,7 @@ static void npy_refused(const char *part)
     dl_pool_free(p);
 }
 
-Test(data_text, npy_that_is_wrong)
-{
+Test(data_text, npy_that_is_wrong) {
     write_text("x.npy", "something");
     npy_refused("is not a .npy file");
     write_npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", "abcd", 4);
@@ -290,7 +284,8 @@ Test(data_text, npy_that_is_wrong)
     npy_refused("announces other than the 8 bytes");
     write_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "abcd", 4);
     npy_refused("the shape in its header");
-    write_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", "", 0);
+    write_npy(
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", "", 0);
     npy_refused("announces other than");
     write_npy("{'descr': '<f4', 'fortran_order': False, }", "abcd", 4);
     npy_refused("lacks descr");
@@ -298,8 +293,7 @@ Test(data_text, npy_that_is_wrong)
     npy_refused("header cannot be read");
 }
 
-Test(data_text, npy_small_types_are_widened)
-{
+Test(data_text, npy_small_types_are_widened) {
     DlError e = {""};
     DlPool *p = dl_pool_new();
     DlArray a;
@@ -313,8 +307,7 @@ Test(data_text, npy_small_types_are_widened)
     dl_pool_free(p);
 }
 
-Test(data_text, npy_as_training_data)
-{
+Test(data_text, npy_as_training_data) {
     static const char *const model[] = {"x f32 -1 2", "table f32 3 1", "y i32 -1", NULL};
     static const float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
     static const int32_t y[] = {1, 2, 3, 4, 5};
@@ -344,10 +337,9 @@ Test(data_text, npy_as_training_data)
     close_described(&d, data);
 }
 
-/* ---- made data ------------------------------------------------------------------------------ */
+/* ---- made data ---------------------------------------------------------------------- */
 
-Test(data_text, made_data_follow_their_rule)
-{
+Test(data_text, made_data_follow_their_rule) {
     static const char *const line[] = {"x f32 -1 1", "y f32 -1", NULL};
     static const char *const plane[] = {"x f32 -1 2", "y i32 -1", NULL};
     static const char *const symbols[] = {"x i32 -1 10", "y i32 -1", NULL};
@@ -386,8 +378,7 @@ Test(data_text, made_data_follow_their_rule)
     close_described(&d, data);
 }
 
-Test(data_text, an_order_is_a_permutation_and_depends_on_seed_and_epoch)
-{
+Test(data_text, an_order_is_a_permutation_and_depends_on_seed_and_epoch) {
     int64_t a[100], b[100], c[100], sum = 0;
     dl_draw_order(1, 0, a, 100);
     dl_draw_order(1, 0, b, 100);
@@ -397,13 +388,11 @@ Test(data_text, an_order_is_a_permutation_and_depends_on_seed_and_epoch)
     dl_draw_order(2, 0, c, 100);
     cr_expect_arr_neq(a, c, sizeof a);
     char seen[100] = {0};
-    for (int i = 0; i < 100; i++)
-        sum += !seen[a[i]]++;
+    for (int i = 0; i < 100; i++) sum += !seen[a[i]]++;
     cr_expect_eq(sum, 100);
 }
 
-Test(data_text, noise_has_mean_0_and_variance_1)
-{
+Test(data_text, noise_has_mean_0_and_variance_1) {
     double sum = 0, square = 0;
     for (uint64_t i = 0; i < 10000; i++) {
         double v = dl_draw_normal(5, i, 0);

@@ -11,45 +11,37 @@ static char out[1 << 16], err[1 << 16];
 static DlConfig config;
 static const DlArg args[] = {{"rows", "20"}, {"noise", "0"}};
 
-static void setup(void)
-{
+static void setup(void) {
     make_folder();
-    config = (DlConfig){.reader = "linear", .narg = 2, .arg = args, .epochs = 3, .directory = folder};
-    if (chdir(folder) != 0)
-        abort();
+    config = (DlConfig){
+            .reader = "linear", .narg = 2, .arg = args, .epochs = 3, .directory = folder};
+    if (chdir(folder) != 0) abort();
     unsetenv("NO_COLOR");
 }
 
-static void teardown(void)
-{
-    if (chdir("/") != 0)
-        abort();
+static void teardown(void) {
+    if (chdir("/") != 0) abort();
     remove_folder();
 }
 
 TestSuite(trainer, .init = setup, .fini = teardown);
 
-static void slurp(const char *name, char *text, size_t size)
-{
+static void slurp(const char *name, char *text, size_t size) {
     FILE *f = fopen(in_folder(name), "rb");
     size_t n = f ? fread(text, 1, size - 1, f) : 0;
     text[n] = '\0';
-    if (f)
-        fclose(f);
+    if (f) fclose(f);
 }
 
-static int split_words(char *line, char **argv)
-{
+static int split_words(char *line, char **argv) {
     int argc = 0;
-    for (char *w = strtok(line, " "); w; w = strtok(NULL, " "))
-        argv[argc++] = w;
+    for (char *w = strtok(line, " "); w; w = strtok(NULL, " ")) argv[argc++] = w;
     argv[argc] = NULL;
     return argc;
 }
 
 /* Runs `line ...` in this process; what it prints is in out and err. */
-static int run(const char *command)
-{
+static int run(const char *command) {
     char line[512], *argv[32];
     snprintf(line, sizeof line, "/usr/bin/line %s", command);
     int argc = split_words(line, argv);
@@ -65,30 +57,25 @@ static int run(const char *command)
     dup2(kept_out, 1);
     dup2(kept_err, 2);
     int all[] = {kept_out, kept_err, to_out, to_err};
-    for (int i = 0; i < 4; i++)
-        close(all[i]);
+    for (int i = 0; i < 4; i++) close(all[i]);
     slurp("out", out, sizeof out);
     slurp("err", err, sizeof err);
     return status;
 }
 
-static void expect_in(const char *text, const char *part)
-{
+static void expect_in(const char *text, const char *part) {
     cr_expect(strstr(text, part) != NULL, "'%s' is not in: %s", part, text);
 }
 
-static int count_lines(const char *text)
-{
+static int count_lines(const char *text) {
     int n = 0;
-    for (; *text; text++)
-        n += *text == '\n';
+    for (; *text; text++) n += *text == '\n';
     return n;
 }
 
-/* ---- training, evaluating, predicting --------------------------------------------------------- */
+/* ---- training, evaluating, predicting ----------------------------------------------- */
 
-Test(trainer, trains_and_finds_the_line)
-{
+Test(trainer, trains_and_finds_the_line) {
     cr_assert_eq(run("train --epochs 400 --seed 3"), 0, "%s", err);
     expect_in(err, "line: 20 training rows, 20 test rows");
     expect_in(err, "epoch 400/400  loss ");
@@ -105,8 +92,7 @@ Test(trainer, trains_and_finds_the_line)
     cr_expect_str_eq(err, "");
 }
 
-Test(trainer, json_is_one_object_a_line_and_the_last_holds_the_metrics)
-{
+Test(trainer, json_is_one_object_a_line_and_the_last_holds_the_metrics) {
     cr_assert_eq(run("train --json --quiet --weights=w.safetensors"), 0, "%s", err);
     cr_expect_eq(count_lines(out), 4);
     cr_expect_eq(strncmp(out, "{\"epoch\": 1, \"train_loss\": ", 27), 0, "%s", out);
@@ -118,8 +104,7 @@ Test(trainer, json_is_one_object_a_line_and_the_last_holds_the_metrics)
     cr_expect_str_eq(out, last);
 }
 
-Test(trainer, the_same_seed_gives_the_same_weights)
-{
+Test(trainer, the_same_seed_gives_the_same_weights) {
     static char a[4096], b[4096];
     cr_assert_eq(run("train --quiet --seed 5 --weights a --threads 1"), 0, "%s", err);
     cr_assert_eq(run("train --quiet --seed 5 --weights b --threads 4"), 0, "%s", err);
@@ -131,20 +116,19 @@ Test(trainer, the_same_seed_gives_the_same_weights)
     cr_expect_arr_neq(a, b, sizeof a);
 }
 
-Test(trainer, a_run_is_resumed_to_the_same_bits)
-{
+Test(trainer, a_run_is_resumed_to_the_same_bits) {
     DlError e = {""};
     DlRequest q = {.table = &line_model, .config = &config};
     DlData *d = dl_data_open(&q, &e);
     DlSession a, b;
     DlRun r, resumed;
     float loss;
-    cr_assert(d && dl_session_open(&a, &line_model, 1, 3, &e) && dl_session_open(&b, &line_model, 1, 9, &e));
+    cr_assert(d && dl_session_open(&a, &line_model, 1, 3, &e) &&
+              dl_session_open(&b, &line_model, 1, 9, &e));
     cr_assert(dl_run_open(&r, &a, d, &config, 3, &e));
-    cr_expect_eq(dl_run_batches(&r), 3);         /* 8, 8 and 4 rows */
+    cr_expect_eq(dl_run_batches(&r), 3); /* 8, 8 and 4 rows */
     for (int i = 0; i < 5; i++) {
-        if (r.batch == 3)
-            dl_run_next(&r);
+        if (r.batch == 3) dl_run_next(&r);
         cr_assert(dl_run_step(&r, &loss, &e));
     }
     memcpy(b.model, a.model, sizeof(Line));
@@ -165,18 +149,15 @@ Test(trainer, a_run_is_resumed_to_the_same_bits)
     dl_data_free(d);
 }
 
-static void write_rows(const char *name, int64_t rows, int64_t wide)
-{
+static void write_rows(const char *name, int64_t rows, int64_t wide) {
     float x[32];
     int64_t shape[] = {rows, wide};
     DlError e = {""};
-    for (int i = 0; i < 32; i++)
-        x[i] = (float)i;
+    for (int i = 0; i < 32; i++) x[i] = (float)i;
     cr_assert(dl_npy_write(in_folder(name), DL_F32, 2, shape, x, &e), "%s", e.text);
 }
 
-Test(trainer, predicts_what_it_learnt)
-{
+Test(trainer, predicts_what_it_learnt) {
     DlError e = {""};
     DlPool *p = dl_pool_new();
     DlArray y;
@@ -196,8 +177,7 @@ Test(trainer, predicts_what_it_learnt)
     dl_pool_free(p);
 }
 
-Test(trainer, gradients_are_written_like_weights)
-{
+Test(trainer, gradients_are_written_like_weights) {
     cr_assert_eq(run("train --quiet --epochs 1"), 0, "%s", err);
     write_rows("x.npy", 8, 1);
     cr_assert_eq(run("gradients --input x.npy --target x.npy -o g.safetensors"), 0, "%s", err);
@@ -212,49 +192,51 @@ Test(trainer, gradients_are_written_like_weights)
     expect_in(err, "no file is given for 'y': add --target y=FILE.npy");
 }
 
-/* ---- messages and exit codes ---------------------------------------------------------------------- */
+/* ---- messages and exit codes
+ * ---------------------------------------------------------------------- */
 
-static void expect_usage(const char *command, const char *message)
-{
+static void expect_usage(const char *command, const char *message) {
     cr_expect_eq(run(command), 2, "%s", command);
     expect_in(err, message);
     cr_expect_str_eq(out, "");
 }
 
-Test(trainer, wrong_usage)
-{
+Test(trainer, wrong_usage) {
     expect_usage("", "usage: line COMMAND [options]");
     expect_usage("trian", "line: there is no command 'trian'; did you mean 'train'?");
-    expect_usage("train --epoch 3", "line train: there is no option '--epoch'; did you mean '--epochs'?");
+    expect_usage("train --epoch 3",
+            "line train: there is no option '--epoch'; did you mean '--epochs'?");
     expect_usage("train --zzz", "line train: there is no option '--zzz'; see line --help");
-    expect_usage("evaluate --epochs 3", "line evaluate: --epochs is an option of train; not of evaluate");
+    expect_usage("evaluate --epochs 3",
+            "line evaluate: --epochs is an option of train; not of evaluate");
     expect_usage("train --epochs", "line train: --epochs needs a value: N");
     expect_usage("train --epochs 0", "line train: --epochs is '0', and must be a number from 1 to");
-    expect_usage("train --epochs=3x", "line train: --epochs is '3x', and must be a number from 1 to");
+    expect_usage(
+            "train --epochs=3x", "line train: --epochs is '3x', and must be a number from 1 to");
     expect_usage("train --seed -1", "--seed is '-1', and must be a number from 0 to");
     expect_usage("train --json=1", "--json takes no value, and '1' is given");
     expect_usage("predict", "line predict: --input FILE.npy is needed");
     expect_usage("predict --input x=", "--input is 'x=', and must be a file name");
 }
 
-static void expect_refused(const char *command, const char *message)
-{
+static void expect_refused(const char *command, const char *message) {
     cr_expect_eq(run(command), 1, "%s", command);
     expect_in(err, message);
     cr_expect_str_eq(out, "");
 }
 
-Test(trainer, wrong_input)
-{
-    expect_refused("evaluate", "line evaluate: error: there are no weights: line.safetensors is not here");
+Test(trainer, wrong_input) {
+    expect_refused(
+            "evaluate", "line evaluate: error: there are no weights: line.safetensors is not here");
     expect_refused("evaluate --weights none", "none: cannot be read: No such file or directory");
     write_text("w", "not weights");
     expect_refused("evaluate --weights w", "w: cannot be read: ");
     expect_refused("train --weights no/where", "no/where: the weights could not be written there: "
-                   "No such file or directory");
+                                               "No such file or directory");
     cr_assert_eq(run("train --quiet"), 0);
     write_rows("x.npy", 5, 2);
-    expect_refused("predict --input x.npy", "line.dl:2: 'x' is f32[batch, 1], but a row of the given data");
+    expect_refused("predict --input x.npy",
+            "line.dl:2: 'x' is f32[batch, 1], but a row of the given data");
     expect_refused("predict --input u=x.npy", "there is no input of that name; there is x");
     expect_refused("predict --input none.npy", "none.npy: cannot be opened: No such file");
     expect_refused("predict --input words.txt", "words.txt: is not a .npy file");
@@ -264,16 +246,14 @@ Test(trainer, wrong_input)
 }
 
 static void explain(void *context, const dl_model *table, const void *model, void *work, int64_t n,
-                    const void *const *data, char *text, size_t size)
-{
+        const void *const *data, char *text, size_t size) {
     (void)context, (void)table, (void)model, (void)work, (void)data;
     snprintf(text, size, "line.dl:5: 'dense' is the first, at %lld rows", (long long)n);
 }
 
 static const DlArg wild[] = {{"slope", "1e6"}, {"intercept", "1e6"}, {"noise", "1e6"}};
 
-Test(trainer, a_loss_that_is_not_finite)
-{
+Test(trainer, a_loss_that_is_not_finite) {
     Line line = {3, 1e30f, 0};
     config.explain = explain;
     DlError e = {""};
@@ -282,11 +262,13 @@ Test(trainer, a_loss_that_is_not_finite)
     DlSession s;
     DlRun r;
     float loss;
-    cr_assert(d && dl_session_open(&s, &line_model, 1, 3, &e) && dl_run_open(&r, &s, d, &config, 3, &e));
+    cr_assert(d && dl_session_open(&s, &line_model, 1, 3, &e) &&
+              dl_run_open(&r, &s, d, &config, 3, &e));
     memcpy(s.model, &line, sizeof line);
     cr_expect_not(dl_run_step(&r, &loss, &e));
-    expect_in(e.text, "line: the loss is not finite in epoch 1, batch 1; the weights are those before this "
-              "batch\nline.dl:5: 'dense' is the first, at 8 rows\n");
+    expect_in(e.text,
+            "line: the loss is not finite in epoch 1, batch 1; the weights are those before this "
+            "batch\nline.dl:5: 'dense' is the first, at 8 rows\n");
     cr_expect_arr_eq(s.model, &line, sizeof line);
     dl_run_close(&r);
     dl_session_close(&s);
@@ -296,8 +278,7 @@ Test(trainer, a_loss_that_is_not_finite)
     cr_expect_eq(run("train --epochs 5"), 0, "%s", err);
 }
 
-Test(trainer, weights_of_another_model)
-{
+Test(trainer, weights_of_another_model) {
     cr_assert_eq(run("train --quiet --weights w"), 0, "%s", err);
     char bytes[4096];
     FILE *f = fopen(in_folder("w"), "rb");
@@ -310,18 +291,17 @@ Test(trainer, weights_of_another_model)
     }
 }
 
-/* ---- what is shown ------------------------------------------------------------------------------------ */
+/* ---- what is shown
+ * ------------------------------------------------------------------------------------ */
 
-Test(trainer, help_names_every_option)
-{
+Test(trainer, help_names_every_option) {
     cr_expect_eq(run("--help"), 0);
     expect_in(out, "--epochs N");
     expect_in(out, "Options of predict");
     cr_expect_eq(run("train --help"), 0);
 }
 
-Test(trainer, shows_values_beside_targets)
-{
+Test(trainer, shows_values_beside_targets) {
     cr_assert_eq(run("train --quiet --show 2"), 0, "%s", err);
     expect_in(out, "row 1:  prediction ");
     expect_in(out, "  y (target) ");
@@ -329,8 +309,7 @@ Test(trainer, shows_values_beside_targets)
 }
 
 /* Trains in a child with a pseudo-terminal for standard error; what it was sent is in err. */
-static void train_on_terminal(const char *term, unsigned short columns)
-{
+static void train_on_terminal(const char *term, unsigned short columns) {
     int master;
     struct winsize size = {24, columns, 0, 0};
     pid_t child = forkpty(&master, NULL, NULL, &size);
@@ -356,8 +335,7 @@ static void train_on_terminal(const char *term, unsigned short columns)
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-Test(trainer, a_terminal_has_one_line_that_is_redrawn)
-{
+Test(trainer, a_terminal_has_one_line_that_is_redrawn) {
     train_on_terminal("xterm", 120);
     expect_in(err, "\r\x1b[Kepoch 1/3  [\x1b[36m======>             \x1b[0m]  loss ");
     expect_in(err, " samples/s  ");
@@ -366,8 +344,7 @@ Test(trainer, a_terminal_has_one_line_that_is_redrawn)
     expect_in(err, "| test loss ");
 }
 
-Test(trainer, a_narrow_terminal_is_not_overrun)
-{
+Test(trainer, a_narrow_terminal_is_not_overrun) {
     train_on_terminal("xterm", 40);
     int shown = 0;
     for (const char *p = strstr(err, "epoch 1/3"); *p; p++) {
@@ -379,8 +356,7 @@ Test(trainer, a_narrow_terminal_is_not_overrun)
     }
 }
 
-Test(trainer, no_colour_and_dumb_terminals)
-{
+Test(trainer, no_colour_and_dumb_terminals) {
     setenv("NO_COLOR", "1", 1);
     train_on_terminal("xterm", 120);
     expect_in(err, "epoch 1/3  [======>             ]  loss ");

@@ -5,15 +5,18 @@
 #include "../../runtime/trainer/show.h"
 #include "trainer_line.h"
 
-static void setup(void) { make_folder(); }
+static void setup(void) {
+    make_folder();
+}
 
-static void teardown(void) { remove_folder(); }
+static void teardown(void) {
+    remove_folder();
+}
 
 TestSuite(trainer_show, .init = setup, .fini = teardown);
 
 /* What --input gives, with what is stored with the weights. */
-static DlData *given(Described *d, const char *reader, const char *value, const DlMeta *stored)
-{
+static DlData *given(Described *d, const char *reader, const char *value, const DlMeta *stored) {
     static DlOptions o;
     static char file[256];
     DlRequest q = {.table = &d->model, .config = &d->config, .stored = stored};
@@ -26,8 +29,7 @@ static DlData *given(Described *d, const char *reader, const char *value, const 
 
 static const char *const review[] = {"words i32 -1 3", "label i32 -1", NULL};
 
-Test(trainer_show, a_typed_review)
-{
+Test(trainer_show, a_typed_review) {
     dl_pair pair = {"words", "film\nbad\n"};
     DlMeta stored = {1, &pair};
     Described d;
@@ -43,10 +45,10 @@ Test(trainer_show, a_typed_review)
 
     cr_expect_null(given(&d, "imdb", "r.txt", NULL));
     cr_expect(strstr(d.error.text, "r.txt: text needs the vocabulary of the training"));
-    d.tensor[0].bound = 3;                   /* a vocabulary too large for the model */
+    d.tensor[0].bound = 3; /* a vocabulary too large for the model */
     cr_expect_null(given(&d, "imdb", "r.txt", &stored));
-    cr_expect(strstr(d.error.text, "'words' must lie from 0 to 2, but row 0 of the given data"), "%s",
-              d.error.text);
+    cr_expect(strstr(d.error.text, "'words' must lie from 0 to 2, but row 0 of the given data"),
+            "%s", d.error.text);
     cr_expect_null(given(&d, "mnist", "r.txt", &stored));
     cr_expect(strstr(d.error.text, "r.txt: is not a .npy file"));
     write_text("r.txt", "");
@@ -55,8 +57,7 @@ Test(trainer_show, a_typed_review)
     close_described(&d, NULL);
 }
 
-Test(trainer_show, a_table_of_ones_own)
-{
+Test(trainer_show, a_table_of_ones_own) {
     static const char *const model[] = {"x f32 -1 2", "kind i32 -1", NULL};
     static dl_pair pair[] = {{"columns.x", "colour\nsize"}, {"categories.colour", "blue\nred"}};
     DlMeta stored = {2, pair};
@@ -70,7 +71,8 @@ Test(trainer_show, a_table_of_ones_own)
     dl_data_free(data);
     write_text("t.csv", "size,colour\n5,green\n");
     cr_expect_null(given(&d, "csv", "t.csv", &stored));
-    cr_expect(strstr(d.error.text, "t.csv:2: column 'colour' holds 'green', which did not occur in training"));
+    cr_expect(strstr(d.error.text,
+            "t.csv:2: column 'colour' holds 'green', which did not occur in training"));
     write_text("t.csv", "size\n5\n");
     cr_expect_null(given(&d, "csv", "t.csv", &stored));
     cr_expect(strstr(d.error.text, "t.csv: has no column 'colour'; its columns are size"));
@@ -79,7 +81,7 @@ Test(trainer_show, a_table_of_ones_own)
     close_described(&d, NULL);
 }
 
-/* ---- predictions as text ------------------------------------------------------------------ */
+/* ---- predictions as text ------------------------------------------------------------ */
 
 static const int64_t three[] = {-1, 3};
 static const dl_tensor scores = {"probabilities", DL_OUTPUT, DL_F32, 2, three, 0, 12, 0, 1};
@@ -90,21 +92,22 @@ static void *outputs[] = {value};
 
 static char text[4096];
 
-static FILE *open_text(void) { return fmemopen(text, sizeof text, "w"); }
+static FILE *open_text(void) {
+    return fmemopen(text, sizeof text, "w");
+}
 
-Test(trainer_show, outputs_with_class_names)
-{
+Test(trainer_show, outputs_with_class_names) {
     dl_model m = {.nentry = 1, .entry = &entry};
     FILE *f = open_text();
     dl_show_outputs(f, &m, outputs, 2, (DlClasses){3, names}, false);
     dl_show_outputs(f, &m, outputs, 1, (DlClasses){3, names}, true);
     fclose(f);
-    cr_expect_str_eq(text, "0:  probabilities 0.5 0.25 0.25  cat\n1:  probabilities 0 1 0  dog\n"
-                     "{\"row\": 0, \"probabilities\": [0.5, 0.25, 0.25], \"class\": \"cat\"}\n");
+    cr_expect_str_eq(text,
+            "0:  probabilities 0.5 0.25 0.25  cat\n1:  probabilities 0 1 0  dog\n"
+            "{\"row\": 0, \"probabilities\": [0.5, 0.25, 0.25], \"class\": \"cat\"}\n");
 }
 
-Test(trainer_show, one_score_for_two_classes)
-{
+Test(trainer_show, one_score_for_two_classes) {
     static const int64_t one[] = {-1, 1};
     static const dl_tensor score = {"p", DL_OUTPUT, DL_F32, 2, one, 0, 4, 0, 1};
     static const dl_entry binary = {.name = "predict", .noutput = 1, .output = &score};
@@ -115,11 +118,18 @@ Test(trainer_show, one_score_for_two_classes)
     cr_expect_str_eq(text, "0:  p 0.5  dog\n1:  p 0.25  cat\n");
 }
 
-Test(trainer_show, numbers_as_json)
-{
-    static const struct { double v; const char *text; } number[] = {
-        {0.1, "0.1"}, {1.0 / 3, "0.3333333333333333"}, {NAN, "null"}, {INFINITY, "null"}, {-2, "-2"},
-        {1e300, "1e+300"}, {0, "0"},
+Test(trainer_show, numbers_as_json) {
+    static const struct {
+        double v;
+        const char *text;
+    } number[] = {
+            {0.1, "0.1"},
+            {1.0 / 3, "0.3333333333333333"},
+            {NAN, "null"},
+            {INFINITY, "null"},
+            {-2, "-2"},
+            {1e300, "1e+300"},
+            {0, "0"},
     };
     for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
         FILE *f = open_text();
@@ -133,8 +143,7 @@ Test(trainer_show, numbers_as_json)
     cr_expect_str_eq(text, "\"a\\\"\\\\\\u000a\"");
 }
 
-Test(trainer_show, what_prepared_the_data_comes_back_with_the_weights)
-{
+Test(trainer_show, what_prepared_the_data_comes_back_with_the_weights) {
     static dl_pair pair[] = {{"classes", "cat\ndog"}, {"words", "it's\n\"so\"\n\xc3\xa9"}};
     DlError e = {""};
     DlSession s;
@@ -151,43 +160,40 @@ Test(trainer_show, what_prepared_the_data_comes_back_with_the_weights)
     dl_pool_free(p);
 }
 
-Test(trainer_show, confusions)
-{
+Test(trainer_show, confusions) {
     static unsigned char label[] = {0, 1, 0, 1}, pixel[4];
     DlArray array[] = {{.name = "x", .type = DL_U8, .stride = 1, .at = pixel},
-                       {.name = "label", .type = DL_U8, .stride = 1, .at = label}};
+            {.name = "label", .type = DL_U8, .stride = 1, .at = label}};
     DlSplit s = {4, array};
     dl_model m = {.ninput = 1, .ntarget = 1, .nentry = 1, .entry = &entry};
     FILE *f = open_text();
     dl_show_split(f, &m, outputs, &s, (DlClasses){3, names}, 2);
     fclose(f);
-    cr_expect_str_eq(text,
-                     "row 0: cat (50 %), is cat\n"
-                     "row 1: dog (100 %), is dog\n\n"
-                     "          predicted\n"
-                     "is         cat   dog eleph\n"
-                     "cat          1     .     1\n"
-                     "dog          1     1     .\n"
-                     "elephant     .     .     .\n");
+    cr_expect_str_eq(text, "row 0: cat (50 %), is cat\n"
+                           "row 1: dog (100 %), is dog\n\n"
+                           "          predicted\n"
+                           "is         cat   dog eleph\n"
+                           "cat          1     .     1\n"
+                           "dog          1     1     .\n"
+                           "elephant     .     .     .\n");
 }
 
-Test(trainer_show, pictures)
-{
+Test(trainer_show, pictures) {
     static unsigned char image[2 * 64], label[] = {0, 2};
-    DlArray array[] = {{.name = "x", .type = DL_U8, .rank = 2, .shape = {8, 8}, .stride = 64, .at = image},
-                       {.name = "label", .type = DL_U8, .stride = 1, .at = label}};
-    for (int i = 0; i < 64; i++)
-        image[i] = (unsigned char)(i % 8 * 36);
-    for (int i = 64; i < 128; i++)
-        image[i] = i % 16 < 8 ? 255 : 0;
+    DlArray array[] = {
+            {.name = "x", .type = DL_U8, .rank = 2, .shape = {8, 8}, .stride = 64, .at = image},
+            {.name = "label", .type = DL_U8, .stride = 1, .at = label}};
+    for (int i = 0; i < 64; i++) image[i] = (unsigned char)(i % 8 * 36);
+    for (int i = 64; i < 128; i++) image[i] = i % 16 < 8 ? 255 : 0;
     DlSplit s = {2, array};
     dl_model m = {.ninput = 1, .ntarget = 1, .nentry = 1, .entry = &entry};
     FILE *f = open_text();
     dl_show_split(f, &m, outputs, &s, (DlClasses){3, names}, 9);
     fclose(f);
     cr_expect_str_eq(text,
-                     " .:-+*#%  ========  \n .:-+*#%  ========  \n .:-+*#%  ========  \n"
-                     " .:-+*#%  ========  \ncat (50   dog (100  \nright     is: elep  \n\n"
-                     "          predicted\nis         cat   dog eleph\ncat          1     .     .\n"
-                     "dog          .     .     .\nelephant     .     1     .\n", "%s", text);
+            " .:-+*#%  ========  \n .:-+*#%  ========  \n .:-+*#%  ========  \n"
+            " .:-+*#%  ========  \ncat (50   dog (100  \nright     is: elep  \n\n"
+            "          predicted\nis         cat   dog eleph\ncat          1     .     .\n"
+            "dog          .     .     .\nelephant     .     1     .\n",
+            "%s", text);
 }
