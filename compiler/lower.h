@@ -97,6 +97,9 @@ bool value_to_size(Lower *L, Value v, Span at, int64_t *out); /* >= 1, or DIM_BA
 bool value_to_bool(Lower *L, Value v, Span at, const char *what, bool *out);
 bool shape_check(
         Lower *L, const Shape *s, Span at); /* elements do not overflow, rank fits, one batch */
+/* node_comp, with the span that the user knows. */
+Node *make_node(Lower *L, int rank, const int64_t *dim, Fold f, int nfold, const int64_t *fold_dim,
+        Expr *guard, Expr *body, Span at);
 Node *convert_node(Lower *L, Node *n, DType t, Span at);
 
 /* ---- names: lower_scope.c ------------------------------------------------------- */
@@ -368,10 +371,11 @@ struct Lower {
     Entry *entry;   /* the user's entry that is being run */
     Metric *metric;
     struct Optimizing *optimizing;
-    Span call_site;  /* of the last call that the user's own text makes */
-    bool in_library; /* the running text is the library's */
-    bool abandoned;  /* the running body is given up */
-    bool told_user;  /* the message already stands at the user's call */
+    Span call_site;       /* of the last call that the user's own text makes */
+    bool in_library;      /* the running text is the library's */
+    const char *function; /* the name of the running one, or NULL */
+    bool abandoned;       /* the running body is given up */
+    bool told_user;       /* the message already stands at the user's call */
     int depth, layer_depth;
 
     bool training; /* `training` */

@@ -122,7 +122,7 @@ static Value reshape(Lower *L, const Value *arg, const Span *at, int n, Span spa
         stride *= own.dim[k];
     }
     return value_node(
-            node_comp(g, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_load(g, x, index, NULL), span));
+            make_node(L, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_load(g, x, index, NULL), span));
 }
 
 /* ---- random numbers ------------------------------------------------------------- */
@@ -148,10 +148,10 @@ static Value random_tensor(Lower *L, const Shape *shape, Span span) {
         index[s.rank] = ex_var(L->graph, k, shape->dim[k]);
         s.dim[s.rank++] = shape->dim[k];
     }
-    Node *n = node_uniform(L->graph, s.rank, s.dim, next_stream(L), span);
+    Node *n = node_uniform(L->graph, s.rank, s.dim, next_stream(L), user_span(L, span));
     if (!scans) return value_node(n);
-    return value_node(node_comp(L->graph, out.rank, out.dim, F_NONE, 0, NULL, NULL,
-            ex_load(L->graph, n, index, NULL), span));
+    return value_node(make_node(
+            L, out.rank, out.dim, F_NONE, 0, NULL, NULL, ex_load(L->graph, n, index, NULL), span));
 }
 
 static bool push_dim(Lower *L, Value v, Span at, Shape *s) {
@@ -202,11 +202,13 @@ static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span sp
 static Value stop_gradient(Lower *L, const Value *arg, const Span *at, int n, Span span) {
     (void)n;
     if (value_is_number(arg[0])) return arg[0];
-    if (arg[0].kind == V_TENSOR) return value_node(node_stop(L->graph, arg[0].node, span));
+    if (arg[0].kind == V_TENSOR)
+        return value_node(node_stop(L->graph, arg[0].node, user_span(L, span)));
     Expr *e = value_to_expr(L, arg[0], at[0]), **outer;
     if (!e) return value_poison();
     Node *x = node_of_expr(L, e, span, &outer);
-    return value_expr(ex_load(L->graph, node_stop(L->graph, x, span), outer, L->guard));
+    return value_expr(
+            ex_load(L->graph, node_stop(L->graph, x, user_span(L, span)), outer, L->guard));
 }
 
 /* ---- files ---------------------------------------------------------------------- */

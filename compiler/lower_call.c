@@ -11,6 +11,7 @@
 typedef struct State {
     Scope *scope;
     Module *module;
+    const char *function;
     Value *returned;
     IndexContext *index;
     Expr *guard;
@@ -22,13 +23,14 @@ typedef struct State {
 } State;
 
 static State state_save(const Lower *L) {
-    return (State){L->scope, L->module, L->returned, L->index, L->guard, L->catching, L->wanted,
-            L->call_site, L->in_library, L->layer_depth};
+    return (State){L->scope, L->module, L->function, L->returned, L->index, L->guard, L->catching,
+            L->wanted, L->call_site, L->in_library, L->layer_depth};
 }
 
 static void state_restore(Lower *L, const State *s) {
     L->scope = s->scope;
     L->module = s->module;
+    L->function = s->function;
     L->returned = s->returned;
     L->index = s->index;
     L->guard = s->guard;
@@ -54,6 +56,7 @@ static void enter(Lower *L, Function *fn, const Value *given, Span call) {
     if (!L->in_library) L->call_site = call;
     L->in_library = fn->scope == L->library;
     L->wanted = NULL;
+    L->function = fn->name;
     if (element_mode(fn, given)) return;
     L->index = NULL;
     L->guard = NULL;

@@ -121,7 +121,7 @@ static void output_vars(Lower *L, const Shape *s, Expr **var) {
 
 /* A node written by one operator; remembered when it stands in a branch. */
 static Node *map_node(Lower *L, const Shape *s, Expr *body, Span at) {
-    Node *n = node_comp(L->graph, s->rank, s->dim, F_NONE, 0, NULL, NULL, body, at);
+    Node *n = make_node(L, s->rank, s->dim, F_NONE, 0, NULL, NULL, body, at);
     for (Branch *b = L->branch; b; b = b->up)
         if (n->kind == N_COMP && n->fold == F_NONE) vec_push(L->arena, &b->made, n);
     return n;
@@ -316,8 +316,8 @@ Value matmul(Lower *L, Value va, Value vb, Span at) {
     Expr *col = b->rank > 1 ? var[s.rank - 1] : NULL;
     Expr *x = matrix_element(L, a, &lead, var, row, k),
          *y = matrix_element(L, b, &lead, var, k, col);
-    return value_node(node_comp(
-            L->graph, s.rank, s.dim, F_SUM, 1, &inner, NULL, ex_op2(L->graph, OP_mul, x, y), at));
+    return value_node(make_node(
+            L, s.rank, s.dim, F_SUM, 1, &inner, NULL, ex_op2(L->graph, OP_mul, x, y), at));
 }
 
 /* ---- choice --------------------------------------------------------------------- */
@@ -442,5 +442,5 @@ Node *node_of_expr(Lower *L, Expr *e, Span at, Expr ***outer) {
         n++;
     }
     *outer = from;
-    return node_comp(L->graph, n, dim, F_NONE, 0, NULL, NULL, ex_subst(L->graph, e, to), at);
+    return make_node(L, n, dim, F_NONE, 0, NULL, NULL, ex_subst(L->graph, e, to), at);
 }

@@ -212,7 +212,8 @@ Value lower_tensor_literal(Lower *L, const Ast *e) {
     literal_level(&t, e, 0);
     if (!t.ok) return value_poison();
     DType type = t.real ? T_F32 : T_I32;
-    return value_node(node_data(L->graph, type, t.shape.rank, t.shape.dim, t.data.at, e->span));
+    return value_node(
+            node_data(L->graph, type, t.shape.rank, t.shape.dim, t.data.at, user_span(L, e->span)));
 }
 
 /* ---- a value over the steps of a scan ------------------------------------------- */
@@ -228,14 +229,14 @@ Value lower_all(Lower *L, const Ast *e) {
         return value_poison();
     }
     b->used = true;
-    Node *stack = node_stack(L->graph, b->scan, b->each, e->span);
+    Node *stack = node_stack(L->graph, b->scan, b->each, user_span(L, e->span));
     if (stack->rank < 2 || stack->dim[1] != DIM_BATCH) return value_node(stack);
     int64_t dim[MAX_RANK];
     Expr *var[MAX_RANK], *index[MAX_RANK];
     for (int k = 0; k < stack->rank; k++) dim[k] = stack->dim[k < 2 ? 1 - k : k];
     for (int k = 0; k < stack->rank; k++) var[k] = ex_var(L->graph, k, dim[k]);
     for (int k = 0; k < stack->rank; k++) index[k] = var[k < 2 ? 1 - k : k];
-    return value_node(node_comp(L->graph, stack->rank, dim, F_NONE, 0, NULL, NULL,
+    return value_node(make_node(L, stack->rank, dim, F_NONE, 0, NULL, NULL,
             ex_load(L->graph, stack, index, NULL), e->span));
 }
 

@@ -124,7 +124,7 @@ static Node *free_node(Lower *L, int base, Expr *e, Span at) {
         to[base + k] = ex_var(L->graph, k, s.dim[k]);
     }
     if (!shape_check(L, &s, at)) return NULL;
-    return node_comp(L->graph, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_subst(L->graph, e, to), at);
+    return make_node(L, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_subst(L->graph, e, to), at);
 }
 
 static Value define(Lower *L, const Ast *s) {
@@ -197,7 +197,7 @@ static Value fold_node(Lower *L, Fold fold, int first, int last, Expr *guard, Ex
         fold_dim[k] = L->index->extent[first + k];
         to[first + k] = ex_var(g, rank + k, fold_dim[k]);
     }
-    Node *n = node_comp(g, rank, dim, fold, nfold, fold_dim, guard ? ex_subst(g, guard, to) : NULL,
+    Node *n = make_node(L, rank, dim, fold, nfold, fold_dim, guard ? ex_subst(g, guard, to) : NULL,
             ex_subst(g, body, to), at);
     return rank ? value_expr(ex_load(g, n, outer, L->guard)) : value_node(n);
 }
@@ -468,7 +468,7 @@ static Value whole_else(Lower *L, Value a, Value b, Expr *cond, Span at) {
     for (int k = 0; k < s.rank; k++) var[k] = ex_var(L->graph, k, s.dim[k]);
     Expr *e = ex_select(L->graph, cond, aligned_load(L, x, s.rank, var, cond),
             aligned_load(L, y, s.rank, var, NULL));
-    return value_node(node_comp(L->graph, s.rank, s.dim, F_NONE, 0, NULL, NULL, e, at));
+    return value_node(make_node(L, s.rank, s.dim, F_NONE, 0, NULL, NULL, e, at));
 }
 
 Value lower_else(Lower *L, const Ast *e) {

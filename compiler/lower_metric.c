@@ -35,11 +35,11 @@ static Metric weighted_metric(Lower *L, const char *name, const char *total, Nod
     Graph *g = L->graph;
     Metric m = {.name = name, .span = at};
     Expr *rows = value_to_expr(L, value_batch(), at), *v = ex_load(g, value, NULL, NULL);
-    Node *sum = node_comp(g, 0, NULL, F_NONE, 0, NULL, NULL, ex_op2(g, OP_mul, v, rows), at);
+    Node *sum = make_node(L, 0, NULL, F_NONE, 0, NULL, NULL, ex_op2(g, OP_mul, v, rows), at);
     Node *a = add_total(L, &m, total, sum, at);
     Node *b = add_total(L, &m, "rows", rows->node, at);
     Expr *quotient = ex_op2(g, OP_div, ex_load(g, a, NULL, NULL), ex_load(g, b, NULL, NULL));
-    m.result = node_comp(g, 0, NULL, F_NONE, 0, NULL, NULL, quotient, at);
+    m.result = make_node(L, 0, NULL, F_NONE, 0, NULL, NULL, quotient, at);
     return m;
 }
 

@@ -110,7 +110,7 @@ static void bind_last(Lower *L, const ScanText *x, Scan *scan, int k, bool ok) {
     Value last = value_poison();
     if (ok)
         last = value_node(node_in_scan(x->next[k], scan)
-                                  ? scan_last(L->graph, scan, x->next[k], x->at[k])
+                                  ? scan_last(L->graph, scan, x->next[k], user_span(L, x->at[k]))
                                   : x->next[k]);
     Binding *b = scope_bind(L, L->scope, x->name[k], last, x->at[k]);
     if (!ok) return;
@@ -143,7 +143,7 @@ void lower_scan(Lower *L, const Ast *s) {
         for (int k = 0; k < x.n; k++) scope_bind(L, L->scope, x.name[k], value_poison(), x.at[k]);
         return;
     }
-    Scan *scan = scan_open(L->graph, x.extent, s->flag, x.n, x.init, s->span);
+    Scan *scan = scan_open(L->graph, x.extent, s->flag, x.n, x.init, user_span(L, s->span));
     Scope *body = run_scan_body(L, &x, scan);
     for (int k = 0; k < x.n; k++)
         x.next[k] = next_value(L, &x, k, scan, scope_find_here(body, x.name[k])->value, &ok);

@@ -119,6 +119,5 @@ Value lower_slice(Lower *L, Value base, const Ast *e) {
     if (!slice_items(&s, e) || !shape_check(L, &s.out, e->span)) return value_poison();
     Expr *load = guarded_load(L, s.node, s.index, s.at, e->span);
     if (!load) return value_poison();
-    return value_node(
-            node_comp(L->graph, s.out.rank, s.out.dim, F_NONE, 0, NULL, NULL, load, e->span));
+    return value_node(make_node(L, s.out.rank, s.out.dim, F_NONE, 0, NULL, NULL, load, e->span));
 }

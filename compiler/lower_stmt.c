@@ -20,6 +20,15 @@ static void warn_hidden_size(Lower *L, const char *name, Span at) {
     diag_note(b->span, "the constant is here");
 }
 
+/* A hint for people: what the text calls the tensor, the user's names before the library's. */
+static void name_node(Lower *L, Value v, const char *name) {
+    if (v.kind != V_TENSOR || v.node->kind == N_LEAF) return;
+    bool by_library = v.node->name && strchr(v.node->name, '.');
+    if (v.node->name && (L->in_library || !by_library)) return;
+    const char *inside = *L->module->path ? L->module->path : L->function;
+    v.node->name = inside ? arena_printf(L->arena, "%s.%s", inside, name) : name;
+}
+
 void assign(Lower *L, const char *name, Value v, Span at) {
     Binding *b = variable_binding(L, name);
     if (b) {
@@ -31,6 +40,7 @@ void assign(Lower *L, const char *name, Value v, Span at) {
         v = value_poison();
     }
     if (!scope_find_here(L->scope, name)) warn_hidden_size(L, name, at);
+    name_node(L, v, name);
     scope_bind(L, L->scope, name, v, at);
 }
 

@@ -189,8 +189,13 @@ bool shape_check(Lower *L, const Shape *s, Span at) {
 
 /* ---- conversions ---------------------------------------------------------------- */
 
+Node *make_node(Lower *L, int rank, const int64_t *dim, Fold f, int nfold, const int64_t *fold_dim,
+        Expr *guard, Expr *body, Span at) {
+    return node_comp(L->graph, rank, dim, f, nfold, fold_dim, guard, body, user_span(L, at));
+}
+
 static Node *rank0(Lower *L, Expr *e, Span at) {
-    return node_comp(L->graph, 0, NULL, F_NONE, 0, NULL, NULL, e, at);
+    return make_node(L, 0, NULL, F_NONE, 0, NULL, NULL, e, at);
 }
 
 static Node *rows_leaf(Lower *L, Span at) {
@@ -284,5 +289,5 @@ Node *convert_node(Lower *L, Node *n, DType t, Span at) {
     Expr *e = ex_load(L->graph, n, var, NULL);
     if (e->dtype != t && t == T_F32) e = ex_op1(L->graph, OP_real, e);
     if (e->dtype != t && t == T_I32) e = ex_op1(L->graph, OP_int, e);
-    return node_comp(L->graph, n->rank, n->dim, F_NONE, 0, NULL, NULL, e, at);
+    return make_node(L, n->rank, n->dim, F_NONE, 0, NULL, NULL, e, at);
 }
