@@ -374,6 +374,7 @@ struct Lower {
     Span call_site;       /* of the last call that the user's own text makes */
     bool in_library;      /* the running text is the library's */
     const char *function; /* the name of the running one, or NULL */
+    const Node *named;    /* got its name from the user last */
     bool abandoned;       /* the running body is given up */
     bool told_user;       /* the message already stands at the user's call */
     int depth, layer_depth;

@@ -82,6 +82,13 @@ static bool too_deep(Lower *L, const Function *fn, Span call) {
     return true;
 }
 
+/* The value of a call that the user wrote is called by the layer or function. */
+static void name_result(Value v, const Function *fn, const char *path) {
+    if (v.kind != V_TENSOR || v.node->kind == N_LEAF) return;
+    if (v.node->name && !strchr(v.node->name, '.')) return;
+    v.node->name = path ? path : fn->name;
+}
+
 static void record_layer(Lower *L, const Function *fn, const char *path, Value v, Span call) {
     if (L->layer_depth || v.kind != V_TENSOR || L->entry) return;
     for (int k = 0; k < L->model->layer.n; k++) {
@@ -122,6 +129,7 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
     }
     L->depth = depth;
     state_restore(L, &state);
+    if (user_call) name_result(v, fn, path);
     if (is_layer(fn)) record_layer(L, fn, path, v, call);
     return v;
 }

@@ -20,13 +20,14 @@ static void warn_hidden_size(Lower *L, const char *name, Span at) {
     diag_note(b->span, "the constant is here");
 }
 
-/* A hint for people: what the text calls the tensor, the user's names before the library's. */
+/* A hint for people: what the text calls the tensor; the user's names before the library's,
+ * and the first before later ones. */
 static void name_node(Lower *L, Value v, const char *name) {
     if (v.kind != V_TENSOR || v.node->kind == N_LEAF) return;
-    bool by_library = v.node->name && strchr(v.node->name, '.');
-    if (v.node->name && (L->in_library || !by_library)) return;
+    if (v.node->name && (L->in_library || v.node == L->named)) return;
     const char *inside = *L->module->path ? L->module->path : L->function;
     v.node->name = inside ? arena_printf(L->arena, "%s.%s", inside, name) : name;
+    if (!L->in_library) L->named = v.node;
 }
 
 void assign(Lower *L, const char *name, Value v, Span at) {
