@@ -8,6 +8,12 @@
 #ifndef DL_ARITHMETIC_H
 #define DL_ARITHMETIC_H
 
+/* Files are read and written as POSIX has it (dl_save.c, dl_load.c, which a single file
+ * includes); that must be said before the first system header. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+
 #if defined(__FAST_MATH__)
 #error "generated code needs IEEE arithmetic: compile without -ffast-math"
 #endif
