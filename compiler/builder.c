@@ -100,3 +100,17 @@ LoopVar *fold_var(Builder *b, const Node *n, int fold) {
     if (n->fold_dim[fold] == DIM_BATCH) return loop_var(b->a, LT_INDEX, "row");
     return loop_var(b->a, LT_INDEX, fold < names ? name[fold] : "w");
 }
+
+LoopStmt *builder_open_axis(Builder *b, const Node *n, int axis) {
+    LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
+    b->var[axis] = zero;
+    if (n->dim[axis] == 1) return NULL;
+    LoopVar *v = out_var(b, n, axis);
+    b->var[axis] = lx_var(b->a, v);
+    return builder_open(b, v, zero, builder_extent(b, n->dim[axis]), 1, 1u << axis);
+}
+
+void builder_add_member(Builder *b, Node *n, LoopExpr *value) {
+    vec_push(b->a, &b->member, ((MemberValue){n, value}));
+    b->member_depth = b->depth;
+}

@@ -128,19 +128,31 @@ static bool readable_anywhere(const Builder *b, const Expr *e) {
     return inside || guarded;
 }
 
-/* The outermost level at which the value may be computed. */
-static int least_depth(Builder *b, const Expr *e) {
-    int depth = depth_of(b, e);
-    if (e->kind == E_LOAD) {
-        bool anywhere = depth >= b->barrier || readable_anywhere(b, e);
-        return anywhere ? depth : b->barrier;
-    }
+static LoopExpr *member_value(const Builder *b, const Node *n) {
+    for (int i = b->member.n - 1; i >= 0; i--)
+        if (b->member.at[i].node == n) return b->member.at[i].value;
+    return NULL;
+}
+
+/* The level at which the names in an operand's value are defined. */
+static int operand_depth(Builder *b, const Expr *e) {
+    if (!e) return 0;
+    if (find_placed(b, e)) return placed_slot(b, e)->depth;
+    int depth = operand_depth(b, e->guard);
     for (int i = 0; i < e->narg; i++) {
-        if (!find_placed(b, e->arg[i])) continue;
-        int operand = placed_slot(b, e->arg[i])->depth;
+        int operand = operand_depth(b, e->arg[i]);
         if (operand > depth) depth = operand;
     }
     return depth;
+}
+
+/* The outermost level at which the value may be computed. */
+static int least_depth(Builder *b, const Expr *e) {
+    int depth = depth_of(b, e), operands = operand_depth(b, e);
+    if (operands > depth) depth = operands;
+    if (e->kind != E_LOAD) return depth;
+    if (member_value(b, e->node)) return b->member_depth;
+    return depth >= b->barrier || readable_anywhere(b, e) ? depth : b->barrier;
 }
 
 /* Names the value in front of the loops that do not change it. */
@@ -261,12 +273,6 @@ static LoopExpr *step_number(Builder *b) {
     return lx_cast(b->a, LT_I32, lx_var(b->a, b->f->step));
 }
 
-static LoopExpr *member_value(const Builder *b, const Node *n) {
-    for (int i = b->member.n - 1; i >= 0; i--)
-        if (b->member.at[i].node == n) return b->member.at[i].value;
-    return NULL;
-}
-
 /* The element as it is in memory, or drawn; guards are the caller's. */
 static LoopExpr *element_of(Builder *b, Expr *e) {
     Node *n = e->node;
@@ -313,7 +319,10 @@ void build_store(Builder *b, Node *n, Storage *to, LoopExpr *value, bool add) {
 LoopExpr *build_condition(Builder *b, Expr *e) {
     ExprList all = {0};
     LoopExpr *x = NULL;
+    bool some = false;
     guard_conditions(b->a, e, &all);
+    for (int i = 0; i < all.n; i++) some |= is_assumed(b, all.at[i]);
+    if (!some) return e ? build_value(b, e) : NULL;
     for (int i = 0; i < all.n; i++)
         if (!is_assumed(b, all.at[i])) x = lx_and(b->a, x, build_value(b, all.at[i]));
     return x;
@@ -343,6 +352,25 @@ static LoopExpr *select_value(Builder *b, Expr *e) {
     return lx_op(b->a, e->op, arg[1]->type, arg);
 }
 
+static bool calls(const LoopExpr *x) {
+    bool index = (x->kind == X_QUO || x->kind == X_REM) && x->integer;
+    if (index || x->kind == X_MIN || x->kind == X_MAX || x->kind == X_UNIFORM) return true;
+    if (x->kind == X_OP && !(op_info[x->op].flags & OPF_SYNTAX)) return true;
+    for (int i = 0; i < x->narg; i++)
+        if (calls(x->arg[i])) return true;
+    return false;
+}
+
+/* Both sides of a logical operator are evaluated; compilers warn when one of them calls. */
+static LoopExpr *logic_operand(Builder *b, Expr *e) {
+    LoopExpr *x = build_value(b, e);
+    if (is_atom(x) || !calls(x)) return x;
+    int depth = placed_slot(b, e)->depth;
+    x = ls_let(b->a, &b->level[depth].block, loop_var(b->a, x->type, NULL), x);
+    remember(b, e, x, depth);
+    return x;
+}
+
 static LoopExpr *op_value(Builder *b, Expr *e) {
     bool test = op_info[e->op].type == OT_TEST && e->arg[0]->dtype == T_I32;
     LoopExpr *x = test ? index_test(b, e) : NULL;
@@ -350,7 +378,9 @@ static LoopExpr *op_value(Builder *b, Expr *e) {
     if (op_info[e->op].type == OT_BRANCH) return select_value(b, e);
     if (is_index(e)) return lx_cast(b->a, LT_I32, build_index(b, e));
     LoopExpr *arg[3];
-    for (int i = 0; i < e->narg; i++) arg[i] = build_value(b, e->arg[i]);
+    bool logic = op_info[e->op].type == OT_LOGIC;
+    for (int i = 0; i < e->narg; i++)
+        arg[i] = logic ? logic_operand(b, e->arg[i]) : build_value(b, e->arg[i]);
     return lx_op(b->a, e->op, loop_type(e->dtype), arg);
 }
 

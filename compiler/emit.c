@@ -50,6 +50,11 @@ static const char *unique(Printer *p, const char *wish) {
 static void print(Printer *p, const LoopExpr *e, int least);
 
 static void print_term(Printer *p, const LoopExpr *e, int64_t stride, bool rows) {
+    bool product = e->kind == X_MUL && e->arg[1]->kind == X_INT;
+    if (product) {
+        stride *= e->arg[1]->integer;
+        e = e->arg[0];
+    }
     print(p, e, stride == 1 && !rows ? P_ADD : P_MUL);
     if (stride != 1) text_printf(&p->text, " * %lld", (long long)stride);
     if (rows) text_printf(&p->text, " * n");
@@ -130,7 +135,7 @@ static void print_load(Printer *p, const LoopExpr *e) {
 }
 
 static void print_select(Printer *p, const LoopExpr *e) {
-    print(p, e->arg[0], P_LOR);
+    print(p, e->arg[0], P_EQ);
     text_printf(&p->text, " ? ");
     print(p, e->arg[1], P_COND + 1);
     text_printf(&p->text, " : ");
@@ -369,7 +374,7 @@ static void print_parameters(Printer *p, const LoopFunction *f) {
 char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonical) {
     Printer p = {.text = {.arena = a}, .arena = a, .batch = batch, .canonical = canonical};
     if (!canonical && f->comment) print_comment(&p, f->comment);
-    text_printf(&p.text, "static void %s(", canonical ? "" : f->name);
+    text_printf(&p.text, "DL_KERNEL void %s(", canonical ? "" : f->name);
     print_parameters(&p, f);
     text_printf(&p.text, ")\n");
     print_braced(&p, &f->body);

@@ -53,7 +53,7 @@ OpShape op_shape(const char *text) {
     static const struct { const char *text; OpShape shape; } known[] = {
             {"x", {P_COND, P_COND, P_COND}},
             {"-x", {P_PRIMARY, P_PRIMARY, P_UNARY}},
-            {"!x", {P_PRIMARY, P_PRIMARY, P_UNARY}},
+            {"!x", {P_PRIMARY, P_PRIMARY, P_EQ}},
             {"x + y", {P_ADD, P_MUL, P_ADD}},
             {"x - y", {P_ADD, P_MUL, P_ADD}},
             {"x * y", {P_MUL, P_UNARY, P_MUL}},
@@ -66,7 +66,7 @@ OpShape op_shape(const char *text) {
             {"x != y", {P_ADD, P_ADD, P_EQ}},
             {"x & y", {P_UNARY, P_UNARY, P_BAND}},
             {"x | y", {P_UNARY, P_UNARY, P_BOR}},
-            {"x ? y : z", {P_BOR, P_COND + 1, P_COND}},
+            {"x ? y : z", {P_EQ, P_COND + 1, P_COND}},
     };
     for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
         if (!strcmp(text, known[k].text)) return known[k].shape;

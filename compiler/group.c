@@ -137,29 +137,26 @@ static Unit *unit_to_join(Kernels *k, View *v) {
     return best;
 }
 
-static void place_node(Kernels *k, Node *n) {
-    View *v = view_of(k, n);
-    if (n->kind == N_STACK || n->kind == N_CARRY) v->unit = scan_unit(k, n->scan);
-    if (n->kind != N_COMP || !v->stored) return;
+static void place_comprehension(Kernels *k, View *v) {
     Unit *u = unit_to_join(k, v);
-    if (!u) u = unit_new(k, U_KERNEL, scan_unit(k, innermost_scan(n)));
+    if (!u) u = unit_new(k, U_KERNEL, scan_unit(k, innermost_scan(v->node)));
     v->unit = u;
-    vec_push(k->arena, &u->member, n);
+    vec_push(k->arena, &u->member, v->node);
     for (int i = 0; i < v->loads.n; i++) depend_on(k, u, v->loads.at[i]);
 }
 
-/* A body's nodes do not wait for its own carries: those are of the step before. */
-static void place_scans(Kernels *k) {
-    for (int i = 0; i < k->order.n; i++) {
-        Node *n = k->order.at[i];
-        if (n->kind != N_STACK && n->kind != N_CARRY) continue;
-        Unit *u = scan_unit(k, n->scan);
-        for (int c = 0; c < n->scan->n; c++) {
-            depend_on(k, u, n->scan->init[c]);
-            depend_on(k, u, n->scan->next[c]);
-        }
-        if (n->kind == N_STACK) depend_on(k, u, n->of);
-    }
+/* A scan needs what it begins with; a body's nodes do not wait for its own carries, which
+ * are of the step before. When a stack comes its body is complete (view.c). */
+static void place_node(Kernels *k, Node *n) {
+    View *v = view_of(k, n);
+    if (n->kind == N_COMP && v->stored) place_comprehension(k, v);
+    if (n->kind != N_CARRY && n->kind != N_STACK) return;
+    const Scan *s = n->scan;
+    v->unit = scan_unit(k, s);
+    if (n->kind == N_CARRY) depend_on(k, v->unit, s->init[n->carry]);
+    if (n->kind == N_STACK) depend_on(k, v->unit, n->of);
+    for (int c = 0; n->kind == N_STACK && c < s->n; c++)
+        if (is_carry_needed(k, s, c)) depend_on(k, v->unit, s->next[c]);
 }
 
 /* ---- roots ----------------------------------------------------------------------------------- */
@@ -183,8 +180,10 @@ static bool reads(Kernels *k, const Unit *u, const Node *n) {
     }
     for (int i = 0; i < u->write.n; i++)
         if (u->write.at[i].value == n) return true;
-    for (int i = 0; u->scan && i < u->scan->n; i++)
-        if (u->scan->init[i] == n || u->scan->next[i] == n) return true;
+    for (int i = 0; u->scan && i < u->scan->n; i++) {
+        bool used = is_carry_needed(k, u->scan, i);
+        if (used && (u->scan->init[i] == n || u->scan->next[i] == n)) return true;
+    }
     return false;
 }
 
@@ -246,7 +245,6 @@ static void place_writes(Kernels *k) {
 
 void group_build(Kernels *k) {
     for (int i = 0; i < k->order.n; i++) place_node(k, k->order.at[i]);
-    place_scans(k);
     if (k->routine->finite) {
         k->check = unit_new(k, U_CHECK, NULL);
         depend_on(k, k->check, k->routine->finite);

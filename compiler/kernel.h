@@ -116,6 +116,7 @@ const Scan *innermost_scan(const Node *n);               /* or NULL */
 
 bool is_kernel(const Unit *u);
 bool loads_node(const View *v, const Node *n);
+bool is_carry_needed(Kernels *k, const Scan *s, int carry);
 /* Calls visit for every expression of guard and body once, operands first. */
 void view_visit(Kernels *k, const View *v, void (*visit)(void *ctx, Expr *e), void *ctx);
 /* Does v load n at another index than its own, or in a fold? */

@@ -23,6 +23,7 @@ static void collect(Kernels *k, const Unit *u, Reads *r) {
     for (int i = 0; i < u->write.n; i++) add_read(k, r, u->write.at[i].value);
     for (int i = 0; i < u->child.n; i++) collect(k, u->child.at[i], r);
     for (int c = 0; u->scan && c < u->scan->n; c++) {
+        if (!is_carry_needed(k, u->scan, c)) continue;
         add_read(k, r, u->scan->init[c]);
         add_read(k, r, u->scan->next[c]);
     }

@@ -29,7 +29,7 @@ void build_epilogue(Builder *b) {
             LoopVar *name = loop_var(b->a, value.value->type, NULL);
             value.value = ls_let(b->a, builder_block(b), name, value.value);
         }
-        vec_push(b->a, &b->member, value);
+        builder_add_member(b, value.node, value.value);
     }
     LoopExpr **written = NEW_ARRAY(b->a, LoopExpr *, u->write.n);
     for (int i = 0; i < u->write.n; i++)
@@ -135,6 +135,14 @@ static LoopExpr *merged_extent(Builder *b, const int64_t *dim, int k) {
     return extent;
 }
 
+static LoopStmt *open_merged(Builder *b, const Node *n, int k) {
+    LoopVar *v = out_var(b, n, k);
+    uint32_t vars = ((1u << b->merged[k]) - 1) << k;
+    LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
+    b->var[k] = lx_var(b->a, v);
+    return builder_open(b, v, zero, merged_extent(b, n->dim, k), 1, vars);
+}
+
 static void count_unit_uses(Builder *b) {
     expr_walk_begin(b->g);
     for (int i = 0; i < b->unit->member.n; i++) {
@@ -148,13 +156,12 @@ void schedule_map(Builder *b) {
     const Node *n = shape_of(b->unit);
     double work = points_of(b->k, n) * 4;
     merge_axes(b, n->rank, n->dim);
+    bool parallel = false;
     for (int k = 0; k < n->rank; k += b->merged[k]) {
-        LoopVar *v = out_var(b, n, k);
-        uint32_t vars = ((1u << b->merged[k]) - 1) << k;
-        LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
-        LoopStmt *loop = builder_open(b, v, zero, merged_extent(b, n->dim, k), 1, vars);
-        if (k == 0) builder_parallel(b, loop, work);
-        b->var[k] = lx_var(b->a, v);
+        LoopStmt *loop = b->merged[k] > 1 ? open_merged(b, n, k) : builder_open_axis(b, n, k);
+        if (!loop || parallel) continue;
+        builder_parallel(b, loop, work);
+        parallel = true;
     }
     build_epilogue(b);
     builder_close_to(b, 0);

@@ -34,6 +34,7 @@ typedef struct Builder {
     LoopExpr *var[MAX_VARS];  /* what stands for variable k */
     int merged[MAX_RANK];     /* output axes that its loop stands for: 1, or 0 inside one */
     Vec(MemberValue) member;
+    int member_depth;         /* the level at which they are known */
     ExprList assumed;         /* conditions that the open loops take care of */
     struct Placed *placed;    /* expressions that have a value, by id */
     size_t placed_n, placed_cap;
@@ -83,6 +84,10 @@ void schedule_map(Builder *b);         /* schedule.c: units without a fold */
 void schedule_fold(Builder *b);        /* schedule_fold.c */
 void schedule_scatter(Builder *b, const Scatter *s);   /* schedule_scatter.c */
 bool schedule_contraction(Builder *b); /* schedule_contract.c; false: not of that form */
+
+void builder_add_member(Builder *b, Node *n, LoopExpr *value);   /* known from here on */
+/* A loop over an output axis; an axis of one element is no loop. NULL then. */
+LoopStmt *builder_open_axis(Builder *b, const Node *n, int axis);
 
 /* Members without a fold, then all stores, at the point where the folds' values are known. */
 void build_epilogue(Builder *b);

@@ -163,7 +163,7 @@ static LoopExpr *result(FoldState *s, LoopExpr *lane) {
 
 static void epilogue(FoldState *s, LoopExpr *lane) {
     s->b->assumed.n = 0;
-    vec_push(s->b->a, &s->b->member, ((MemberValue){s->node, result(s, lane)}));
+    builder_add_member(s->b, s->node, result(s, lane));
     build_epilogue(s->b);
 }
 
@@ -213,13 +213,12 @@ static void open_folds(FoldState *s, int count) {
 }
 
 static void open_outputs(FoldState *s, int count) {
-    Builder *b = s->b;
+    bool parallel = false;
     for (int i = 0; i < count; i++) {
-        LoopVar *v = out_var(b, s->node, i);
-        LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
-        LoopStmt *loop = builder_open(b, v, zero, builder_extent(b, s->node->dim[i]), 1, 1u << i);
-        if (i == 0) builder_parallel(b, loop, points_of(b->k, s->node));
-        b->var[i] = lx_var(b->a, v);
+        LoopStmt *loop = builder_open_axis(s->b, s->node, i);
+        if (!loop || parallel) continue;
+        builder_parallel(s->b, loop, points_of(s->b->k, s->node));
+        parallel = true;
     }
 }
 

@@ -17,18 +17,10 @@ typedef struct ScatterState {
     Storage *to;
 } ScatterState;
 
-static void open_out(ScatterState *s, int axis) {
-    Builder *b = s->b;
-    LoopVar *v = out_var(b, s->node, axis);
-    LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
-    builder_open(b, v, zero, builder_extent(b, s->node->dim[axis]), 1, 1u << axis);
-    b->var[axis] = lx_var(b->a, v);
-}
-
 static void zero_output(ScatterState *s) {
     Builder *b = s->b;
     bool real = s->node->dtype == T_F32;
-    for (int i = 0; i < s->node->rank; i++) open_out(s, i);
+    for (int i = 0; i < s->node->rank; i++) builder_open_axis(b, s->node, i);
     LoopExpr *zero = real ? lx_real(b->a, 0) : lx_int(b->a, LT_I32, 0);
     build_store(b, s->node, s->to, zero, false);
     builder_close_to(b, 0);
@@ -63,12 +55,12 @@ void schedule_scatter(Builder *b, const Scatter *scatter) {
     ScatterState s = {b, v->node, v, scatter, v->storage};
     zero_output(&s);
     for (int i = 0; i < v->node->rank; i++)
-        if (scatter->outer >> i & 1) open_out(&s, i);
+        if (scatter->outer >> i & 1) builder_open_axis(b, s.node, i);
     open_folds(&s);
     for (int i = 0; i < v->node->rank; i++)
         if (scatter->row[i]) find_row(&s, i);
     for (int i = 0; i < v->node->rank; i++)
-        if (!scatter->row[i] && !(scatter->outer >> i & 1)) open_out(&s, i);
+        if (!scatter->row[i] && !(scatter->outer >> i & 1)) builder_open_axis(b, s.node, i);
     builder_open_if(b, build_condition(b, scatter->rest));
     build_store(b, v->node, v->storage, build_value(b, v->body), true);
     builder_close_to(b, 0);

@@ -107,7 +107,8 @@ static bool only_last_is_read(Kernels *k, Node *stack) {
         if (n->kind == N_STACK && n->of == stack) return false;
         if (n->kind == N_CARRY || n->kind == N_STACK)
             for (int c = 0; c < n->scan->n; c++)
-                if (n->scan->init[c] == stack || n->scan->next[c] == stack) return false;
+                if (is_carry_needed(k, n->scan, c) && (n->scan->init[c] == stack || n->scan->next[c] == stack))
+                    return false;
         if (n->kind == N_COMP && loads_node(view_of(k, n), stack))
             view_visit(k, view_of(k, n), look_at_load, &l);
     }
@@ -125,9 +126,9 @@ static Node *stack_of(Kernels *k, const Node *n, const Scan *s) {
     return NULL;
 }
 
-static bool is_carried(const Node *n, const Scan *s) {
+static bool is_carried(Kernels *k, const Node *n, const Scan *s) {
     for (int c = 0; c < s->n; c++)
-        if (s->next[c] == n) return true;
+        if (s->next[c] == n && is_carry_needed(k, s, c)) return true;
     return false;
 }
 
@@ -154,7 +155,7 @@ static Storage *own_storage(Kernels *k, Node *n) {
     const Scan *scan = innermost_scan(n);
     Node *stack = scan ? stack_of(k, n, scan) : NULL;
     if (stack && !only_last_is_read(k, stack)) return slot_of(k, n, stack);
-    if (scan && is_carried(n, scan)) return flip_of(k, n, scan);
+    if (scan && is_carried(k, n, scan)) return flip_of(k, n, scan);
     return storage_new(k, ST_ARENA, n, scan);
 }
 

@@ -45,6 +45,10 @@ double points_of(const Kernels *k, const Node *n) {
 
 bool is_kernel(const Unit *u) { return u && u->kind == U_KERNEL; }
 
+bool is_carry_needed(Kernels *k, const Scan *s, int carry) {
+    return view_of(k, s->carry[carry])->needed;
+}
+
 bool loads_node(const View *v, const Node *n) {
     for (int i = 0; i < v->loads.n; i++)
         if (v->loads.at[i] == n) return true;
@@ -130,10 +134,26 @@ static bool cheap_as_load(const Expr *body) {
     return spend(body, &loads, &operators, false);
 }
 
+static bool has_load(const Expr *e) {
+    if (!e) return false;
+    if (e->kind == E_LOAD) return true;
+    for (int i = 0; i < e->narg; i++)
+        if (has_load(e->arg[i])) return true;
+    return false;
+}
+
+/* A reshape, slice, transpose, padding: nothing but another node's elements elsewhere. */
+static bool is_substitution(const Expr *body) {
+    if (body->kind != E_LOAD || has_load(body->guard)) return false;
+    for (int i = 0; i < body->narg; i++)
+        if (has_load(body->arg[i])) return false;
+    return true;
+}
+
 static bool must_store(Kernels *k, const View *v) {
     const Node *n = v->node;
     if (n->fold != F_NONE || v->forced) return true;
-    if (v->body->kind == E_LOAD) return false;
+    if (is_substitution(v->body)) return false;
     if (v->operand) return true;
     if (cheap_as_load(v->body)) return false;
     double elements = points_of(k, n) * steps_of(n);
@@ -183,28 +203,33 @@ static void build_body(Kernels *k, View *v) {
 
 /* ---- what is needed -------------------------------------------------------------------------- */
 
-typedef Vec(const Scan *) ScanList;
+static void need(Kernels *k, Node *n);
 
-static void need(Kernels *k, Node *n, ScanList *scans) {
+/* What the carries that are read need for the next step; this may read other carries. */
+static void need_steps(Kernels *k, const Scan *s) {
+    for (bool more = true; more;) {
+        more = false;
+        for (int c = 0; c < s->n; c++) {
+            if (!is_carry_needed(k, s, c) || view_of(k, s->next[c])->needed) continue;
+            need(k, s->next[c]);
+            more = true;
+        }
+    }
+}
+
+/* A body is complete, with all that it needs from outside, before a stack over it comes:
+ * so whatever reads a scan's results comes after everything that the scan reads. */
+static void need(Kernels *k, Node *n) {
     View *v = view_of(k, n);
     if (v->needed) return;
     v->needed = true;
-    for (int i = 0; i < v->loads.n; i++) need(k, v->loads.at[i], scans);
-    if (n->kind == N_STACK) need(k, n->of, scans);
-    if (n->kind == N_STACK || n->kind == N_CARRY) vec_push(k->arena, scans, n->scan);
+    for (int i = 0; i < v->loads.n; i++) need(k, v->loads.at[i]);
+    if (n->kind == N_CARRY) need(k, n->scan->init[n->carry]);
+    if (n->kind == N_STACK) {
+        need(k, n->of);
+        need_steps(k, n->scan);
+    }
     vec_push(k->arena, &k->order, n);
-}
-
-/* A carry needs the values of the step before, which may load what loads the carry; they
- * are visited when the walk that met the carry is done. */
-static void find_needed(Kernels *k) {
-    ScanList scans = {0};
-    for (int i = 0; i < k->routine->root.n; i++) need(k, k->routine->root.at[i].value, &scans);
-    for (int i = 0; i < scans.n; i++)
-        for (int c = 0; c < scans.at[i]->n; c++) {
-            need(k, scans.at[i]->init[c], &scans);
-            need(k, scans.at[i]->next[c], &scans);
-        }
 }
 
 void view_build(Kernels *k) {
@@ -220,5 +245,6 @@ void view_build(Kernels *k) {
     for (int i = 0; i < order.n; i++) force_carries(k, order.at[i]);
     for (int i = 0; i < order.n; i++)
         if (order.at[i]->kind == N_COMP) build_body(k, view_of(k, order.at[i]));
-    find_needed(k);
+    for (int i = 0; i < root.n; i++) need(k, root.at[i]);
+    if (k->routine->finite) need(k, k->routine->finite);
 }

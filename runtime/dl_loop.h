@@ -7,6 +7,14 @@
 
 #include "dl_arithmetic.h"
 
+/* A kernel is never inlined: what is restricted to one call (of a step of a scan, which
+ * reads what the step before wrote) clang 14 would take to hold for all of them. */
+#ifdef __GNUC__
+#define DL_KERNEL static __attribute__((noinline))
+#else
+#define DL_KERNEL static
+#endif
+
 /* In front of a loop whose iterations are independent. They are divided by number, and no
  * result depends on how. */
 #ifdef _OPENMP
