@@ -222,13 +222,14 @@ static void copy_values(Values to, Values from, size_t at, size_t count) {
 
 static bool eval_list(Eval *e, NodeList list, const Scan *const *open, int nopen);
 
-/* Carries move on together: one may be the next value of another. */
+/* Carries move on together: one may be the next value of another, so all are copied before
+ * any is exchanged. */
 static void move_carries(Eval *e, ScanRun *r) {
-    for (int k = 0; k < r->scan->n; k++) {
-        Values *carried = &e->state[r->scan->carry[k]->id].v;
-        copy_values(r->next[k], e->state[r->scan->next[k]->id].v, 0,
-                elements(e, r->scan->carry[k]));
-        Values old = *carried;
+    Scan *s = r->scan;
+    for (int k = 0; k < s->n; k++)
+        copy_values(r->next[k], e->state[s->next[k]->id].v, 0, elements(e, s->carry[k]));
+    for (int k = 0; k < s->n; k++) {
+        Values *carried = &e->state[s->carry[k]->id].v, old = *carried;
         *carried = r->next[k];
         r->next[k] = old;
     }
