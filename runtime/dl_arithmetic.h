@@ -17,6 +17,10 @@
 #if defined(__FAST_MATH__)
 #error "generated code needs IEEE arithmetic: compile without -ffast-math"
 #endif
+#if defined(__FLT_EVAL_METHOD__) && (__FLT_EVAL_METHOD__ < 0 || __FLT_EVAL_METHOD__ == 1 || \
+        __FLT_EVAL_METHOD__ == 2)
+#error "generated code needs floats that are computed as floats: on x86, -msse2 -mfpmath=sse"
+#endif
 
 #if defined(__clang__)
 #pragma clang fp contract(off)

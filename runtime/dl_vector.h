@@ -28,7 +28,8 @@
 #include <arm_neon.h>
 #endif
 
-#if defined(__FMA__) || defined(__FP_FAST_FMAF) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA) ||               \
+        defined(__aarch64__) || defined(__riscv_flen) || defined(__powerpc64__) || defined(__s390x__)
 #define DL_HAS_FMA 1
 #endif
 
