@@ -1,5 +1,6 @@
 /* builder.c - open loops, levels and parameters of the function being built. See schedule.h. */
 #include "graph_tables.h"
+#include "routine.h"
 #include "schedule.h"
 
 /* An estimate, in operations: below it a parallel region costs more than it saves. */
@@ -59,7 +60,7 @@ LoopArray *builder_array(Builder *b, Storage *s) {
     s = resolve(s);
     for (int i = 0; i < b->unit->argument.n; i++)
         if (b->unit->argument.at[i] == s) return b->f->array.at[i];
-    LoopArray *array = loop_array(b->a, s->type, s->elements, s->name);
+    LoopArray *array = loop_array(b->a, s->type, s->elements, c_name(b->a, s->name, NULL));
     vec_push(b->a, &b->unit->argument, s);
     vec_push(b->a, &b->f->array, array);
     return array;

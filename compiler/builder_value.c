@@ -227,19 +227,21 @@ static bool is_index(const Expr *e) {
 
 /* ---- loads ------------------------------------------------------------------------------------------- */
 
-/* Consecutive axes that one loop runs over are one axis. */
-static bool merged_at(const Builder *b, Expr *const *index, int k, int count) {
+/* How many axes from k on are indexed by one loop over all of them. */
+static int merged_at(const Builder *b, const Node *n, Expr *const *index, int k) {
+    int var = index[k]->kind == E_VAR ? index[k]->var : MAX_RANK;
+    int count = var < MAX_RANK ? b->merged[var] : 1;
+    if (count <= 1 || k + count > n->rank) return 1;
     for (int i = 0; i < count; i++)
-        if (index[k + i]->kind != E_VAR || index[k + i]->var != index[k]->var + i) return false;
-    return count > 1 && b->merged[index[k]->var] == count;
+        if (index[k + i]->kind != E_VAR || index[k + i]->var != var + i) return 1;
+    return count;
 }
 
 Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
     Access access = {.array = builder_array(b, s)};
     bool caller = resolve(s)->kind == ST_PLACE && resolve(s)->place.object == P_ARG;
     for (int k = s->one_step ? 1 : 0; k < n->rank;) {
-        int count = index[k]->kind == E_VAR && index[k]->var < MAX_RANK ? b->merged[index[k]->var] : 1;
-        if (!(count > 1 && k + count <= n->rank && merged_at(b, index, k, count))) count = 1;
+        int count = merged_at(b, n, index, k);
         int64_t dim = n->dim[k];
         if (dim == DIM_BATCH && (!caller || k == 0)) dim = b->k->batch;
         for (int i = 1; i < count; i++) dim *= n->dim[k + i];
@@ -252,20 +254,30 @@ Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
 }
 
 /* An element of a random stream is numbered with the batch axis slowest. */
-static LoopExpr *draw(Builder *b, const Expr *e) {
-    const Node *n = e->node;
+static LoopExpr *number_of(Builder *b, const Node *n, Expr *const *index) {
     LoopExpr *element = lx_int(b->a, LT_INDEX, 0);
-    for (int pass = 0; pass < 2; pass++)
-        for (int k = 0; k < n->rank; k++) {
-            if ((n->dim[k] == DIM_BATCH) != (pass == 0)) continue;
-            int64_t dim = n->dim[k] == DIM_BATCH ? 1 : n->dim[k];
-            element = lx_add(b->a, lx_mul(b->a, element, dim), build_index(b, e->arg[k]));
-        }
+    for (int k = 0; k < n->rank; k++)
+        if (n->dim[k] == DIM_BATCH && merged_at(b, n, index, k) == 1)
+            element = build_index(b, index[k]);
+    for (int k = 0; k < n->rank;) {
+        int count = merged_at(b, n, index, k);
+        bool rows = n->dim[k] == DIM_BATCH;
+        int64_t size = rows ? 1 : n->dim[k];
+        for (int i = 1; i < count; i++) size *= n->dim[k + i];
+        LoopExpr *at = count > 1 ? b->var[index[k]->var] : build_index(b, index[k]);
+        if (!rows || count > 1) element = lx_add(b->a, lx_mul(b->a, element, size), at);
+        k += count;
+    }
+    return element;
+}
+
+static LoopExpr *draw(Builder *b, const Expr *e) {
+    LoopExpr *element = number_of(b, e->node, e->arg);
     if (!b->f->seed) {
         b->f->seed = loop_var(b->a, LT_INDEX, "seed");
         b->f->step = b->f->step ? b->f->step : loop_var(b->a, LT_INDEX, "step");
     }
-    return lx_uniform(b->a, n->stream, element);
+    return lx_uniform(b->a, e->node->stream, element);
 }
 
 static LoopExpr *step_number(Builder *b) {
