@@ -3,6 +3,8 @@
 #ifndef DL_OBJECT_H
 #define DL_OBJECT_H
 
+#include <string.h>
+
 #include "dl.h"
 
 /* Head of a model object. Objects hold no pointers: they may be copied, mapped, forked. */
@@ -45,13 +47,24 @@ static inline int64_t dl_outside(const int32_t *v, int64_t n, int64_t bound) {
     return i;
 }
 
+/* The magnitude's bits: those of infinity and NaN are the largest. */
+static inline int32_t dl_magnitude(const float *v) {
+    int32_t bits;
+    memcpy(&bits, v, sizeof bits);
+    return bits & INT32_MAX;
+}
+
 /* The first element that is infinite or NaN, or -1. */
 static inline int64_t dl_nonfinite(const float *v, int64_t n) {
-    float sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += v[i] * 0.0f;
-    if (sum == 0) return -1;
+    const int32_t infinity = 0x7f800000;
+    int32_t worst = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t here = dl_magnitude(v + i);
+        worst = here > worst ? here : worst;
+    }
+    if (worst < infinity) return -1;
     int64_t i = 0;
-    while (v[i] * 0.0f == 0) i++;
+    while (dl_magnitude(v + i) < infinity) i++;
     return i;
 }
 
