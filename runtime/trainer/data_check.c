@@ -54,8 +54,15 @@ static bool shapes_agree(int m, const int64_t *full_a, int n, const int64_t *ful
     return i == m && k == n;
 }
 
-static bool check_shape(
-        const dl_model *m, const dl_tensor *t, const DlArray *a, const char *what, DlError *e) {
+/* An array without the axis of the rows: the user has one row in mind. */
+static bool is_one_row(const dl_tensor *t, const DlArray *a, int64_t rows) {
+    int64_t shape[DL_RANK + 1] = {rows};
+    memcpy(shape + 1, a->shape, (size_t)a->rank * sizeof *shape);
+    return shapes_agree(t->rank - 1, t->shape + 1, a->rank + 1, shape);
+}
+
+static bool check_shape(const dl_model *m, const dl_tensor *t, const DlArray *a, int64_t rows,
+        const char *what, DlError *e) {
     int skip = t->rank > 0 && t->shape[0] < 0;
     if (skip == a->fixed)
         return dl_fail(e,
@@ -66,8 +73,9 @@ static bool check_shape(
     char want[200], have[200];
     put_shape(want, sizeof want, dl_type_name(t->type), t->rank, t->shape);
     put_shape(have, sizeof have, dl_type_name(a->type), a->rank, a->shape);
-    return dl_fail(e, "%s:%d: '%s' is %s, but a row of the %s data ('%s') is %s", m->source,
-            t->line, t->name, want, what, a->name, have);
+    const char *remedy = skip && is_one_row(t, a, rows) ? "; if it is one row, store x[None]" : "";
+    return dl_fail(e, "%s:%d: '%s' is %s, but a row of the %s data ('%s') is %s%s", m->source,
+            t->line, t->name, want, what, a->name, have, remedy);
 }
 
 static double value_at(const DlArray *a, size_t i) {
@@ -144,7 +152,7 @@ static bool check_values(const dl_model *m, const dl_tensor *t, const DlArray *a
 
 bool dl_split_check(const dl_model *m, const DlSplit *s, int narray, const char *what, DlError *e) {
     for (int k = 0; k < narray; k++)
-        if (!check_shape(m, &m->input[k], &s->array[k], what, e) ||
+        if (!check_shape(m, &m->input[k], &s->array[k], s->rows, what, e) ||
                 !check_values(m, &m->input[k], &s->array[k], s->rows, what, e))
             return false;
     return true;

@@ -86,7 +86,9 @@ static void put_count(Line *l, double v) {
 
 static void put_duration(Line *l, double seconds) {
     char text[48];
-    if (seconds < 0.0995)
+    if (seconds < 0.001)
+        snprintf(text, sizeof text, "%.0f us", 1e6 * seconds);
+    else if (seconds < 0.0995)
         snprintf(text, sizeof text, "%.1f ms", 1000 * seconds);
     else if (seconds < 60)
         snprintf(text, sizeof text, seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);

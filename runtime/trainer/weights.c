@@ -15,6 +15,9 @@ static bool file_error(const DlSession *s, int status, const char *doing, const 
                 "%s: holds the weights of another model: '%s' (%s:%d) is not in it, or has "
                 "another shape there; train this model, or use the model that wrote the file",
                 path, m->tensor[f->tensor].name, m->source, m->tensor[f->tensor].line);
+    if (status == DL_E_MISMATCH)
+        return dl_fail(e, "%s: holds the weights of another model, not of %s (%s)", path, m->name,
+                m->source);
     return dl_fail(e, "%s: cannot be %s: %s", path, doing, dl_message(status));
 }
 

@@ -237,6 +237,12 @@ Test(trainer, wrong_input) {
     write_rows("x.npy", 5, 2);
     expect_refused("predict --input x.npy",
             "line.dl:2: 'x' is f32[batch, 1], but a row of the given data");
+    write_rows("wide.npy", 1, 1);
+    cr_assert_eq(run("predict --input wide.npy"), 0, "%s", err);
+    float one = 1;
+    DlError e = {""};
+    cr_assert(dl_npy_write(in_folder("flat.npy"), DL_F32, 0, NULL, &one, &e));
+    cr_assert_eq(run("predict --input flat.npy"), 0, "%s", err);
     expect_refused("predict --input u=x.npy", "there is no input of that name; there is x");
     expect_refused("predict --input none.npy", "none.npy: cannot be opened: No such file");
     expect_refused("predict --input words.txt", "words.txt: is not a .npy file");

@@ -57,6 +57,19 @@ Test(trainer_show, a_typed_review) {
     close_described(&d, NULL);
 }
 
+Test(trainer_show, one_row_without_an_axis_for_rows) {
+    static const char *const model[] = {"x f32 -1 2 3", "y f32 -1", NULL};
+    static const float x[6];
+    static const int64_t shape[] = {2, 3};
+    Described d;
+    describe(&d, 1, model);
+    cr_assert(dl_npy_write(in_folder("x.npy"), DL_F32, 2, shape, x, &d.error));
+    cr_expect_null(given(&d, NULL, "x.npy", NULL));
+    cr_expect(
+            strstr(d.error.text, "is f32[3]; if it is one row, store x[None]"), "%s", d.error.text);
+    close_described(&d, NULL);
+}
+
 Test(trainer_show, a_table_of_ones_own) {
     static const char *const model[] = {"x f32 -1 2", "kind i32 -1", NULL};
     static dl_pair pair[] = {{"columns.x", "colour\nsize"}, {"categories.colour", "blue\nred"}};
