@@ -38,7 +38,9 @@ void eval_free(Eval *e) {
     arena_free(e->arena);
 }
 
-const char *eval_error(const Eval *e) { return e->error; }
+const char *eval_error(const Eval *e) {
+    return e->error;
+}
 
 bool eval_fail(Eval *e, Span at, const char *fmt, ...) {
     char text[400];
@@ -59,7 +61,9 @@ bool eval_fail(Eval *e, Span at, const char *fmt, ...) {
 
 /* ---- room -------------------------------------------------------------------------------- */
 
-int64_t eval_extent(const Eval *e, int64_t dim) { return dim == DIM_BATCH ? e->rows : dim; }
+int64_t eval_extent(const Eval *e, int64_t dim) {
+    return dim == DIM_BATCH ? e->rows : dim;
+}
 
 /* The graph may have grown since the last call. */
 static void cover_graph(Eval *e) {
@@ -141,20 +145,28 @@ static bool eval_leaf(Eval *e, const Node *n) {
     double *v = e->state[n->id].v.value;
     size_t count = elements(e, n);
     switch (n->leaf) {
-    case L_ROWS: *v = (double)e->rows; break;
-    case L_STEP: *v = e->step; break;
-    case L_DATA: memcpy(v, n->data, count * sizeof *v); break;
+    case L_ROWS:
+        *v = (double)e->rows;
+        break;
+    case L_STEP:
+        *v = e->step;
+        break;
+    case L_DATA:
+        memcpy(v, n->data, count * sizeof *v);
+        break;
     case L_UNIFORM:
         for (size_t k = 0; k < count; k++)
             v[k] = (double)dl_uniform(e->seed, e->step, n->stream, logical_index(e, n, k));
         break;
-    default: return eval_fail(e, n->span, "%s has no value", n->name ? n->name : "a leaf");
+    default:
+        return eval_fail(e, n->span, "%s has no value", n->name ? n->name : "a leaf");
     }
     complete_leaf(e, n);
     return true;
 }
 
-/* ---- scans ------------------------------------------------------------------------------------ */
+/* ---- scans ------------------------------------------------------------------------------------
+ */
 
 static bool running(const Node *n, const Scan *const *open, int nopen) {
     for (int k = 0; k < n->nin; k++) {
@@ -278,7 +290,8 @@ static bool run_scan(Eval *e, ScanRun *r, const Scan *const *open, int nopen) {
     return true;
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * ---------------------------------------------------------------------------------------- */
 
 static bool eval_one(Eval *e, Node *n, const Scan *const *open, int nopen) {
     if (n->kind == N_CARRY) return true; /* its scan has set it */
@@ -312,7 +325,9 @@ const double *eval_node(Eval *e, Node *n) {
     return e->state[n->id].v.value;
 }
 
-void eval_keep_scale(Eval *e) { e->keep_scale = true; }
+void eval_keep_scale(Eval *e) {
+    e->keep_scale = true;
+}
 
 const double *eval_scale(Eval *e, Node *n) {
     if (!e->keep_scale || !eval_node(e, n)) return NULL;

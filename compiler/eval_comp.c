@@ -15,18 +15,18 @@
 
 typedef struct Loops {
     int nloop;
-    int var[MAX_VARS];               /* variable of loop k, outermost first; -1: of several */
-    int64_t extent[MAX_VARS];        /* of loop k */
+    int var[MAX_VARS];        /* variable of loop k, outermost first; -1: of several */
+    int64_t extent[MAX_VARS]; /* of loop k */
     int64_t points, elements;
-    double *column[MAX_VARS];        /* by variable; filled where a program reads it */
+    double *column[MAX_VARS]; /* by variable; filled where a program reads it */
     uint32_t used;
-    Counter *out;                    /* the element that a point belongs to */
-    Counter *position;               /* in the fold, for arg folds; or NULL */
+    Counter *out;      /* the element that a point belongs to */
+    Counter *position; /* in the fold, for arg folds; or NULL */
     int ncounter;
-    Counter **counter;               /* these two and the loads' elements */
-    int64_t *at;                     /* by counter: its value at the cursor */
-    int64_t (*step)[MAX_VARS];       /* by counter and loop */
-    int named;                       /* the out variable that is computed, or -1 */
+    Counter **counter;         /* these two and the loads' elements */
+    int64_t *at;               /* by counter: its value at the cursor */
+    int64_t (*step)[MAX_VARS]; /* by counter and loop */
+    int named;                 /* the out variable that is computed, or -1 */
     int64_t named_extent, named_stride;
     Program *name, *guard, *body;
 } Loops;
@@ -121,7 +121,9 @@ static void add_counters(Eval *e, Loops *l) {
         for (int k = 0; k < l->nloop; k++) l->step[c][k] = l->counter[c]->stride[l->var[k]];
 }
 
-static bool is_read(const Loops *l, int k) { return l->var[k] >= 0 && l->used >> l->var[k] & 1; }
+static bool is_read(const Loops *l, int k) {
+    return l->var[k] >= 0 && l->used >> l->var[k] & 1;
+}
 
 /* Whether loops k and k + 1 count as one: nobody reads their variables, and every counter
  * goes on over the end of the inner one. */
@@ -165,7 +167,10 @@ static Loops *loops_of(Eval *e, Node *n) {
 
 /* ---- points -------------------------------------------------------------------------------- */
 
-typedef struct Cursor { int64_t at[MAX_VARS]; int64_t left; } Cursor;
+typedef struct Cursor {
+    int64_t at[MAX_VARS];
+    int64_t left;
+} Cursor;
 
 static void rewind_counters(Loops *l) {
     for (int c = 0; c < l->ncounter; c++) l->at[c] = l->counter[c]->c0;
@@ -250,17 +255,21 @@ static int thin_out(Eval *e, Loops *l, int n, Values to) {
 
 /* What a fold keeps beside its elements. */
 typedef struct Extra {
-    double *best, *second;      /* extreme so far; the runner-up, for margins */
-    unsigned char *seen;        /* whether any term was */
+    double *best, *second; /* extreme so far; the runner-up, for margins */
+    unsigned char *seen;   /* whether any term was */
 } Extra;
 
 static double first_value(const Node *n) {
     bool real = n->body->dtype == T_F32;
     switch (n->fold) {
-    case F_PROD: return 1;
-    case F_MAX: return real ? -HUGE_VAL : INT32_MIN;
-    case F_MIN: return real ? HUGE_VAL : INT32_MAX;
-    default: return 0;
+    case F_PROD:
+        return 1;
+    case F_MAX:
+        return real ? -HUGE_VAL : INT32_MIN;
+    case F_MIN:
+        return real ? HUGE_VAL : INT32_MAX;
+    default:
+        return 0;
     }
 }
 
@@ -271,7 +280,8 @@ static bool beats(bool largest, double term, double best) {
     return term != term || (largest ? term > best : term < best);
 }
 
-static void fold_extreme(const Node *n, const Loops *l, int count, Values term, Values to, Extra x) {
+static void fold_extreme(
+        const Node *n, const Loops *l, int count, Values term, Values to, Extra x) {
     bool largest = n->fold == F_MAX || n->fold == F_ARGMAX;
     bool arg = n->fold == F_ARGMAX || n->fold == F_ARGMIN;
     for (int i = 0; i < count; i++) {

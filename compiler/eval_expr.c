@@ -104,7 +104,9 @@ Program *program_new(Eval *e, Expr *body, double *const *var, uint32_t counted, 
     return p;
 }
 
-Values program_result(const Program *p) { return p->reg[p->n - 1]; }
+Values program_result(const Program *p) {
+    return p->reg[p->n - 1];
+}
 
 /* ---- loads --------------------------------------------------------------------------------- */
 
@@ -159,7 +161,8 @@ static double slope(Op op, const double *x, int k) {
     double h = 1e-6 * fabs(x[k]) + 1e-12, up[3] = {x[0], x[1], x[2]}, down[3] = {x[0], x[1], x[2]};
     up[k] += h;
     down[k] -= h;
-    double d = (op_real(op, up[0], up[1], up[2]) - op_real(op, down[0], down[1], down[2])) / (2 * h);
+    double d =
+            (op_real(op, up[0], up[1], up[2]) - op_real(op, down[0], down[1], down[2])) / (2 * h);
     return isfinite(d) ? fabs(d) : 0;
 }
 
@@ -224,7 +227,8 @@ static void run_beside(const Program *p, const Instr *in, int n, Values out) {
     }
 }
 
-/* ---- running ------------------------------------------------------------------------------------ */
+/* ---- running ------------------------------------------------------------------------------------
+ */
 
 static void run_op(const Program *p, const Instr *in, int n, Values out) {
     const Expr *x = in->expr;
@@ -248,7 +252,8 @@ bool program_run(Eval *e, Program *p, int n) {
         Values out = p->reg[k];
         switch (in->expr->kind) {
         case E_CONST:
-        case E_VAR: break;
+        case E_VAR:
+            break;
         case E_TIME:
             fill(out.value, (double)e->time[in->expr->scan->id], n);
             if (out.scale) fill(out.scale, out.value[0], n);
@@ -256,7 +261,9 @@ bool program_run(Eval *e, Program *p, int n) {
         case E_LOAD:
             if (!run_load(e, p, in, n, out)) return false;
             break;
-        case E_OP: run_op(p, in, n, out); break;
+        case E_OP:
+            run_op(p, in, n, out);
+            break;
         }
     }
     return true;

@@ -34,11 +34,21 @@ static uint64_t bits_of(double v) {
 static uint64_t content_hash(const Expr *e) {
     uint64_t h = hash_mix((uint64_t)e->kind, (uint64_t)e->dtype);
     switch (e->kind) {
-    case E_CONST: h = hash_mix(h, bits_of(e->value)); break;
-    case E_VAR: h = hash_mix(hash_mix(h, (uint64_t)e->var), (uint64_t)e->extent); break;
-    case E_TIME: h = hash_mix(h, e->scan->hash); break;
-    case E_LOAD: h = hash_mix(h, e->node->hash); break;
-    case E_OP: h = hash_mix(h, hash_text(op_info[e->op].name)); break;
+    case E_CONST:
+        h = hash_mix(h, bits_of(e->value));
+        break;
+    case E_VAR:
+        h = hash_mix(hash_mix(h, (uint64_t)e->var), (uint64_t)e->extent);
+        break;
+    case E_TIME:
+        h = hash_mix(h, e->scan->hash);
+        break;
+    case E_LOAD:
+        h = hash_mix(h, e->node->hash);
+        break;
+    case E_OP:
+        h = hash_mix(h, hash_text(op_info[e->op].name));
+        break;
     }
     for (int k = 0; k < e->narg; k++) h = hash_mix(h, e->arg[k]->hash);
     return e->guard ? hash_mix(h, e->guard->hash) : h;
@@ -162,8 +172,12 @@ static Expr *constant(Graph *g, DType dtype, double v) {
     return expr_intern(g, &(Expr){.kind = E_CONST, .dtype = dtype, .value = v});
 }
 
-Expr *ex_real(Graph *g, double v) { return constant(g, T_F32, v); }
-Expr *ex_bool(Graph *g, bool v) { return constant(g, T_BOOL, v); }
+Expr *ex_real(Graph *g, double v) {
+    return constant(g, T_F32, v);
+}
+Expr *ex_bool(Graph *g, bool v) {
+    return constant(g, T_BOOL, v);
+}
 
 Expr *ex_int(Graph *g, int64_t v) {
     int32_t wrapped = op_integer(OP_add, (int32_t)(v >> 16), 0, 0);
@@ -172,8 +186,7 @@ Expr *ex_int(Graph *g, int64_t v) {
 }
 
 Expr *ex_var(Graph *g, int var, int64_t extent) {
-    return expr_intern(
-            g, &(Expr){.kind = E_VAR, .dtype = T_I32, .var = var, .extent = extent});
+    return expr_intern(g, &(Expr){.kind = E_VAR, .dtype = T_I32, .var = var, .extent = extent});
 }
 
 Expr *ex_time(Graph *g, Scan *s) {
@@ -212,8 +225,12 @@ Expr *ex_load(Graph *g, Node *n, Expr *const *index, Expr *guard) {
     }
     Expr *known = known_element(g, n, at, dtype);
     if (known) return guard ? ex_select(g, guard, known, zero) : known;
-    return expr_intern(g, &(Expr){.kind = E_LOAD, .dtype = dtype, .node = n, .narg = n->rank,
-                                  .arg = at, .guard = guard});
+    return expr_intern(g, &(Expr){.kind = E_LOAD,
+                                  .dtype = dtype,
+                                  .node = n,
+                                  .narg = n->rank,
+                                  .arg = at,
+                                  .guard = guard});
 }
 
 /* ---- operators ---------------------------------------------------------------------- */
@@ -258,17 +275,24 @@ static DType convert(Graph *g, Op op, Expr **arg) {
     case OT_REAL:
         for (int k = 0; k < n; k++) arg[k] = to_real(g, arg[k]);
         return T_F32;
-    case OT_SAME: return alike(g, n, arg, false);
+    case OT_SAME:
+        return alike(g, n, arg, false);
     case OT_INT:
         for (int k = 0; k < n; k++) want(arg[k], T_I32, op);
         return T_I32;
-    case OT_TEST: alike(g, n, arg, false); return T_BOOL;
+    case OT_TEST:
+        alike(g, n, arg, false);
+        return T_BOOL;
     case OT_LOGIC:
         for (int k = 0; k < n; k++) want(arg[k], T_BOOL, op);
         return T_BOOL;
-    case OT_BRANCH: want(arg[0], T_BOOL, op); return alike(g, n - 1, arg + 1, true);
-    case OT_TOREAL: return T_F32;
-    case OT_TOINT: return T_I32;
+    case OT_BRANCH:
+        want(arg[0], T_BOOL, op);
+        return alike(g, n - 1, arg + 1, true);
+    case OT_TOREAL:
+        return T_F32;
+    case OT_TOINT:
+        return T_I32;
     }
     return T_F32;
 }
@@ -282,18 +306,28 @@ static Expr *fold_constants(Graph *g, Op op, DType dtype, Expr *const *arg) {
         real = real || arg[k]->dtype == T_F32;
     }
     if (real) return constant(g, dtype, op_real(op, v[0], v[1], v[2]));
-    return constant(
-            g, dtype, op_integer(op, (int32_t)v[0], (int32_t)v[1], (int32_t)v[2]));
+    return constant(g, dtype, op_integer(op, (int32_t)v[0], (int32_t)v[1], (int32_t)v[2]));
 }
 
 /* Operands that leave the other as it is, to the bit: x + 0 is not among them (-0 + 0 is
  * 0) and x * 0 is not 0 (infinity, NaN). */
-static const struct { Op op; int side; double value; } neutral[] = {
-        {OP_mul, 0, 1.0}, {OP_mul, 1, 1.0}, {OP_div, 1, 1.0}, {OP_pow, 1, 1.0},
-        {OP_sub, 1, 0.0}, {OP_add, 0, -0.0}, {OP_add, 1, -0.0},
+static const struct {
+    Op op;
+    int side;
+    double value;
+} neutral[] = {
+        {OP_mul, 0, 1.0},
+        {OP_mul, 1, 1.0},
+        {OP_div, 1, 1.0},
+        {OP_pow, 1, 1.0},
+        {OP_sub, 1, 0.0},
+        {OP_add, 0, -0.0},
+        {OP_add, 1, -0.0},
 };
 
-static bool is_op(const Expr *e, Op op) { return e->kind == E_OP && e->op == op; }
+static bool is_op(const Expr *e, Op op) {
+    return e->kind == E_OP && e->op == op;
+}
 
 /* Reals. A square is a product (and so is its derivative); signs move to where they cost
  * nothing. */
@@ -330,8 +364,12 @@ Expr *ex_op(Graph *g, Op op, Expr *const *given) {
     return e ? e : expr_raw(g, op, dtype, arg);
 }
 
-Expr *ex_op1(Graph *g, Op op, Expr *a) { return ex_op(g, op, &a); }
-Expr *ex_op2(Graph *g, Op op, Expr *a, Expr *b) { return ex_op(g, op, (Expr *[]){a, b}); }
+Expr *ex_op1(Graph *g, Op op, Expr *a) {
+    return ex_op(g, op, &a);
+}
+Expr *ex_op2(Graph *g, Op op, Expr *a, Expr *b) {
+    return ex_op(g, op, (Expr *[]){a, b});
+}
 Expr *ex_select(Graph *g, Expr *c, Expr *a, Expr *b) {
     return ex_op(g, OP_select, (Expr *[]){c, a, b});
 }

@@ -11,7 +11,9 @@
 
 /* ---- sums ------------------------------------------------------------------------- */
 
-static bool fits(int64_t v) { return v >= INT32_MIN && v <= INT32_MAX; }
+static bool fits(int64_t v) {
+    return v >= INT32_MIN && v <= INT32_MAX;
+}
 
 Affine affine_of(const Expr *e) {
     Affine a = {0};
@@ -87,8 +89,12 @@ bool affine_sum(const Expr *key, Affine *out) {
     Affine b;
     *out = affine_of(key->arg[0]);
     switch (key->op) {
-    case OP_add: b = affine_of(key->arg[1]); return affine_add(out, &b, 1);
-    case OP_sub: b = affine_of(key->arg[1]); return affine_add(out, &b, -1);
+    case OP_add:
+        b = affine_of(key->arg[1]);
+        return affine_add(out, &b, 1);
+    case OP_sub:
+        b = affine_of(key->arg[1]);
+        return affine_add(out, &b, -1);
     case OP_mul:
         b = affine_of(key->arg[1]);
         if (b.n > 0) return false;
@@ -101,7 +107,8 @@ bool affine_sum(const Expr *key, Affine *out) {
         *out = zero;
         return affine_add(out, &b, -1);
     }
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -139,7 +146,8 @@ static Expr *raw2(Graph *g, Op op, Expr *a, Expr *b) {
 /* Positive terms first, then what is subtracted, the constant last. */
 Expr *ex_from_affine(Graph *g, const Affine *given) {
     Affine a = *given;
-    while (join_quotient(&a)) {}
+    while (join_quotient(&a)) {
+    }
     Expr *e = NULL;
     for (int k = 0; k < a.n; k++) {
         if (a.term[k].c < 0) continue;
@@ -165,8 +173,12 @@ Expr *ex_from_affine(Graph *g, const Affine *given) {
 
 /* ---- quotients and remainders by a positive constant -------------------------------- */
 
-static int64_t floor_div(int64_t x, int64_t c) { return x / c - (x % c != 0 && (x < 0) != (c < 0)); }
-static int64_t floor_mod(int64_t x, int64_t c) { return x - c * floor_div(x, c); }
+static int64_t floor_div(int64_t x, int64_t c) {
+    return x / c - (x % c != 0 && (x < 0) != (c < 0));
+}
+static int64_t floor_mod(int64_t x, int64_t c) {
+    return x - c * floor_div(x, c);
+}
 
 static int64_t gcd(int64_t a, int64_t b) {
     while (b) {
@@ -254,8 +266,7 @@ static bool drop_inner_moduli(Affine *a, int64_t c) {
     for (int k = 0; k < a->n; k++) {
         Expr *atom = a->term[k].atom;
         Affine y = {.n = 1, .term = {{1, atom}}};
-        if (by_constant(atom, OP_imod) &&
-                a->term[k].c * (int64_t)atom->arg[1]->value % c == 0)
+        if (by_constant(atom, OP_imod) && a->term[k].c * (int64_t)atom->arg[1]->value % c == 0)
             y = affine_of(atom->arg[0]);
         if (!affine_add(&out, &y, a->term[k].c)) return false;
     }
@@ -294,7 +305,10 @@ static Expr *extremum(Op op, Expr *a, Expr *b) {
 
 static Expr *sum_of(Graph *g, Op op, Expr *const *arg) {
     Affine sum;
-    Expr key = {.kind = E_OP, .dtype = T_I32, .op = op, .narg = op_info[op].arity,
+    Expr key = {.kind = E_OP,
+            .dtype = T_I32,
+            .op = op,
+            .narg = op_info[op].arity,
             .arg = (Expr *[]){arg[0], op_info[op].arity > 1 ? arg[1] : NULL}};
     if (!affine_sum(&key, &sum)) return NULL;
     return ex_from_affine(g, &sum);
@@ -306,7 +320,8 @@ Expr *expr_int(Graph *g, Op op, Expr *const *arg) {
     switch (op) {
     case OP_add:
     case OP_sub:
-    case OP_neg: return sum_of(g, op, arg);
+    case OP_neg:
+        return sum_of(g, op, arg);
     case OP_mul:
         if (right) return sum_of(g, op, arg);
         return arg[0]->kind == E_CONST ? sum_of(g, op, (Expr *[]){arg[1], arg[0]}) : NULL;
@@ -317,28 +332,36 @@ Expr *expr_int(Graph *g, Op op, Expr *const *arg) {
         if (right && c == 0) return ex_int(g, 0);
         return right && c > 0 ? remainder_of(g, arg[0], c) : NULL;
     case OP_max:
-    case OP_min: return extremum(op, arg[0], arg[1]);
+    case OP_min:
+        return extremum(op, arg[0], arg[1]);
     case OP_abs:
         if (arg[0]->lo >= 0) return arg[0];
         return arg[0]->hi <= 0 && fits(-arg[0]->lo) ? ex_op1(g, OP_neg, arg[0]) : NULL;
-    default: return NULL;
+    default:
+        return NULL;
     }
 }
 
 /* ---- ranges of what is no sum ------------------------------------------------------------ */
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static int64_t most(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
 /* Range of f over the corners of two ranges, for an f monotonic in each operand. */
-static void corners(const Expr *a, const Expr *b, int64_t (*f)(int64_t, int64_t), int64_t *lo,
-        int64_t *hi) {
+static void corners(
+        const Expr *a, const Expr *b, int64_t (*f)(int64_t, int64_t), int64_t *lo, int64_t *hi) {
     int64_t v[4] = {f(a->lo, b->lo), f(a->lo, b->hi), f(a->hi, b->lo), f(a->hi, b->hi)};
     *lo = least(least(v[0], v[1]), least(v[2], v[3]));
     *hi = most(most(v[0], v[1]), most(v[2], v[3]));
 }
 
-static int64_t product(int64_t a, int64_t b) { return a * b; }
+static int64_t product(int64_t a, int64_t b) {
+    return a * b;
+}
 
 static void modulo_range(const Expr *a, const Expr *b, int64_t *lo, int64_t *hi) {
     if (b->lo <= 0) return;
@@ -355,23 +378,40 @@ static void op_range(const Expr *key, int64_t *lo, int64_t *hi) {
     const Expr *a = key->arg[0], *b = key->narg > 1 ? key->arg[1] : NULL;
     const Expr *c = key->narg > 2 ? key->arg[2] : NULL;
     switch (key->op) {
-    case OP_mul: corners(a, b, product, lo, hi); break;
+    case OP_mul:
+        corners(a, b, product, lo, hi);
+        break;
     case OP_idiv:
         if (b->lo > 0) corners(a, b, floor_div, lo, hi);
         break;
-    case OP_imod: modulo_range(a, b, lo, hi); break;
+    case OP_imod:
+        modulo_range(a, b, lo, hi);
+        break;
     case OP_abs:
         *lo = most(0, most(a->lo, -a->hi));
         *hi = most(a->hi, -a->lo);
         break;
-    case OP_sign: *lo = a->lo > 0 ? 1 : a->lo == 0 ? 0 : -1; *hi = a->hi > 0 ? 1 : a->hi == 0 ? 0 : -1; break;
-    case OP_max: *lo = most(a->lo, b->lo); *hi = most(a->hi, b->hi); break;
-    case OP_min: *lo = least(a->lo, b->lo); *hi = least(a->hi, b->hi); break;
-    case OP_select: *lo = least(b->lo, c->lo); *hi = most(b->hi, c->hi); break;
+    case OP_sign:
+        *lo = a->lo > 0 ? 1 : a->lo == 0 ? 0 : -1;
+        *hi = a->hi > 0 ? 1 : a->hi == 0 ? 0 : -1;
+        break;
+    case OP_max:
+        *lo = most(a->lo, b->lo);
+        *hi = most(a->hi, b->hi);
+        break;
+    case OP_min:
+        *lo = least(a->lo, b->lo);
+        *hi = least(a->hi, b->hi);
+        break;
+    case OP_select:
+        *lo = least(b->lo, c->lo);
+        *hi = most(b->hi, c->hi);
+        break;
     case OP_int:
         if (a->dtype == T_BOOL) *lo = a->lo, *hi = a->hi;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 

@@ -9,11 +9,15 @@
 
 #include <string.h>
 
-static bool is_op(const Expr *e, Op op) { return e->kind == E_OP && e->op == op; }
+static bool is_op(const Expr *e, Op op) {
+    return e->kind == E_OP && e->op == op;
+}
 
 /* ---- tests of integers ----------------------------------------------------------------- */
 
-static int64_t floor_div(int64_t x, int64_t c) { return x / c - (x % c != 0 && (x < 0) != (c < 0)); }
+static int64_t floor_div(int64_t x, int64_t c) {
+    return x / c - (x % c != 0 && (x < 0) != (c < 0));
+}
 
 static int64_t common_divisor(const Affine *a) {
     int64_t d = 0;
@@ -161,13 +165,18 @@ static Expr *test(Graph *g, Op op, Expr *a, Expr *b) {
 static Expr *negation(Graph *g, Expr *e) {
     if (e->kind != E_OP) return NULL;
     switch (e->op) {
-    case OP_not: return e->arg[0];
-    case OP_eq: return ex_op2(g, OP_ne, e->arg[0], e->arg[1]);
-    case OP_ne: return ex_op2(g, OP_eq, e->arg[0], e->arg[1]);
+    case OP_not:
+        return e->arg[0];
+    case OP_eq:
+        return ex_op2(g, OP_ne, e->arg[0], e->arg[1]);
+    case OP_ne:
+        return ex_op2(g, OP_eq, e->arg[0], e->arg[1]);
     case OP_lt: /* of reals, NaN makes both false */
         return e->arg[0]->dtype == T_I32 ? ex_op2(g, OP_le, e->arg[1], e->arg[0]) : NULL;
-    case OP_le: return e->arg[0]->dtype == T_I32 ? ex_op2(g, OP_lt, e->arg[1], e->arg[0]) : NULL;
-    default: return NULL;
+    case OP_le:
+        return e->arg[0]->dtype == T_I32 ? ex_op2(g, OP_lt, e->arg[1], e->arg[0]) : NULL;
+    default:
+        return NULL;
     }
 }
 
@@ -177,8 +186,7 @@ static bool as_difference(const Expr *e, Op op, Affine *d) {
     if (!is_op(e, op) || e->arg[0]->dtype != T_I32) return false;
     *d = affine_of(e->arg[0]);
     Affine other = affine_of(e->arg[1]);
-    return affine_range(d, &lo, &hi) && affine_range(&other, &lo, &hi) &&
-           affine_add(d, &other, -1);
+    return affine_range(d, &lo, &hi) && affine_range(&other, &lo, &hi) && affine_add(d, &other, -1);
 }
 
 /* 1 where the terms are the same, -1 where they are opposite, 0 otherwise. */
@@ -221,8 +229,8 @@ static Expr *join_equality(Graph *g, Expr *x, Expr *y) {
 
 static Expr *join(Graph *g, bool both, Expr *x, Expr *y) {
     if (x == y) return x;
-    if (negation(g, x) == y || negation(g, y) == x ||
-            (is_op(x, OP_not) && x->arg[0] == y) || (is_op(y, OP_not) && y->arg[0] == x))
+    if (negation(g, x) == y || negation(g, y) == x || (is_op(x, OP_not) && x->arg[0] == y) ||
+            (is_op(y, OP_not) && y->arg[0] == x))
         return ex_bool(g, !both);
     Expr *e = join_bounds(g, both, x, y);
     if (!e && both) e = join_equality(g, x, y);
@@ -260,7 +268,8 @@ static Expr *join_sets(Graph *g, Op op, Expr *a, Expr *b) {
     bool both = op == OP_and;
     Expr *given[2] = {a, b};
     for (int k = 0; k < 2; k++)
-        if (given[k]->kind == E_CONST) return (given[k]->value != 0) == both ? given[1 - k] : given[k];
+        if (given[k]->kind == E_CONST)
+            return (given[k]->value != 0) == both ? given[1 - k] : given[k];
     Expr *from[2 * MAX_PARTS], *part[2 * MAX_PARTS];
     int n = 0, na = parts_of(a, op, from, 0), nb = parts_of(b, op, from + na, 0);
     if (na + nb > MAX_PARTS) return NULL;
@@ -274,7 +283,8 @@ static Expr *join_sets(Graph *g, Op op, Expr *a, Expr *b) {
     return e;
 }
 
-/* ---- branches ---------------------------------------------------------------------------------- */
+/* ---- branches ----------------------------------------------------------------------------------
+ */
 
 static Expr *select_bool(Graph *g, Expr *c, Expr *a, Expr *b) {
     if (ex_is_const(a, 1)) return ex_op2(g, OP_or, c, b);
@@ -302,14 +312,17 @@ static Expr *branch(Graph *g, Expr *c, Expr *a, Expr *b) {
 
 Expr *expr_test(Graph *g, Op op, Expr *const *arg) {
     switch (op_info[op].type) {
-    case OT_TEST: return test(g, op, arg[0], arg[1]);
-    case OT_BRANCH: return branch(g, arg[0], arg[1], arg[2]);
+    case OT_TEST:
+        return test(g, op, arg[0], arg[1]);
+    case OT_BRANCH:
+        return branch(g, arg[0], arg[1], arg[2]);
     default:
         return op_info[op].arity == 1 ? negation(g, arg[0]) : join_sets(g, op, arg[0], arg[1]);
     }
 }
 
-/* ---- ranges as tests ------------------------------------------------------------------------------ */
+/* ---- ranges as tests
+ * ------------------------------------------------------------------------------ */
 
 /* Row numbers of this call are below n, and so is what is no larger than one of them. */
 static bool below_rows(const Expr *e) {

@@ -2,7 +2,9 @@
  * the cost is the size of the DAG and not of the tree that it stands for. */
 #include "graph_tables.h"
 
-void expr_walk_begin(Graph *g) { g->t->walk++; }
+void expr_walk_begin(Graph *g) {
+    g->t->walk++;
+}
 
 static bool first_time(Graph *g, const Expr *e) {
     struct GraphTables *t = g->t;
@@ -26,19 +28,21 @@ void expr_walk(Graph *g, Expr *e, ExprVisit *visit, void *ctx) {
 
 /* ---- rebuilding ------------------------------------------------------------------ */
 
-typedef struct Done { Expr *from, *to; } Done;
+typedef struct Done {
+    Expr *from, *to;
+} Done;
 
 typedef struct Rewrite {
     Graph *g;
     Expr *const *to;
-    uint32_t replaced;      /* variables with a replacement */
+    uint32_t replaced; /* variables with a replacement */
     Scan *scan;
     Expr *time;
     ExLoadFn *load;
     void *ctx;
-    Expr *const *known;     /* tests that hold */
+    Expr *const *known; /* tests that hold */
     int nknown;
-    Done *done;             /* open addressing, by id */
+    Done *done; /* open addressing, by id */
     size_t cap, n;
 } Rewrite;
 
@@ -69,7 +73,8 @@ static bool occurs(const Scan *s, const Expr *e) {
 
 static bool untouched(const Rewrite *r, const Expr *e) {
     if (e->kind == E_CONST) return true;
-    return !r->load && r->nknown == 0 && !(e->vars & r->replaced) && !(r->scan && occurs(r->scan, e));
+    return !r->load && r->nknown == 0 && !(e->vars & r->replaced) &&
+           !(r->scan && occurs(r->scan, e));
 }
 
 static Expr *rewrite(Rewrite *r, Expr *e);
@@ -98,15 +103,20 @@ static Expr *rewrite(Rewrite *r, Expr *e) {
     Expr *arg[MAX_RANK], *result = e;
     for (int k = 0; k < e->narg; k++) arg[k] = rewrite(r, e->arg[k]);
     switch (e->kind) {
-    case E_CONST: break;
+    case E_CONST:
+        break;
     case E_VAR:
         if (r->replaced >> e->var & 1) result = r->to[e->var];
         break;
     case E_TIME:
         if (r->scan == e->scan && r->time) result = r->time;
         break;
-    case E_LOAD: result = rewrite_load(r, e, arg); break;
-    case E_OP: result = decided(r, ex_op(r->g, e->op, arg)); break;
+    case E_LOAD:
+        result = rewrite_load(r, e, arg);
+        break;
+    case E_OP:
+        result = decided(r, ex_op(r->g, e->op, arg));
+        break;
     }
     remember(r, e, result);
     return result;
@@ -114,8 +124,7 @@ static Expr *rewrite(Rewrite *r, Expr *e) {
 
 Expr *ex_rewrite(
         Graph *g, Expr *e, Expr *const *to, Scan *scan, Expr *time, ExLoadFn *f, void *ctx) {
-    Rewrite r = {.g = g, .to = to, .scan = time ? scan : NULL, .time = time, .load = f,
-            .ctx = ctx};
+    Rewrite r = {.g = g, .to = to, .scan = time ? scan : NULL, .time = time, .load = f, .ctx = ctx};
     for (int k = 0; to && k < MAX_VARS; k++)
         if (e->vars >> k & 1 && to[k]) r.replaced |= 1u << k;
     return rewrite(&r, e);

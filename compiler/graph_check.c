@@ -4,7 +4,9 @@
  * from inside of a scan is used outside but through a stack. An ICE where it does not. */
 #include "graph_tables.h"
 
-typedef struct Check { const Node *node; } Check;
+typedef struct Check {
+    const Node *node;
+} Check;
 
 #define FAIL(c, ...) ICE((c)->node->span, __VA_ARGS__)
 
@@ -45,14 +47,30 @@ static void check_types(const Check *c, const Expr *e) {
     for (int k = 0; fits && k < e->narg; k++) {
         DType t = e->arg[k]->dtype;
         switch (info->type) {
-        case OT_REAL: fits = t == T_F32 && e->dtype == T_F32; break;
-        case OT_SAME: fits = t == e->dtype && t != T_BOOL; break;
-        case OT_INT: fits = t == T_I32 && e->dtype == T_I32; break;
-        case OT_TEST: fits = t == e->arg[0]->dtype && e->dtype == T_BOOL; break;
-        case OT_LOGIC: fits = t == T_BOOL && e->dtype == T_BOOL; break;
-        case OT_BRANCH: fits = t == (k == 0 ? T_BOOL : e->dtype); break;
-        case OT_TOREAL: fits = e->dtype == T_F32; break;
-        case OT_TOINT: fits = e->dtype == T_I32; break;
+        case OT_REAL:
+            fits = t == T_F32 && e->dtype == T_F32;
+            break;
+        case OT_SAME:
+            fits = t == e->dtype && t != T_BOOL;
+            break;
+        case OT_INT:
+            fits = t == T_I32 && e->dtype == T_I32;
+            break;
+        case OT_TEST:
+            fits = t == e->arg[0]->dtype && e->dtype == T_BOOL;
+            break;
+        case OT_LOGIC:
+            fits = t == T_BOOL && e->dtype == T_BOOL;
+            break;
+        case OT_BRANCH:
+            fits = t == (k == 0 ? T_BOOL : e->dtype);
+            break;
+        case OT_TOREAL:
+            fits = e->dtype == T_F32;
+            break;
+        case OT_TOINT:
+            fits = e->dtype == T_I32;
+            break;
         }
     }
     if (!fits) FAIL(c, "%s of the wrong types", info->name);
@@ -61,11 +79,20 @@ static void check_types(const Check *c, const Expr *e) {
 static void check_expr(void *ctx, Expr *e) {
     const Check *c = ctx;
     switch (e->kind) {
-    case E_CONST: break;
-    case E_VAR: check_variable(c, e); break;
-    case E_TIME: check_scope(c, (const Scan *[]){e->scan}, 1); break;
-    case E_LOAD: check_load(c, e); break;
-    case E_OP: check_types(c, e); break;
+    case E_CONST:
+        break;
+    case E_VAR:
+        check_variable(c, e);
+        break;
+    case E_TIME:
+        check_scope(c, (const Scan *[]){e->scan}, 1);
+        break;
+    case E_LOAD:
+        check_load(c, e);
+        break;
+    case E_OP:
+        check_types(c, e);
+        break;
     }
 }
 
@@ -100,7 +127,8 @@ static void check_scan(const Check *c, const Scan *s) {
 static void check_node(Graph *g, const Node *n) {
     Check c = {n};
     for (int k = 0; k < n->rank; k++)
-        if (n->dim[k] < 1 && n->dim[k] != DIM_BATCH) FAIL(&c, "an axis of %lld", (long long)n->dim[k]);
+        if (n->dim[k] < 1 && n->dim[k] != DIM_BATCH)
+            FAIL(&c, "an axis of %lld", (long long)n->dim[k]);
     if (n->scan) check_scan(&c, n->scan);
     if (n->kind == N_COMP) check_comp(g, &c);
     if (n->kind == N_STACK && n->of->id >= n->id) FAIL(&c, "a stack of what comes later");

@@ -18,7 +18,9 @@ typedef struct Comp {
     Expr *guard, *body;
 } Comp;
 
-static bool is_arg(Fold f) { return f == F_ARGMAX || f == F_ARGMIN; }
+static bool is_arg(Fold f) {
+    return f == F_ARGMAX || f == F_ARGMIN;
+}
 
 /* Replaces the fold variables k by to[rank + k] (NULL: as they are). */
 static void substitute(Comp *c, Expr *const *to) {
@@ -61,10 +63,10 @@ static void drop_variables(Comp *c) {
 
 typedef struct System {
     uint32_t fold_vars;
-    uint32_t opaque;                /* fold variables inside of terms that no one solves */
+    uint32_t opaque; /* fold variables inside of terms that no one solves */
     int n;
-    Expr *test[MAX_TESTS];          /* equalities over fold variables */
-    Expr *rest;                     /* the other tests */
+    Expr *test[MAX_TESTS]; /* equalities over fold variables */
+    Expr *rest;            /* the other tests */
 } System;
 
 /* The variables of e that are terms, or inside quotients and remainders of such sums. */
@@ -139,10 +141,10 @@ static bool as_equation(Graph *g, const Expr *test, uint32_t old, Equation *eq) 
 /* How old variables, those to be solved for, and the others are renumbered. */
 typedef struct Renumbering {
     int nold, nkept;
-    int old[MAX_VARS], kept[MAX_VARS];      /* fold variables, counted from 0 */
+    int old[MAX_VARS], kept[MAX_VARS]; /* fold variables, counted from 0 */
     int64_t old_dim[MAX_VARS];
-    Expr *to_solver[MAX_VARS];              /* kept variables move up behind the out ones */
-    Expr *to_old[MAX_VARS];                 /* old ones count from 0 */
+    Expr *to_solver[MAX_VARS]; /* kept variables move up behind the out ones */
+    Expr *to_old[MAX_VARS];    /* old ones count from 0 */
 } Renumbering;
 
 static Renumbering renumber(const Comp *c, uint32_t old) {
@@ -213,9 +215,12 @@ static bool eliminate(Comp *c) {
     return true;
 }
 
-/* ---- what the guard says need not be asked again --------------------------------------------------- */
+/* ---- what the guard says need not be asked again
+ * --------------------------------------------------- */
 
-static bool is_zero(const Expr *e) { return ex_is_const(e, 0); }
+static bool is_zero(const Expr *e) {
+    return ex_is_const(e, 0);
+}
 
 /* To a sum, absent and zero are the same: what its body selects belongs to the guard. (Loads
  * of the body relied on the guard; in the guard they need it themselves: ex_and_then.) */
@@ -238,7 +243,8 @@ static void use_guard(Comp *c) {
     if (n > 0) c->body = expr_assume(c->g, c->body, n, test);
 }
 
-/* ---- folds that are values ---------------------------------------------------------------------------- */
+/* ---- folds that are values
+ * ---------------------------------------------------------------------------- */
 
 /* The value of a fold from which everything is left out. */
 static Expr *nothing(const Comp *c) {
@@ -246,10 +252,14 @@ static Expr *nothing(const Comp *c) {
     bool real = c->body->dtype == T_F32;
     if (c->body->dtype == T_BOOL) return ex_bool(c->g, false);
     switch (c->fold) {
-    case F_PROD: return real ? ex_real(c->g, 1) : ex_int(c->g, 1);
-    case F_MAX: return real ? ex_real(c->g, -HUGE_VAL) : ex_int(c->g, INT32_MIN);
-    case F_MIN: return real ? ex_real(c->g, HUGE_VAL) : ex_int(c->g, INT32_MAX);
-    default: return real ? ex_real(c->g, 0) : ex_int(c->g, 0);
+    case F_PROD:
+        return real ? ex_real(c->g, 1) : ex_int(c->g, 1);
+    case F_MAX:
+        return real ? ex_real(c->g, -HUGE_VAL) : ex_int(c->g, INT32_MIN);
+    case F_MIN:
+        return real ? ex_real(c->g, HUGE_VAL) : ex_int(c->g, INT32_MAX);
+    default:
+        return real ? ex_real(c->g, 0) : ex_int(c->g, 0);
     }
 }
 
@@ -306,7 +316,12 @@ Node *node_comp(Graph *g, int rank, const int64_t *dim, Fold f, int nfold, const
         Expr *guard, Expr *body, Span at) {
     if (rank > MAX_RANK || rank + nfold > MAX_VARS)
         ICE(at, "a comprehension of %d axes and %d folds", rank, nfold);
-    Comp c = {.g = g, .rank = rank, .dim = dim, .fold = f, .nfold = nfold, .guard = guard,
+    Comp c = {.g = g,
+            .rank = rank,
+            .dim = dim,
+            .fold = f,
+            .nfold = nfold,
+            .guard = guard,
             .body = body};
     if (nfold) memcpy(c.fold_dim, fold_dim, (size_t)nfold * sizeof *fold_dim);
     if (f != F_NONE && body->dtype == T_BOOL && !is_arg(f)) c.body = ex_op1(g, OP_int, body);
@@ -316,8 +331,16 @@ Node *node_comp(Graph *g, int rank, const int64_t *dim, Fold f, int nfold, const
     ScanSet in = scan_union(g, (ScanSet){c.body->in, c.body->nin},
             c.guard ? (ScanSet){c.guard->in, c.guard->nin} : (ScanSet){0});
     DType dtype = is_arg(c.fold) ? T_I32 : c.body->dtype;
-    return node_intern(g, &(Node){.kind = N_COMP, .dtype = dtype, .rank = rank, .dim = dim,
-                                  .span = at, .fold = c.fold, .nfold = c.nfold,
-                                  .fold_dim = c.fold_dim, .guard = c.guard, .body = c.body,
-                                  .in = in.at, .nin = in.n});
+    return node_intern(g, &(Node){.kind = N_COMP,
+                                  .dtype = dtype,
+                                  .rank = rank,
+                                  .dim = dim,
+                                  .span = at,
+                                  .fold = c.fold,
+                                  .nfold = c.nfold,
+                                  .fold_dim = c.fold_dim,
+                                  .guard = c.guard,
+                                  .body = c.body,
+                                  .in = in.at,
+                                  .nin = in.n});
 }

@@ -25,7 +25,7 @@ enum {
 #define NO
 
 const OpInfo op_info[OP_COUNT] = {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
     {#name, arity, OT_##type, flags, lo, hi, TEXT(real), TEXT(integer)},
 #include "ops.def"
 };
@@ -45,14 +45,30 @@ static int32_t wrap(uint32_t bits) {
     return v;
 }
 
-static int32_t dl_iadd(int32_t x, int32_t y) { return wrap((uint32_t)x + (uint32_t)y); }
-static int32_t dl_isub(int32_t x, int32_t y) { return wrap((uint32_t)x - (uint32_t)y); }
-static int32_t dl_imul(int32_t x, int32_t y) { return wrap((uint32_t)x * (uint32_t)y); }
-static int32_t dl_iabs(int32_t x) { return x < 0 ? dl_isub(0, x) : x; }
-static int32_t dl_isign(int32_t x) { return (x > 0) - (x < 0); }
-static int32_t dl_imax(int32_t x, int32_t y) { return x > y ? x : y; }
-static int32_t dl_imin(int32_t x, int32_t y) { return x < y ? x : y; }
-static int32_t dl_real(int32_t x) { return x; }
+static int32_t dl_iadd(int32_t x, int32_t y) {
+    return wrap((uint32_t)x + (uint32_t)y);
+}
+static int32_t dl_isub(int32_t x, int32_t y) {
+    return wrap((uint32_t)x - (uint32_t)y);
+}
+static int32_t dl_imul(int32_t x, int32_t y) {
+    return wrap((uint32_t)x * (uint32_t)y);
+}
+static int32_t dl_iabs(int32_t x) {
+    return x < 0 ? dl_isub(0, x) : x;
+}
+static int32_t dl_isign(int32_t x) {
+    return (x > 0) - (x < 0);
+}
+static int32_t dl_imax(int32_t x, int32_t y) {
+    return x > y ? x : y;
+}
+static int32_t dl_imin(int32_t x, int32_t y) {
+    return x < y ? x : y;
+}
+static int32_t dl_real(int32_t x) {
+    return x;
+}
 
 /* Floor division, in 64 bits so that the one overflow wraps like the rest. */
 static int32_t dl_idiv(int32_t x, int32_t y) {
@@ -85,14 +101,22 @@ static int32_t dl_imod(int32_t x, int32_t y) {
 #define dl_erf erf
 
 /* NaN passes through; of two equal operands the second is taken, as the gradient does. */
-static double dl_max(double x, double y) { return x > y || x != x ? x : y; }
-static double dl_min(double x, double y) { return x < y || x != x ? x : y; }
-static double dl_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+static double dl_max(double x, double y) {
+    return x > y || x != x ? x : y;
+}
+static double dl_min(double x, double y) {
+    return x < y || x != x ? x : y;
+}
+static double dl_sign(double x) {
+    return x > 0 ? 1 : x < 0 ? -1 : x;
+}
 static double dl_sigmoid(double x) {
     double e = exp(-fabs(x));
     return x < 0 ? e / (1 + e) : 1 / (1 + e);
 }
-static double dl_softplus(double x) { return dl_max(x, 0) + log1p(exp(-fabs(x))); }
+static double dl_softplus(double x) {
+    return dl_max(x, 0) + log1p(exp(-fabs(x)));
+}
 
 /* Towards zero; what does not fit saturates, and NaN is 0. */
 static int32_t dl_int(double x) {
@@ -110,52 +134,59 @@ static int32_t dl_int(double x) {
 
 double op_real(Op op, double x, double y, double z) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
-    case OP_##name: return real;
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    case OP_##name:                                                                                \
+        return real;
 #include "ops.def"
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return 0;
 }
 
 int32_t op_integer(Op op, int32_t x, int32_t y, int32_t z) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
-    case OP_##name: return integer;
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    case OP_##name:                                                                                \
+        return integer;
 #include "ops.def"
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return 0;
 }
 
 /* The loop stands inside the switch, so that a block of elements costs one dispatch. */
-void op_real_block(Op op, int n, const double *xs, const double *ys, const double *zs, double *out) {
+void op_real_block(
+        Op op, int n, const double *xs, const double *ys, const double *zs, double *out) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
-    case OP_##name: \
-        for (int k = 0; k < n; k++) { \
-            double x = xs[k], y = ys[k], z = zs[k]; \
-            (void)x, (void)y, (void)z; \
-            out[k] = real; \
-        } \
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    case OP_##name:                                                                                \
+        for (int k = 0; k < n; k++) {                                                              \
+            double x = xs[k], y = ys[k], z = zs[k];                                                \
+            (void)x, (void)y, (void)z;                                                             \
+            out[k] = real;                                                                         \
+        }                                                                                          \
         break;
 #include "ops.def"
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
 }
 
-void op_integer_block(Op op, int n, const double *xs, const double *ys, const double *zs,
-        double *out) {
+void op_integer_block(
+        Op op, int n, const double *xs, const double *ys, const double *zs, double *out) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
-    case OP_##name: \
-        for (int k = 0; k < n; k++) { \
-            int32_t x = (int32_t)xs[k], y = (int32_t)ys[k], z = (int32_t)zs[k]; \
-            (void)x, (void)y, (void)z; \
-            out[k] = integer; \
-        } \
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    case OP_##name:                                                                                \
+        for (int k = 0; k < n; k++) {                                                              \
+            int32_t x = (int32_t)xs[k], y = (int32_t)ys[k], z = (int32_t)zs[k];                    \
+            (void)x, (void)y, (void)z;                                                             \
+            out[k] = integer;                                                                      \
+        }                                                                                          \
         break;
 #include "ops.def"
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
 }

@@ -6,7 +6,10 @@
 
 static const Span here = {0};
 
-typedef struct World { Arena *arena; Graph *g; } World;
+typedef struct World {
+    Arena *arena;
+    Graph *g;
+} World;
 
 static World world(void) {
     Arena *a = arena_new();
@@ -63,7 +66,8 @@ Test(eval, folds_over_what_a_guard_leaves) {
         Node *y = node_comp(w.g, 1, d, f, 1, fold, before, xk, here);
         near(eval_node(e, y), want[f], 5);
     }
-    Node *all = node_comp(w.g, 0, NULL, F_MAX, 1, fold, NULL, ex_load(w.g, x, (Expr *[]){ex_var(w.g, 0, 5)}, NULL), here);
+    Node *all = node_comp(w.g, 0, NULL, F_MAX, 1, fold, NULL,
+            ex_load(w.g, x, (Expr *[]){ex_var(w.g, 0, 5)}, NULL), here);
     cr_assert(isnan(*eval_node(e, all)), "NaN passes through a maximum");
     eval_free(e);
     arena_free(w.arena);
@@ -76,7 +80,8 @@ Test(eval, gradient_of_a_gather) {
     Node *words = leaf(w, "words", T_I32, 1, nd), *dy = leaf(w, "dy", T_F32, 2, yd);
     Expr *v = ex_var(w.g, 0, td[0]), *d = ex_var(w.g, 1, 2), *n = ex_var(w.g, 2, 4);
     Expr *guard = ex_op2(w.g, OP_eq, ex_load(w.g, words, &n, NULL), v);
-    Node *grad = node_comp(w.g, 2, td, F_SUM, 1, nd, guard, ex_load(w.g, dy, (Expr *[]){n, d}, NULL), here);
+    Node *grad = node_comp(
+            w.g, 2, td, F_SUM, 1, nd, guard, ex_load(w.g, dy, (Expr *[]){n, d}, NULL), here);
     Eval *e = eval_new(w.g, 1, 1, 0);
     eval_bind(e, words, (double[]){7, 999999, 7, -1});
     eval_bind(e, dy, (double[]){1, 2, 3, 4, 5, 6, 7, 8});
@@ -136,7 +141,8 @@ Test(eval, guarded_loads_read_nothing) {
     Node *x = leaf(w, "x", T_F32, 1, d);
     Expr *i = ex_var(w.g, 0, 4), *at = ex_op2(w.g, OP_sub, i, ex_int(w.g, 1));
     Expr *inside = ex_in_range(w.g, at, 4), *value = ex_load(w.g, x, &at, inside);
-    Node *y = node_comp(w.g, 1, d, F_NONE, 0, NULL, NULL, ex_select(w.g, inside, value, ex_real(w.g, 7)), here);
+    Node *y = node_comp(
+            w.g, 1, d, F_NONE, 0, NULL, NULL, ex_select(w.g, inside, value, ex_real(w.g, 7)), here);
     Node *bad = node_comp(w.g, 1, d, F_NONE, 0, NULL, NULL, ex_load(w.g, x, &at, NULL), here);
     Eval *e = eval_new(w.g, 1, 1, 0);
     eval_bind(e, x, (double[]){1, 2, 3, 4});

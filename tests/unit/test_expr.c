@@ -20,8 +20,10 @@ static const char *const leaves =
 static char *simplified(const char *text) {
     Arena *a = arena_new();
     Graph *g = graph_new(a);
-    char *all = arena_printf(a, "%sn3 = comp f32[5, 4, 12, batch] : %s\n"
-            "out \"x\" = n0\nout \"w\" = n1\nout \"u\" = n2\nout \"\" = n3\n", leaves, text);
+    char *all = arena_printf(a,
+            "%sn3 = comp f32[5, 4, 12, batch] : %s\n"
+            "out \"x\" = n0\nout \"w\" = n1\nout \"u\" = n2\nout \"\" = n3\n",
+            leaves, text);
     NodeList root;
     const char **name;
     bool ok = graph_read(g, source_from_text(a, "test", all, strlen(all)), &root, &name);
@@ -38,7 +40,9 @@ static char *simplified(const char *text) {
     return body + 3;
 }
 
-typedef struct Equation { const char *from, *to; } Equation;
+typedef struct Equation {
+    const char *from, *to;
+} Equation;
 
 /* from becomes to; and to is what it becomes itself: simplifying is idempotent. */
 static void check(int n, const Equation *e) {
@@ -49,8 +53,8 @@ static void check(int n, const Equation *e) {
         cr_expect_str_eq(got, e[k].to, "%s becomes %s", e[k].to, got);
     }
 }
-#define CHECK(...) \
-    static const Equation e[] = {__VA_ARGS__}; \
+#define CHECK(...)                                                                                 \
+    static const Equation e[] = {__VA_ARGS__};                                                     \
     check((int)(sizeof e / sizeof *e), e)
 
 Test(expr, sums_take_one_form) {
@@ -88,9 +92,10 @@ Test(expr, tests_take_one_form) {
             {"(2 * i0) < 5", "i0 < 3"}, {"((2 * i0) + 1) == 5", "i0 == 2"},
             {"i1 == i0", "i0 == i1"}, {"not(i0 < i1)", "i1 < (i0 + 1)"},
             {"not(i0 == i1)", "i0 != i1"}, {"i0 >= (i1 + 2)", "(i1 + 1) < i0"},
-            {"int(n0[i0] < 1.0) == 1", "n0[i0] < 1.0"}, {"int(n0[i0] < 1.0) < 1", "not(n0[i0] < 1.0)"},
-            {"(i2 // 2) < 3", "i2 < 6"}, {"(i2 // 2) >= 3", "5 < i2"},
-            {"((i2 // 2) // 2) <= 1", "i2 < 8"}, {"n0[i0] > 1.0", "1.0 < n0[i0]"}, {"not(n0[i0] < 1.0)", "not(n0[i0] < 1.0)"},
+            {"int(n0[i0] < 1.0) == 1", "n0[i0] < 1.0"},
+            {"int(n0[i0] < 1.0) < 1", "not(n0[i0] < 1.0)"}, {"(i2 // 2) < 3", "i2 < 6"},
+            {"(i2 // 2) >= 3", "5 < i2"}, {"((i2 // 2) // 2) <= 1", "i2 < 8"},
+            {"n0[i0] > 1.0", "1.0 < n0[i0]"}, {"not(n0[i0] < 1.0)", "not(n0[i0] < 1.0)"},
             {"not(n0[i0] == 1.0)", "n0[i0] != 1.0"}, {"n0[i0] <= n0[i0]", "n0[i0] <= n0[i0]"},
             {"n0[i0] < n0[i0]", "false"}, {"(n1[i0] + 1) < n1[i0]", "(n1[i0] + 1) < n1[i0]"});
 }
@@ -158,7 +163,8 @@ static Tree *grow(Arena *a, uint32_t *s, DType dtype, int depth) {
     Tree *t = NEW(a, Tree);
     t->dtype = dtype;
     if (dtype == T_I32 && (depth == 0 || next_random(s) % 5 == 0)) {
-        static const int32_t odd[] = {0, 1, 2, 3, 4, -1, -2, 5, 6, 12, -7, 1 << 30, INT32_MAX, INT32_MIN};
+        static const int32_t odd[] = {
+                0, 1, 2, 3, 4, -1, -2, 5, 6, 12, -7, 1 << 30, INT32_MAX, INT32_MIN};
         uint32_t which = next_random(s) % 10;
         t->kind = which < 4 ? CONSTANT : which < 8 ? VARIABLE : LOAD;
         t->value = t->kind == CONSTANT ? odd[next_random(s) % (next_random(s) % 8 ? 11 : 14)]

@@ -1,6 +1,7 @@
 /* test_graph.c - nodes: what comprehensions simplify, the printed form and its reader, order,
  * scans, replacing; random graphs through text and back, with their values. */
 #include "../../compiler/eval.h"
+#include "../../compiler/ops.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -9,7 +10,12 @@
 
 static const Span here = {0};
 
-typedef struct World { Arena *arena; Graph *g; NodeList root; const char **name; } World;
+typedef struct World {
+    Arena *arena;
+    Graph *g;
+    NodeList root;
+    const char **name;
+} World;
 
 static World read_graph(const char *text) {
     World w = {.arena = arena_new()};
@@ -21,8 +27,8 @@ static World read_graph(const char *text) {
 }
 
 static char *printed(World w) {
-    char *out = NULL;
-    size_t size = 0;
+    static char *out;
+    static size_t size;
     FILE *f = open_memstream(&out, &size);
     graph_print(f, w.g, w.root.at, w.name, w.root.n);
     fclose(f);
@@ -34,7 +40,8 @@ static char *rebuilt(const char *comp) {
     char text[2048];
     snprintf(text, sizeof text,
             "n0 = input \"x\" f32[5]\nn1 = input \"w\" i32[5]\nn2 = %s\n"
-            "out \"x\" = n0\nout \"w\" = n1\nout \"y\" = n2\n", comp);
+            "out \"x\" = n0\nout \"w\" = n1\nout \"y\" = n2\n",
+            comp);
     World w = read_graph(text);
     char *out = printed(w), *line = strstr(out, "\nn2 = ");
     char *got = strdup(line ? line + 6 : strstr(out, "out \"y\"") + 10);
@@ -44,32 +51,34 @@ static char *rebuilt(const char *comp) {
     return got;
 }
 
-typedef struct Equation { const char *from, *to; } Equation;
+typedef struct Equation {
+    const char *from, *to;
+} Equation;
 
 Test(graph, comprehensions_simplify) {
     static const Equation e[] = {
             {"comp f32[5] : n0[i0]", "n0"},
             {"comp f32[5] sum(1) : n0[i0 + i1]", "n0"},
             {"comp f32[5] sum(3, 1, 2) : n0[i0] + real(i3)",
-             "comp f32[5] sum(3, 2) : n0[i0] + real(i2)"},
+                    "comp f32[5] sum(3, 2) : n0[i0] + real(i2)"},
             {"comp f32[5] max(7) : n0[i0]", "n0"},
             {"comp f32[5] sum(7) : n0[i0]", "comp f32[5] sum(7) : n0[i0]"},
             {"comp f32[5] sum(5) if i1 == i0 : n0[i1]", "n0"},
             {"comp f32[5] sum(5) if (i1 + i0) == 4 : n0[i1]", "comp f32[5] : n0[4 - i0]"},
             {"comp f32[5] max(5) if (i1 + i0) == 4 : n0[i1]", "comp f32[5] : n0[4 - i0]"},
             {"comp i32[5] argmax(5) if i1 == i0 : n0[i1]",
-             "comp i32[5] argmax(5) if i0 == i1 : n0[i1]"},
+                    "comp i32[5] argmax(5) if i0 == i1 : n0[i1]"},
             {"comp f32[10] sum(5, 2) if ((i1 * 2) + i2) == i0 : n0[i1]",
-             "comp f32[10] : n0[i0 // 2]"},
+                    "comp f32[10] : n0[i0 // 2]"},
             {"comp f32[5] sum(5) if i1 == 9 : n0[i1]", "comp f32[5] : 0.0"},
             {"comp f32[5] max(5) if i1 == 9 : n0[i1]", "comp f32[5] : -inf"},
             {"comp i32[5] sum(5) if i1 == 9 : n1[i1]", "comp i32[5] : 0"},
             {"comp f32[5] sum(5) : select(i1 < i0, n0[i1], 0.0)",
-             "comp f32[5] sum(5) if i1 < i0 : n0[i1]"},
+                    "comp f32[5] sum(5) if i1 < i0 : n0[i1]"},
             {"comp f32[5] sum(4) if i1 < i0 : n0[i1 ? i1 < i0] * n0[i0]",
-             "comp f32[5] sum(4) if i1 < i0 : n0[i1] * n0[i0]"},
+                    "comp f32[5] sum(4) if i1 < i0 : n0[i1] * n0[i0]"},
             {"comp f32[5] sum(4) if i1 < i0 : select(i1 < (i0 + 1), n0[i1] * n0[i0], 1.0)",
-             "comp f32[5] sum(4) if i1 < i0 : n0[i1] * n0[i0]"},
+                    "comp f32[5] sum(4) if i1 < i0 : n0[i1] * n0[i0]"},
             {"comp i32[5] argmax(1) : n0[i0]", "comp i32[5] : 0"},
     };
     for (size_t k = 0; k < sizeof e / sizeof *e; k++) {
@@ -130,12 +139,24 @@ Test(graph, text_reads_back) {
 
 Test(graph, wrong_text_is_an_error) {
     static const char *const bad[] = {
-            "n0 = input \"x\" f33[3]\n", "n1 = input \"x\" f32[3]\n", "n0 = input \"x\" f32[0]\n",
-            "n0 = comp f32[3] : i1\n", "n0 = comp f32[3] : e0 with e0 = e0\n", "n0 = comp f32[3] : e7\n",
-            "n0 = comp f32[3] : foo(i0)\n", "n0 = comp f32[3] : i0 and i0\n", "out \"x\" = n0\n",
-            "n0 = comp f32[3] : n0[i0]\n", "n0 = comp f32[3] : 1.0 junk\n", "\xff\xfe", "n0 = data f32[2] {1}\n",
-            "s0 = scan 3 ()\nn0 = carry s0 0\n", "n0 = comp f32[3] : select(i0, i0, i0)\n", "n0 = comp f32[3",
-            "n0 = comp f32[1,1,1,1,1,1,1,1,1,1,1,1,1] : 0\n", "n0 = input \"x\n",
+            "n0 = input \"x\" f33[3]\n",
+            "n1 = input \"x\" f32[3]\n",
+            "n0 = input \"x\" f32[0]\n",
+            "n0 = comp f32[3] : i1\n",
+            "n0 = comp f32[3] : e0 with e0 = e0\n",
+            "n0 = comp f32[3] : e7\n",
+            "n0 = comp f32[3] : foo(i0)\n",
+            "n0 = comp f32[3] : i0 and i0\n",
+            "out \"x\" = n0\n",
+            "n0 = comp f32[3] : n0[i0]\n",
+            "n0 = comp f32[3] : 1.0 junk\n",
+            "\xff\xfe",
+            "n0 = data f32[2] {1}\n",
+            "s0 = scan 3 ()\nn0 = carry s0 0\n",
+            "n0 = comp f32[3] : select(i0, i0, i0)\n",
+            "n0 = comp f32[3",
+            "n0 = comp f32[1,1,1,1,1,1,1,1,1,1,1,1,1] : 0\n",
+            "n0 = input \"x\n",
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         Arena *a = arena_new();
@@ -143,7 +164,8 @@ Test(graph, wrong_text_is_an_error) {
         const char **name;
         diag_reset();
         freopen("/dev/null", "w", stderr);
-        cr_expect_not(graph_read(graph_new(a), source_from_text(a, "bad", bad[k], strlen(bad[k])), &root, &name),
+        cr_expect_not(graph_read(graph_new(a), source_from_text(a, "bad", bad[k], strlen(bad[k])),
+                              &root, &name),
                 "%s", bad[k]);
         cr_expect_eq(diag_errors(), 1);
         arena_free(a);
@@ -206,7 +228,8 @@ Test(graph, equal_nodes_are_one) {
     arena_free(a);
 }
 
-/* ---- random graphs ------------------------------------------------------------------------------ */
+/* ---- random graphs ------------------------------------------------------------------------------
+ */
 
 static uint32_t next_random(uint32_t *s) {
     *s = *s * 1664525u + 1013904223u;
@@ -216,8 +239,8 @@ static uint32_t next_random(uint32_t *s) {
 typedef struct Maker {
     Graph *g;
     uint32_t s;
-    NodeList pool;        /* all of shape [4] or [batch] or [4, 3], f32 or i32 */
-    int64_t extent[4];
+    NodeList pool; /* all of shape [4] or [batch] or [4, 3], f32 or i32 */
+    int64_t extent[6];
     int nvar;
 } Maker;
 
@@ -230,11 +253,16 @@ static Expr *make_index(Maker *m, int64_t dim) {
         return ex_int(m->g, 0);
     }
     switch (m->extent[v] == DIM_BATCH ? 3 : next_random(&m->s) % 5) {
-    case 0: return ex_op2(m->g, OP_sub, i, ex_int(m->g, 1));
-    case 1: return ex_op2(m->g, OP_add, i, ex_var(m->g, 0, m->extent[0]));
-    case 2: return ex_op2(m->g, OP_idiv, i, ex_int(m->g, 2));
-    case 3: return ex_op2(m->g, OP_imod, i, ex_int(m->g, dim));
-    default: return i;
+    case 0:
+        return ex_op2(m->g, OP_sub, i, ex_int(m->g, 1));
+    case 1:
+        return ex_op2(m->g, OP_add, i, ex_var(m->g, 0, m->extent[0]));
+    case 2:
+        return ex_op2(m->g, OP_idiv, i, ex_int(m->g, 2));
+    case 3:
+        return ex_op2(m->g, OP_imod, i, ex_int(m->g, dim));
+    default:
+        return i;
     }
 }
 
@@ -250,7 +278,8 @@ static Expr *make_load(Maker *m) {
 
 static Expr *make_real(Maker *m, int depth) {
     static const Op op[] = {OP_add, OP_mul, OP_sub, OP_max, OP_tanh, OP_sigmoid, OP_neg, OP_select};
-    if (depth == 0) return next_random(&m->s) % 4 ? make_load(m) : ex_real(m->g, next_random(&m->s) % 3);
+    if (depth == 0)
+        return next_random(&m->s) % 4 ? make_load(m) : ex_real(m->g, next_random(&m->s) % 3);
     Op o = op[next_random(&m->s) % 8];
     Expr *a = make_real(m, depth - 1), *b = make_real(m, depth - 1);
     if (op_info[o].arity == 1) return ex_op1(m->g, o, a);
@@ -259,7 +288,8 @@ static Expr *make_real(Maker *m, int depth) {
 }
 
 static Expr *make_guard(Maker *m) {
-    int a = (int)(next_random(&m->s) % (uint32_t)m->nvar), b = (int)(next_random(&m->s) % (uint32_t)m->nvar);
+    int a = (int)(next_random(&m->s) % (uint32_t)m->nvar),
+        b = (int)(next_random(&m->s) % (uint32_t)m->nvar);
     if (m->extent[a] == DIM_BATCH || m->extent[b] == DIM_BATCH) return NULL;
     Expr *x = ex_var(m->g, a, m->extent[a]), *y = ex_var(m->g, b, m->extent[b]);
     Op op = next_random(&m->s) % 2 ? OP_eq : OP_le;
@@ -285,7 +315,9 @@ static World make_graph(uint32_t seed) {
     static const int64_t dims[3][2] = {{4, 3}, {DIM_BATCH, 3}, {4}};
     static const char *const names[] = {"a", "b", "c"};
     for (int k = 0; k < 3; k++)
-        vec_push(w.arena, &m.pool, node_leaf(w.g, L_INPUT, k == 2 ? T_I32 : T_F32, k == 2 ? 1 : 2, dims[k], names[k], here));
+        vec_push(w.arena, &m.pool,
+                node_leaf(w.g, L_INPUT, k == 2 ? T_I32 : T_F32, k == 2 ? 1 : 2, dims[k], names[k],
+                        here));
     for (int k = 0; k < 6; k++) {
         Node *n = make_node(&m);
         vec_push(w.arena, &m.pool, n);
@@ -295,8 +327,10 @@ static World make_graph(uint32_t seed) {
         Scan *s = scan_open(w.g, 3, seed % 2, 1, &init, here);
         Node *next = node_map(w.g, OP_tanh, s->carry, here);
         if (seed % 3) { /* time as well */
-            Expr *index[2] = {ex_var(w.g, 0, init->rank > 0 ? init->dim[0] : 1), ex_var(w.g, 1, init->rank > 1 ? init->dim[1] : 1)};
-            Expr *body = ex_op2(w.g, OP_add, ex_load(w.g, s->carry[0], index, NULL), ex_time(w.g, s));
+            Expr *index[2] = {ex_var(w.g, 0, init->rank > 0 ? init->dim[0] : 1),
+                    ex_var(w.g, 1, init->rank > 1 ? init->dim[1] : 1)};
+            Expr *body =
+                    ex_op2(w.g, OP_add, ex_load(w.g, s->carry[0], index, NULL), ex_time(w.g, s));
             next = node_comp(w.g, init->rank, init->dim, F_NONE, 0, NULL, NULL, body, here);
         }
         scan_close(w.g, s, &next);
@@ -335,7 +369,8 @@ static void same_values(World a, World b, uint32_t seed) {
         values_of(b, k, y, &ny);
         cr_assert_eq(nx, ny);
         for (int64_t j = 0; j < nx; j++)
-            cr_assert(x[j] == y[j] || (isnan(x[j]) && isnan(y[j])), "graph %u: %g and %g", seed, x[j], y[j]);
+            cr_assert(x[j] == y[j] || (isnan(x[j]) && isnan(y[j])), "graph %u: %g and %g", seed,
+                    x[j], y[j]);
     }
 }
 
@@ -352,4 +387,163 @@ Test(graph, random_graphs_read_back) {
         arena_free(again.arena);
         arena_free(w.arena);
     }
+}
+
+/* ---- comprehensions against plain loops --------------------------------------------------------
+ */
+
+/* Of x f32[5] and w i32[5], known by name. */
+static const double real_leaf[5] = {1.5, -2, 0.25, 4, -0.5};
+static const double whole_leaf[5] = {3, 0, 4, 1, 7};
+
+static double plain(const Expr *e, const int64_t *var) {
+    double v[3] = {0};
+    switch (e->kind) {
+    case E_CONST:
+        return e->value;
+    case E_VAR:
+        return (double)var[e->var];
+    case E_TIME:
+        return 0;
+    case E_LOAD: {
+        if (e->guard && plain(e->guard, var) == 0) return 0;
+        int at = (int)plain(e->arg[0], var);
+        cr_assert(at >= 0 && at < 5, "a load at %d", at);
+        return e->node->dtype == T_I32 ? whole_leaf[at] : real_leaf[at];
+    }
+    case E_OP:
+        break;
+    }
+    bool real = e->dtype == T_F32;
+    for (int k = 0; k < e->narg; k++) {
+        v[k] = plain(e->arg[k], var);
+        real = real || e->arg[k]->dtype == T_F32;
+    }
+    return real ? op_real(e->op, v[0], v[1], v[2])
+                : op_integer(e->op, (int32_t)v[0], (int32_t)v[1], (int32_t)v[2]);
+}
+
+typedef struct Plain {
+    Fold fold;
+    int rank, nvar;
+    int64_t extent[6];
+    Expr *guard, *body;
+} Plain;
+
+static double plain_fold(const Plain *p, int64_t *var) {
+    static const double first[] = {[F_NONE] = 0,
+            [F_SUM] = 0,
+            [F_PROD] = 1,
+            [F_MAX] = -INFINITY,
+            [F_MIN] = INFINITY,
+            [F_ARGMAX] = 0,
+            [F_ARGMIN] = 0};
+    double value = first[p->fold], best = 0;
+    bool seen = false;
+    int64_t points = 1;
+    for (int k = p->rank; k < p->nvar; k++) points *= p->extent[k];
+    for (int64_t at = 0; at < points; at++) {
+        int64_t rest = at;
+        for (int k = p->nvar - 1; k >= p->rank; k--) {
+            var[k] = rest % p->extent[k];
+            rest /= p->extent[k];
+        }
+        if (p->guard && plain(p->guard, var) == 0) continue;
+        double term = plain(p->body, var);
+        bool better = !seen || (p->fold == F_ARGMAX ? term > best : term < best);
+        switch (p->fold) {
+        case F_NONE:
+            value = term;
+            break;
+        case F_SUM:
+            value += term;
+            break;
+        case F_PROD:
+            value *= term;
+            break;
+        case F_MAX:
+            value = fmax(value, term);
+            break;
+        case F_MIN:
+            value = fmin(value, term);
+            break;
+        default:
+            if (better) value = (double)at;
+            if (better) best = term;
+        }
+        seen = true;
+    }
+    return value;
+}
+
+static Expr *index_of(Maker *m) {
+    Expr *sum = ex_int(m->g, (int64_t)(next_random(&m->s) % 4));
+    for (int k = 0; k < m->nvar; k++) {
+        static const int64_t c[] = {0, 1, 1, -1, 2, 3};
+        Expr *v = ex_var(m->g, k, m->extent[k]);
+        int64_t by = c[next_random(&m->s) % 6];
+        sum = ex_op2(m->g, OP_add, sum, ex_op2(m->g, OP_mul, v, ex_int(m->g, by)));
+    }
+    if (next_random(&m->s) % 3) return sum;
+    Op op = next_random(&m->s) % 2 ? OP_idiv : OP_imod;
+    return ex_op2(m->g, op, sum, ex_int(m->g, (int64_t)(next_random(&m->s) % 3 + 2)));
+}
+
+static Expr *element_of(Maker *m, Node *n, bool guarded) {
+    Expr *i = index_of(m), *inside = ex_in_range(m->g, i, 5);
+    if (!guarded) i = ex_op2(m->g, OP_imod, i, ex_int(m->g, 5)), inside = NULL;
+    return ex_load(m->g, n, &i, inside);
+}
+
+static Expr *test_of(Maker *m, Node *whole) {
+    static const Op op[] = {OP_eq, OP_eq, OP_eq, OP_lt, OP_le, OP_ne};
+    Expr *a = index_of(m);
+    Expr *b = next_random(&m->s) % 4 ? index_of(m) : element_of(m, whole, next_random(&m->s) % 2);
+    return ex_op2(m->g, op[next_random(&m->s) % 6], a, b);
+}
+
+Test(graph, random_comprehensions_keep_their_values) {
+    int gone = 0;
+    for (uint32_t seed = 1; seed <= 5000; seed++) {
+        Arena *a = arena_new();
+        Maker m = {.g = graph_new(a), .s = seed};
+        int64_t five = 5;
+        Node *x = node_leaf(m.g, L_INPUT, T_F32, 1, &five, "x", here);
+        Node *w = node_leaf(m.g, L_INPUT, T_I32, 1, &five, "w", here);
+        Plain p = {.rank = (int)(next_random(&m.s) % 3)};
+        p.nvar = p.rank + (int)(next_random(&m.s) % 3) + 1;
+        for (int k = 0; k < p.nvar; k++)
+            p.extent[k] = m.extent[k] = (int64_t)(next_random(&m.s) % 5 + 1);
+        m.nvar = p.nvar;
+        p.fold = (Fold)(next_random(&m.s) % 6 + 1);
+        for (uint32_t k = next_random(&m.s) % 4; k > 0; k--)
+            p.guard = ex_and(m.g, p.guard, test_of(&m, w));
+        p.body = element_of(&m, x, true);
+        if (next_random(&m.s) % 2) p.body = ex_op2(m.g, OP_mul, p.body, element_of(&m, x, false));
+        if (next_random(&m.s) % 2)
+            p.body = ex_select(m.g, test_of(&m, w), p.body, ex_real(m.g, seed % 2));
+        Node *n = node_comp(m.g, p.rank, p.extent, p.fold, p.nvar - p.rank, p.extent + p.rank,
+                p.guard, p.body, here);
+        gone += n->nfold < p.nvar - p.rank;
+        graph_check(m.g, &n, 1);
+        Eval *e = eval_new(m.g, 1, 0, 0);
+        eval_bind(e, x, real_leaf);
+        eval_bind(e, w, whole_leaf);
+        const double *got = eval_node(e, n);
+        cr_assert_not_null(got, "%u: %s", seed, eval_error(e));
+        for (int64_t at = 0; at < node_elements(n, 1); at++) {
+            int64_t var[6] = {0}, rest = at;
+            for (int k = p.rank - 1; k >= 0; k--) {
+                var[k] = rest % p.extent[k];
+                rest /= p.extent[k];
+            }
+            double want = plain_fold(&p, var);
+            cr_assert(got[at] == want || fabs(got[at] - want) <= 1e-12 * fabs(want),
+                    "%u: element %d is %g, not %g", seed, (int)at, got[at], want);
+        }
+        eval_free(e);
+        arena_free(a);
+    }
+    cr_log_info("%d folds lost variables", gone);
+    cr_assert(gone > 1000);
 }

@@ -20,28 +20,33 @@ static const Span here = {0};
 
 static float real_text(Op op, float x, float y, float z) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
-    case OP_##name: return (float)(real);
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    case OP_##name:                                                                                \
+        return (float)(real);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #include "../../compiler/ops.def"
 #pragma GCC diagnostic pop
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return 0;
 }
 
 static int32_t integer_text(Op op, int32_t x, int32_t y, int32_t z) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
-    case OP_##name: return (int32_t)(integer);
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    case OP_##name:                                                                                \
+        return (int32_t)(integer);
 #include "../../compiler/ops.def"
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return 0;
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------
+ */
 
 static double point(const OpInfo *info, int operand, int k) {
     double u = fmod(0.5 + 0.618033988749895 * (k + 1) * (operand + 1), 1);
@@ -78,26 +83,32 @@ Test(ops, float_text_agrees_with_double) {
     }
 }
 
-static bool alike(double a, double b) { return a == b ? signbit(a) == signbit(b) : a != a && b != b; }
+static bool alike(double a, double b) {
+    return a == b ? signbit(a) == signbit(b) : a != a && b != b;
+}
 
 /* Where no rounding is involved, the special values are the same too. */
 Test(ops, special_values_agree) {
-    static const double special[] = {0, -0.0, 1, -1, 0.5, 1.5, 2.5, -2.5, 3e9, -3e9, INFINITY, -INFINITY, NAN};
+    static const double special[] = {
+            0, -0.0, 1, -1, 0.5, 1.5, 2.5, -2.5, 3e9, -3e9, INFINITY, -INFINITY, NAN};
     enum { N = sizeof special / sizeof *special };
     for (int op = 0; op < OP_COUNT; op++) {
         const OpInfo *info = &op_info[op];
-        bool exact = info->real && (info->flags & OPF_CHEAP || info->type == OT_TEST || op == OP_sign);
+        bool exact =
+                info->real && (info->flags & OPF_CHEAP || info->type == OT_TEST || op == OP_sign);
         for (int i = 0; exact && i < N * N; i++) {
             double x = special[i % N], y = special[i / N];
             double want = op_real((Op)op, x, y, 7);
             double got = (double)real_text((Op)op, (float)x, (float)y, 7);
-            cr_expect(alike((double)(float)want, got), "%s(%g, %g) is %g, not %g", info->name, x, y, got, want);
+            cr_expect(alike((double)(float)want, got), "%s(%g, %g) is %g, not %g", info->name, x, y,
+                    got, want);
         }
     }
 }
 
 Test(ops, integer_text_agrees) {
-    static const int32_t special[] = {0, 1, -1, 2, 3, -3, 7, -8, 255, 65536, INT32_MAX, INT32_MIN, INT32_MIN + 1};
+    static const int32_t special[] = {
+            0, 1, -1, 2, 3, -3, 7, -8, 255, 65536, INT32_MAX, INT32_MIN, INT32_MIN + 1};
     enum { N = sizeof special / sizeof *special };
     for (int op = 0; op < OP_COUNT; op++) {
         const OpInfo *info = &op_info[op];
@@ -105,8 +116,9 @@ Test(ops, integer_text_agrees) {
             int32_t x = special[i % N], y = special[i / N];
             if (info->type == OT_LOGIC) x &= 1, y &= 1;
             if (info->type == OT_TOREAL) x %= 1 << 24; /* what a float holds */
-            cr_expect_eq(integer_text((Op)op, x, y, 5), op_integer((Op)op, x, y, 5), "%s(%d, %d) is %d, not %d",
-                    info->name, x, y, integer_text((Op)op, x, y, 5), op_integer((Op)op, x, y, 5));
+            cr_expect_eq(integer_text((Op)op, x, y, 5), op_integer((Op)op, x, y, 5),
+                    "%s(%d, %d) is %d, not %d", info->name, x, y, integer_text((Op)op, x, y, 5),
+                    op_integer((Op)op, x, y, 5));
         }
     }
 }
@@ -117,17 +129,20 @@ Test(ops, properties_hold) {
         for (int k = 0; info->real && k < POINTS; k++) {
             double x = point(info, 0, k), y = point(info, 1, k);
             if (info->flags & OPF_COMM)
-                cr_expect_eq(op_real((Op)op, x, y, 0), op_real((Op)op, y, x, 0), "%s commutes", info->name);
+                cr_expect_eq(op_real((Op)op, x, y, 0), op_real((Op)op, y, x, 0), "%s commutes",
+                        info->name);
             if (info->flags & OPF_IDEM)
                 cr_expect_eq(op_real((Op)op, x, x, 0), x, "%s(x, x) is x", info->name);
             if (info->flags & OPF_LINEAR) /* in the first operand; from 0 on */
                 cr_expect_float_eq(op_real((Op)op, 2 * x, y, 0) - op_real((Op)op, x, y, 0),
-                        op_real((Op)op, x, y, 0) - op_real((Op)op, 0, y, 0), 1e-12, "%s is linear", info->name);
+                        op_real((Op)op, x, y, 0) - op_real((Op)op, 0, y, 0), 1e-12, "%s is linear",
+                        info->name);
         }
     }
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------ */
+/* ---- gradients
+ * ------------------------------------------------------------------------------------ */
 
 static double at(Graph *g, Node *y, Node *const *x, int n, const double *v) {
     Eval *e = eval_new(g, 1, 0, 0);
@@ -162,8 +177,9 @@ static void check_gradient(const char *name, Graph *g, Node *y, Node *const *x, 
             double want = difference(g, y, x, n, v, k), got = dx[k] ? at(g, dx[k], x, n, v) : 0;
             if (want != want) continue;
             smooth++;
-            cr_expect(fabs(got - want) <= 1e-6 * fmax(1, fabs(want)), "%s: derivative %d to operand %d at (%g, %g) is %g, not %g",
-                    name, nth, k, v[0], v[1], got, want);
+            cr_expect(fabs(got - want) <= 1e-6 * fmax(1, fabs(want)),
+                    "%s: derivative %d to operand %d at (%g, %g) is %g, not %g", name, nth, k, v[0],
+                    v[1], got, want);
         }
         cr_expect(smooth > POINTS / 4, "%s", name);
         if (dx[k] && nth < 2) check_gradient(name, g, dx[k], x, n, nth + 1);

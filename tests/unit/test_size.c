@@ -10,7 +10,11 @@
 
 static const Span here = {0};
 
-typedef struct World { Arena *arena; Graph *g; Node *x; } World;
+typedef struct World {
+    Arena *arena;
+    Graph *g;
+    Node *x;
+} World;
 
 static World world(int64_t n) {
     World w = {.arena = arena_new()};
@@ -71,8 +75,12 @@ static Node *stencils(World w, int n) {
 }
 
 typedef Node *Build(World w, int n);
-static Node *squarings_in_a_body(World w, int n) { return squarings(w, n, true); }
-static Node *squarings_of_nodes(World w, int n) { return squarings(w, n, false); }
+static Node *squarings_in_a_body(World w, int n) {
+    return squarings(w, n, true);
+}
+static Node *squarings_of_nodes(World w, int n) {
+    return squarings(w, n, false);
+}
 
 /* Twice as much makes at most 2.2 times the text, within a second where 0.1 s is usual. */
 static void check_linear(Build *build, int n, int64_t extent) {
@@ -91,9 +99,15 @@ static void check_linear(Build *build, int n, int64_t extent) {
     cr_expect(seconds < 1, "%.2f s", seconds);
 }
 
-Test(size, squarings_in_one_body) { check_linear(squarings_in_a_body, 32, 4); }
-Test(size, squarings_of_nodes) { check_linear(squarings_of_nodes, 32, 4); }
-Test(size, chained_stencils) { check_linear(stencils, 15, 100); }
+Test(size, squarings_in_one_body) {
+    check_linear(squarings_in_a_body, 32, 4);
+}
+Test(size, squarings_of_nodes) {
+    check_linear(squarings_of_nodes, 32, 4);
+}
+Test(size, chained_stencils) {
+    check_linear(stencils, 15, 100);
+}
 
 Test(size, squarings_have_their_values) {
     World w = world(4);
