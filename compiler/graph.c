@@ -14,7 +14,9 @@ const char *dtype_name(DType t) {
     return name[t];
 }
 
-size_t dtype_size(DType t) { return t == T_F32 || t == T_I32 ? 4 : 1; }
+size_t dtype_size(DType t) {
+    return t == T_F32 || t == T_I32 ? 4 : 1;
+}
 
 Graph *graph_new(Arena *a) {
     Graph *g = NEW(a, Graph);
@@ -55,7 +57,9 @@ static bool has_scan(ScanSet set, const Scan *s) {
     return false;
 }
 
-bool node_in_scan(const Node *n, const Scan *s) { return has_scan((ScanSet){n->in, n->nin}, s); }
+bool node_in_scan(const Node *n, const Scan *s) {
+    return has_scan((ScanSet){n->in, n->nin}, s);
+}
 
 /* ---- interning ---------------------------------------------------------------------- */
 
@@ -86,8 +90,12 @@ static uint64_t content_hash(const Node *n) {
         h = dims_hash(h, n->nfold, n->fold_dim);
         h = hash_mix(hash_mix(h, n->body->hash), n->guard ? n->guard->hash : 0);
         break;
-    case N_CARRY: h = hash_mix(hash_mix(h, n->scan->hash), (uint64_t)n->carry); break;
-    case N_STACK: h = hash_mix(hash_mix(h, n->scan->hash), n->of->hash); break;
+    case N_CARRY:
+        h = hash_mix(hash_mix(h, n->scan->hash), (uint64_t)n->carry);
+        break;
+    case N_STACK:
+        h = hash_mix(hash_mix(h, n->scan->hash), n->of->hash);
+        break;
     }
     return h;
 }
@@ -108,12 +116,15 @@ static bool same(const Node *a, const Node *b) {
             !same_dims(a->rank, a->dim, b->dim))
         return false;
     switch (a->kind) {
-    case N_LEAF: return same_leaf(a, b);
+    case N_LEAF:
+        return same_leaf(a, b);
     case N_COMP:
         return a->fold == b->fold && a->nfold == b->nfold && a->body == b->body &&
                a->guard == b->guard && same_dims(a->nfold, a->fold_dim, b->fold_dim);
-    case N_CARRY: return a->scan == b->scan && a->carry == b->carry;
-    case N_STACK: return a->scan == b->scan && a->of == b->of;
+    case N_CARRY:
+        return a->scan == b->scan && a->carry == b->carry;
+    case N_STACK:
+        return a->scan == b->scan && a->of == b->of;
     }
     return false;
 }
@@ -159,14 +170,24 @@ int64_t node_elements(const Node *n, int64_t batch) {
     return count;
 }
 
-Node *node_leaf(Graph *g, LeafKind k, DType t, int rank, const int64_t *dim, const char *name,
-        Span at) {
-    return node_intern(g, &(Node){.kind = N_LEAF, .leaf = k, .dtype = t, .rank = rank, .dim = dim,
-                                  .name = name, .span = at});
+Node *node_leaf(
+        Graph *g, LeafKind k, DType t, int rank, const int64_t *dim, const char *name, Span at) {
+    return node_intern(g, &(Node){.kind = N_LEAF,
+                                  .leaf = k,
+                                  .dtype = t,
+                                  .rank = rank,
+                                  .dim = dim,
+                                  .name = name,
+                                  .span = at});
 }
 
 Node *node_data(Graph *g, DType t, int rank, const int64_t *dim, const double *data, Span at) {
-    Node key = {.kind = N_LEAF, .leaf = L_DATA, .dtype = t, .rank = rank, .dim = dim, .data = data,
+    Node key = {.kind = N_LEAF,
+            .leaf = L_DATA,
+            .dtype = t,
+            .rank = rank,
+            .dim = dim,
+            .data = data,
             .span = at};
     size_t size = (size_t)node_elements(&key, 1) * sizeof *data;
     key.data = arena_copy(g->arena, data, size);
@@ -174,8 +195,13 @@ Node *node_data(Graph *g, DType t, int rank, const int64_t *dim, const double *d
 }
 
 Node *node_uniform(Graph *g, int rank, const int64_t *dim, uint32_t stream, Span at) {
-    return node_intern(g, &(Node){.kind = N_LEAF, .leaf = L_UNIFORM, .dtype = T_F32, .rank = rank,
-                                  .dim = dim, .stream = stream, .span = at});
+    return node_intern(g, &(Node){.kind = N_LEAF,
+                                  .leaf = L_UNIFORM,
+                                  .dtype = T_F32,
+                                  .rank = rank,
+                                  .dim = dim,
+                                  .stream = stream,
+                                  .span = at});
 }
 
 /* ---- scans ---------------------------------------------------------------------------------- */
@@ -197,13 +223,34 @@ Scan *scan_open(Graph *g, int64_t extent, bool reversed, int n, Node *const *ini
     *own = s;
     ScanSet in = scan_union(g, outside, (ScanSet){own, 1});
     for (int k = 0; k < n; k++)
-        s->carry[k] = node_intern(g, &(Node){.kind = N_CARRY, .dtype = init[k]->dtype,
-                .rank = init[k]->rank, .dim = init[k]->dim, .span = at, .scan = s, .carry = k,
-                .in = in.at, .nin = in.n});
+        s->carry[k] = node_intern(g, &(Node){.kind = N_CARRY,
+                                             .dtype = init[k]->dtype,
+                                             .rank = init[k]->rank,
+                                             .dim = init[k]->dim,
+                                             .span = at,
+                                             .scan = s,
+                                             .carry = k,
+                                             .in = in.at,
+                                             .nin = in.n});
     vec_push(g->arena, &g->t->scan, s);
     s->first_expr = g->t->expr.n;
     s->first_node = n ? s->carry[0]->id : g->t->node.n;
     return s;
+}
+
+void scan_nest(Graph *g, Scan *s, const Scan *around) {
+    const Scan **outer = NEW(g->arena, const Scan *);
+    *outer = s->around = around;
+    ScanSet more = scan_union(g, (ScanSet){around->in, around->nin}, (ScanSet){outer, 1});
+    ScanSet in = scan_union(g, (ScanSet){s->in, s->nin}, more);
+    s->in = in.at;
+    s->nin = in.n;
+    for (int k = 0; k < s->n; k++) {
+        Node *c = s->carry[k];
+        ScanSet wide = scan_union(g, (ScanSet){c->in, c->nin}, in);
+        c->in = wide.at;
+        c->nin = wide.n;
+    }
 }
 
 /* What was built in the scan's body changes with the scans that the body takes from. */
@@ -251,8 +298,7 @@ static Node *load_of(Graph *g, Node *n, Expr *first, Span at) {
     int rank = n->rank - lead;
     if (first) index[0] = first;
     for (int k = 0; k < rank; k++) index[lead + k] = ex_var(g, k, n->dim[lead + k]);
-    return node_comp(
-            g, rank, n->dim + lead, F_NONE, 0, NULL, NULL, ex_load(g, n, index, NULL), at);
+    return node_comp(g, rank, n->dim + lead, F_NONE, 0, NULL, NULL, ex_load(g, n, index, NULL), at);
 }
 
 Node *node_stack(Graph *g, Scan *s, Node *of, Span at) {
@@ -263,15 +309,22 @@ Node *node_stack(Graph *g, Scan *s, Node *of, Span at) {
     if (!node_in_scan(of, s)) { /* the same in every step */
         Expr *index[MAX_RANK];
         for (int k = 0; k < of->rank; k++) index[k] = ex_var(g, k + 1, of->dim[k]);
-        return node_comp(g, of->rank + 1, dim, F_NONE, 0, NULL, NULL, ex_load(g, of, index, NULL),
-                at);
+        return node_comp(
+                g, of->rank + 1, dim, F_NONE, 0, NULL, NULL, ex_load(g, of, index, NULL), at);
     }
     if (!s->closed) ICE(at, "a stack over a scan that is not closed");
-    ScanSet in = scan_union(g, (ScanSet){s->in, s->nin},
-            scan_without(g, (ScanSet){of->in, of->nin}, s));
-    return node_intern(g, &(Node){.kind = N_STACK, .dtype = of->dtype, .rank = of->rank + 1,
-                                  .dim = dim, .span = at, .scan = s, .of = of, .name = of->name,
-                                  .in = in.at, .nin = in.n});
+    ScanSet in =
+            scan_union(g, (ScanSet){s->in, s->nin}, scan_without(g, (ScanSet){of->in, of->nin}, s));
+    return node_intern(g, &(Node){.kind = N_STACK,
+                                  .dtype = of->dtype,
+                                  .rank = of->rank + 1,
+                                  .dim = dim,
+                                  .span = at,
+                                  .scan = s,
+                                  .of = of,
+                                  .name = of->name,
+                                  .in = in.at,
+                                  .nin = in.n});
 }
 
 Node *scan_last(Graph *g, Scan *s, Node *of, Span at) {

@@ -197,6 +197,7 @@ struct Scan {
     bool closed;
     Span span;
     const Scan *const *in; int nin;   /* scans it stands in itself; known when it is closed */
+    const Scan *around;               /* of scan_nest; NULL: none */
     uint64_t hash;
     int first_expr, first_node;       /* what was built before has other ids */
 };
@@ -222,6 +223,9 @@ Node *node_stack(Graph *g, Scan *s, Node *of, Span at);
  * ex_time(s), and it is closed with the values for the next step (same shapes, dtypes). */
 Scan *scan_open(Graph *g, int64_t extent, bool reversed, int n, Node *const *init, Span at);
 void scan_close(Graph *g, Scan *s, Node *const *next);
+/* Says, before its body is built, that a scan stands in another, although its carries may
+ * not depend on that one: other nodes of its body do. */
+void scan_nest(Graph *g, Scan *s, const Scan *around);
 Node *scan_last(Graph *g, Scan *s, Node *of, Span at);   /* value of a body node in the last step */
 
 bool node_in_scan(const Node *n, const Scan *s);

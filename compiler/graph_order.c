@@ -7,7 +7,10 @@
 
 /* ---- operands ----------------------------------------------------------------------- */
 
-typedef struct Loads { Graph *g; NodeList *list; } Loads;
+typedef struct Loads {
+    Graph *g;
+    NodeList *list;
+} Loads;
 
 static void add_once(Graph *g, NodeList *list, Node *n) {
     for (int k = 0; k < list->n; k++)
@@ -57,12 +60,15 @@ static Node *before(Graph *g, const Node *n, int k) {
     return NULL;
 }
 
-typedef struct Frame { Node *node; int next; } Frame;
+typedef struct Frame {
+    Node *node;
+    int next;
+} Frame;
 typedef Vec(Frame) FrameStack;
 
 typedef struct Walk {
     Graph *g;
-    unsigned char *met;        /* by id */
+    unsigned char *met; /* by id */
     NodeList out;
     FrameStack stack;
 } Walk;
@@ -105,13 +111,15 @@ NodeList graph_order(Graph *g, Node *const *root, int n) {
 typedef struct Replace {
     Graph *g;
     NodeList order;
-    Node **map;              /* by id: what stands for the node; NULL: itself */
-    bool *changed;           /* by id */
-    bool *scan_changed;      /* by scan id: a carry of it changed, so that it is cloned */
-    Scan **clone;            /* by scan id */
+    Node **map;         /* by id: what stands for the node; NULL: itself */
+    bool *changed;      /* by id */
+    bool *scan_changed; /* by scan id: a carry of it changed, so that it is cloned */
+    Scan **clone;       /* by scan id */
 } Replace;
 
-static Node *image(const Replace *r, Node *n) { return r->map[n->id] ? r->map[n->id] : n; }
+static Node *image(const Replace *r, Node *n) {
+    return r->map[n->id] ? r->map[n->id] : n;
+}
 
 static bool any_changed(const Replace *r, const Node *n) {
     NodeList operand = node_operands(r->g, n);
@@ -147,6 +155,10 @@ static Scan *clone_of(Replace *r, Scan *s) {
     Scan *c = scan_open(r->g, s->extent, s->reversed, s->n, init, s->span);
     for (int k = 0; k < s->n; k++) c->carry[k]->name = s->carry[k]->name;
     r->clone[s->id] = c;
+    if (s->around) {
+        Scan *around = r->g->t->scan.at[s->around->id];
+        scan_nest(r->g, c, r->scan_changed[around->id] ? clone_of(r, around) : around);
+    }
     return c;
 }
 
@@ -172,11 +184,13 @@ static void close_clone(Replace *r, const Scan *s) {
 
 static Node *rebuild(Replace *r, Node *n) {
     switch (n->kind) {
-    case N_LEAF: return n;
+    case N_LEAF:
+        return n;
     case N_COMP:
         return node_comp(r->g, n->rank, n->dim, n->fold, n->nfold, n->fold_dim,
                 rebuilt(r, n->guard), rebuilt(r, n->body), n->span);
-    case N_CARRY: return clone_of(r, n->scan)->carry[n->carry];
+    case N_CARRY:
+        return clone_of(r, n->scan)->carry[n->carry];
     case N_STACK:
         close_clone(r, n->scan);
         return node_stack(r->g, r->clone[n->scan->id] ? r->clone[n->scan->id] : n->scan,

@@ -13,13 +13,13 @@ typedef struct Reader {
     const Source *src;
     const char *at;
     bool failed;
-    NodeList node;                     /* by number */
-    Vec(Scan *) scan;                  /* by number */
+    NodeList node;    /* by number */
+    Vec(Scan *) scan; /* by number */
     /* the comprehension being read */
     int nvar;
     int64_t extent[MAX_VARS];
-    Vec(Expr *) named;                 /* by number; NULL until its definition is read */
-    Vec(const char *) named_text;      /* where the definition stands */
+    Vec(Expr *) named;            /* by number; NULL until its definition is read */
+    Vec(const char *) named_text; /* where the definition stands */
 } Reader;
 
 /* ---- words ------------------------------------------------------------------------------- */
@@ -36,7 +36,9 @@ static void skip_blanks(Reader *r) {
     while (*r->at == ' ' || *r->at == '\t') r->at++;
 }
 
-static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+static bool is_word(char c) {
+    return isalnum((unsigned char)c) || c == '_';
+}
 
 /* Takes the text if it comes next; a word only when it ends there. */
 static bool take(Reader *r, const char *text) {
@@ -304,7 +306,8 @@ static Node *read_comp(Reader *r) {
     return n;
 }
 
-/* ---- statements ---------------------------------------------------------------------------------- */
+/* ---- statements
+ * ---------------------------------------------------------------------------------- */
 
 static Node *read_leaf(Reader *r, LeafKind kind) {
     const char *name = read_text(r);
@@ -370,10 +373,12 @@ static void read_scan(Reader *r) {
     want(r, "scan");
     int64_t extent = read_integer(r);
     bool reversed = take(r, "reversed");
+    int around = take(r, "in") ? read_name(r, 's', r->scan.n) : -1;
     NodeList init = read_nodes(r);
-    if (!r->failed)
-        vec_push(r->g->arena, &r->scan,
-                scan_open(r->g, extent, reversed, init.n, init.at, (Span){0}));
+    if (r->failed) return;
+    Scan *s = scan_open(r->g, extent, reversed, init.n, init.at, (Span){0});
+    if (around >= 0) scan_nest(r->g, s, r->scan.at[around]);
+    vec_push(r->g->arena, &r->scan, s);
 }
 
 static void read_close(Reader *r) {

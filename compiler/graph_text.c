@@ -7,21 +7,46 @@
 #include <string.h>
 
 const char *const leaf_word[] = {
-        [L_INPUT] = "input", [L_TARGET] = "target", [L_PARAM] = "param", [L_STATE] = "state",
-        [L_ROW_STATE] = "row_state", [L_SLOT] = "slot", [L_GRAD] = "gradient",
-        [L_NUMBER] = "number", [L_STEP] = "step", [L_ROWS] = "rows", [L_TOTAL] = "total",
-        [L_DATA] = "data", [L_UNIFORM] = "uniform",
+        [L_INPUT] = "input",
+        [L_TARGET] = "target",
+        [L_PARAM] = "param",
+        [L_STATE] = "state",
+        [L_ROW_STATE] = "row_state",
+        [L_SLOT] = "slot",
+        [L_GRAD] = "gradient",
+        [L_NUMBER] = "number",
+        [L_STEP] = "step",
+        [L_ROWS] = "rows",
+        [L_TOTAL] = "total",
+        [L_DATA] = "data",
+        [L_UNIFORM] = "uniform",
 };
 const char *const fold_word[] = {
-        [F_NONE] = "", [F_SUM] = "sum", [F_PROD] = "prod", [F_MAX] = "max", [F_MIN] = "min",
-        [F_ARGMAX] = "argmax", [F_ARGMIN] = "argmin",
+        [F_NONE] = "",
+        [F_SUM] = "sum",
+        [F_PROD] = "prod",
+        [F_MAX] = "max",
+        [F_MIN] = "min",
+        [F_ARGMAX] = "argmax",
+        [F_ARGMIN] = "argmin",
 };
 
 const char *op_symbol(Op op) {
     static const char *const symbol[OP_COUNT] = {
-            [OP_add] = "+", [OP_sub] = "-", [OP_mul] = "*", [OP_div] = "/", [OP_idiv] = "//",
-            [OP_imod] = "%", [OP_lt] = "<", [OP_le] = "<=", [OP_gt] = ">", [OP_ge] = ">=",
-            [OP_eq] = "==", [OP_ne] = "!=", [OP_and] = "and", [OP_or] = "or",
+            [OP_add] = "+",
+            [OP_sub] = "-",
+            [OP_mul] = "*",
+            [OP_div] = "/",
+            [OP_idiv] = "//",
+            [OP_imod] = "%",
+            [OP_lt] = "<",
+            [OP_le] = "<=",
+            [OP_gt] = ">",
+            [OP_ge] = ">=",
+            [OP_eq] = "==",
+            [OP_ne] = "!=",
+            [OP_and] = "and",
+            [OP_or] = "or",
     };
     return symbol[op];
 }
@@ -29,12 +54,12 @@ const char *op_symbol(Op op) {
 typedef struct Printer {
     FILE *f;
     Graph *g;
-    int *node;              /* by node id: its number */
-    int *scan, nscan;       /* by scan id: its number + 1, 0 before it was opened */
-    bool *closed;           /* by scan id */
-    int *uses, *name;       /* by expression id, in one comprehension; name: number + 1 */
-    Vec(Expr *) named;      /* in the order of need */
-    int printed;            /* of these */
+    int *node;         /* by node id: its number */
+    int *scan, nscan;  /* by scan id: its number + 1, 0 before it was opened */
+    bool *closed;      /* by scan id */
+    int *uses, *name;  /* by expression id, in one comprehension; name: number + 1 */
+    Vec(Expr *) named; /* in the order of need */
+    int printed;       /* of these */
 } Printer;
 
 /* ---- expressions ------------------------------------------------------------------------ */
@@ -92,8 +117,12 @@ static void print_expr(Printer *p, Expr *e) {
         else
             print_number(p->f, e->value, e->dtype == T_F32);
         break;
-    case E_VAR: fprintf(p->f, "i%d", e->var); break;
-    case E_TIME: fprintf(p->f, "t%d", p->scan[e->scan->id] - 1); break;
+    case E_VAR:
+        fprintf(p->f, "i%d", e->var);
+        break;
+    case E_TIME:
+        fprintf(p->f, "t%d", p->scan[e->scan->id] - 1);
+        break;
     case E_LOAD:
         fprintf(p->f, "n%d[", p->node[e->node->id]);
         print_list(p, e->narg, e->arg);
@@ -204,9 +233,11 @@ static void print_nodes(Printer *p, int n, Node *const *node) {
 
 static void open_scan(Printer *p, const Scan *s) {
     if (p->scan[s->id]) return;
+    if (s->around) open_scan(p, s->around);
     p->scan[s->id] = ++p->nscan;
     fprintf(p->f, "s%d = scan %lld%s", p->nscan - 1, (long long)s->extent,
             s->reversed ? " reversed" : "");
+    if (s->around) fprintf(p->f, " in s%d", p->scan[s->around->id] - 1);
     print_nodes(p, s->n, s->init);
 }
 
@@ -223,9 +254,15 @@ static void print_node(Printer *p, const Node *n) {
     if (n->kind == N_STACK) close_scan(p, n->scan);
     fprintf(p->f, "n%d =", p->node[n->id]);
     switch (n->kind) {
-    case N_LEAF: print_leaf(p, n); break;
-    case N_COMP: fputs(" comp", p->f); break;
-    case N_CARRY: fprintf(p->f, " carry s%d %d", p->scan[n->scan->id] - 1, n->carry); break;
+    case N_LEAF:
+        print_leaf(p, n);
+        break;
+    case N_COMP:
+        fputs(" comp", p->f);
+        break;
+    case N_CARRY:
+        fprintf(p->f, " carry s%d %d", p->scan[n->scan->id] - 1, n->carry);
+        break;
     case N_STACK:
         fprintf(p->f, " stack s%d n%d", p->scan[n->scan->id] - 1, p->node[n->of->id]);
         break;
