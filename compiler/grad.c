@@ -16,16 +16,24 @@
 
 static bool crossed(const Grad *gr, const Scan *s) { return !node_in_scan(gr->y, s); }
 
-/* The innermost crossed scan of a set: scans nest, so the one that stands in most others. */
-static Scan *innermost(const Grad *gr, const Scan *const *in, int n) {
+/* The innermost scan of a set, of the crossed ones or of the others: scans nest, so it is the
+ * one that stands in most others. */
+static Scan *innermost(const Grad *gr, const Scan *const *in, int n, bool of_crossed) {
     const Scan *deepest = NULL;
     for (int k = 0; k < n; k++)
-        if (crossed(gr, in[k]) && (!deepest || in[k]->nin > deepest->nin)) deepest = in[k];
+        if (crossed(gr, in[k]) == of_crossed && (!deepest || in[k]->nin > deepest->nin))
+            deepest = in[k];
     return deepest ? gr->g->t->scan.at[deepest->id] : NULL;
 }
 
-Scan *level_of(const Grad *gr, const Node *n) { return innermost(gr, n->in, n->nin); }
-Scan *level_around(const Grad *gr, const Scan *s) { return innermost(gr, s->in, s->nin); }
+Scan *level_of(const Grad *gr, const Node *n) { return innermost(gr, n->in, n->nin, true); }
+Scan *level_around(const Grad *gr, const Scan *s) { return innermost(gr, s->in, s->nin, true); }
+
+Scan *scan_around_reverse(const Grad *gr, const Scan *s) {
+    const Scan *around = level_around(gr, s);
+    if (around) return gr->scan[around->id].reverse;
+    return innermost(gr, gr->y->in, gr->y->nin, false);
+}
 
 /* ---- active nodes -------------------------------------------------------------------- */
 
@@ -71,13 +79,13 @@ static void find_active(Grad *gr, Node *const *x, int n) {
     NodeList order = graph_order(gr->g, &gr->y, 1);
     for (int k = 0; k < order.n; k++) find_targets(gr, order.at[k]);
     for (int k = 0; k < n; k++) gr->info[x[k]->id].active = has_gradient(x[k]);
-    for (bool more = true; more;) { /* once more for each carry that a carry waits for */
+    for (bool more = true; more;) { /* an operand comes later only of a carry */
         more = false;
         for (int k = 0; k < order.n; k++) {
             Info *info = &gr->info[order.at[k]->id];
             if (info->active || !becomes_active(gr, order.at[k])) continue;
             info->active = true;
-            more = more || order.at[k]->kind != N_COMP;
+            more = true;
         }
     }
     for (int k = 0; k < order.n; k++)

@@ -123,6 +123,8 @@ bool is_active(const Grad *gr, const Node *n);
  * stands in are not crossed: there, y and the adjoints belong to one step. */
 Scan *level_of(const Grad *gr, const Node *n);
 Scan *level_around(const Grad *gr, const Scan *s);
+/* The scan in which the reverse of s stands; NULL: none. */
+Scan *scan_around_reverse(const Grad *gr, const Scan *s);
 
 /* The sum of the contributions to n so far; NULL: none. */
 Node *adjoint_of(Grad *gr, Node *n);

@@ -149,6 +149,8 @@ void grad_of_scan(Grad *gr, Scan *s) {
     mark_reached(gr, s, &info->stack);
     Carries carries = reached_carries(gr, s);
     info->reverse = scan_open(gr->g, s->extent, !s->reversed, carries.n, carries.init, s->span);
+    Scan *around = scan_around_reverse(gr, s);
+    if (around) scan_nest(gr->g, info->reverse, around);
     NodeList root = {0};
     seed_all(gr, s, &carries, &root);
     grad_level(gr, s, root.at, root.n);
