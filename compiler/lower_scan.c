@@ -144,6 +144,7 @@ void lower_scan(Lower *L, const Ast *s) {
         return;
     }
     Scan *scan = scan_open(L->graph, x.extent, s->flag, x.n, x.init, user_span(L, s->span));
+    if (L->scan) scan_nest(L->graph, scan, L->scan->scan);
     Scope *body = run_scan_body(L, &x, scan);
     for (int k = 0; k < x.n; k++)
         x.next[k] = next_value(L, &x, k, scan, scope_find_here(body, x.name[k])->value, &ok);
