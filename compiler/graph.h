@@ -102,7 +102,7 @@ Expr *ex_op(Graph *g, Op op, Expr *const *arg);
 Expr *ex_op1(Graph *g, Op op, Expr *a);
 Expr *ex_op2(Graph *g, Op op, Expr *a, Expr *b);
 Expr *ex_select(Graph *g, Expr *c, Expr *a, Expr *b);
-Expr *ex_and(Graph *g, Expr *a, Expr *b);          /* NULL stands for true on either side, and as result */
+Expr *ex_and(Graph *g, Expr *a, Expr *b);   /* NULL is true, on either side and as the result */
 Expr *ex_in_range(Graph *g, Expr *e, int64_t extent); /* 0 <= e < extent; NULL when always */
 bool ex_is_const(const Expr *e, double v);
 
@@ -111,7 +111,8 @@ Expr *ex_subst(Graph *g, Expr *e, Expr *const *to);
 /* Rebuild with every load (index and guard already rebuilt) replaced by what f returns. */
 typedef Expr *ExLoadFn(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard);
 /* Both at once, and E_TIME of `scan` by `time` when time is not NULL. f NULL: loads stay. */
-Expr *ex_rewrite(Graph *g, Expr *e, Expr *const *to, Scan *scan, Expr *time, ExLoadFn *f, void *ctx);
+Expr *ex_rewrite(Graph *g, Expr *e, Expr *const *to, Scan *scan, Expr *time, ExLoadFn *f,
+        void *ctx);
 
 /* An i32 expression as  c0 + sum c[k]*atom[k]; atoms are variables, times, or opaque
  * expressions (quotients, remainders, loads, products of unknowns), in order of kind, number
@@ -206,7 +207,8 @@ struct Graph { Arena *arena; struct GraphTables *t; };   /* tables: graph.c */
 
 Graph *graph_new(Arena *a);
 
-Node *node_leaf(Graph *g, LeafKind k, DType t, int rank, const int64_t *dim, const char *name, Span at);
+Node *node_leaf(Graph *g, LeafKind k, DType t, int rank, const int64_t *dim, const char *name,
+        Span at);
 Node *node_data(Graph *g, DType t, int rank, const int64_t *dim, const double *data, Span at);
 /* Logical index of an element: row-major, with the batch axis (if any) counted as the
  * slowest. Numbers drawn afresh in each step of a scan: an axis for the time, loaded at t. */
@@ -226,13 +228,15 @@ void scan_close(Graph *g, Scan *s, Node *const *next);
 /* Says, before its body is built, that a scan stands in another, although its carries may
  * not depend on that one: other nodes of its body do. */
 void scan_nest(Graph *g, Scan *s, const Scan *around);
-Node *scan_last(Graph *g, Scan *s, Node *of, Span at);   /* value of a body node in the last step */
+Node *scan_last(Graph *g, Scan *s, Node *of, Span at);  /* a body node's value in the last step */
 
 bool node_in_scan(const Node *n, const Scan *s);
-int64_t node_elements(const Node *n, int64_t batch);   /* overflow: ICE; shapes were checked on entry */
+/* Overflow is an ICE: shapes were checked on entry. */
+int64_t node_elements(const Node *n, int64_t batch);
 
 /* Whole-tensor helpers on top of node_comp, aligned from the right as the language aligns. */
-Node *node_map(Graph *g, Op op, Node *const *arg, Span at);      /* elementwise with broadcasting; shapes checked by the caller */
+/* Elementwise with broadcasting; the caller has checked the shapes. */
+Node *node_map(Graph *g, Op op, Node *const *arg, Span at);
 Node *node_scalar(Graph *g, double v, Span at);
 Node *node_zeros(Graph *g, DType t, int rank, const int64_t *dim, Span at);
 

@@ -7,6 +7,7 @@
  *     n3 = uniform f32[2] 17                      stream
  *     n4 = comp "y" f32[batch, 2] sum(3) if i2 < i1 : n0[i0, i2] * n1[i2, i1]
  *     s0 = scan 10 reversed (n4)                  initial values; `in s1` where it is said
+ *                                                 (`in s0` before them: scan_nest)
  *     n5 = carry s0 0 "h"
  *     n6 = comp grad f32[batch, 2] : e0 * e0 with e0 = exp(n5[i0, i1])
  *     close s0 (n6)                               next values
