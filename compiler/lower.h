@@ -381,6 +381,7 @@ struct Lower {
 
     bool training; /* `training` */
     bool first;    /* first run: messages are given; later ones repeat it silently */
+    Vec(const Ast *) warned;
     Vec(Draws) draws;
     Vec(Penalty) loss;
     Vec(Pending) pending; /* present values of states, slots and parameters */

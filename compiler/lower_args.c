@@ -286,8 +286,9 @@ static bool scalar_fits(const char *type, Value *v) {
 static bool bind_scalar(Lower *L, const Function *fn, const Ast *f, Value *v, Span at) {
     if (scalar_fits(f->a->name, v)) return true;
     const char *article = !strcmp(f->a->name, "int") ? "an" : "a";
-    diag_error(at, "`%s` of %s() is %s %s; this is %s", f->name, fn->name, article, f->a->name,
-            value_text_of(L, *v));
+    bool quoted = v->kind == V_STRING && !strcmp(f->a->name, "function");
+    diag_error(at, "`%s` of %s() is %s %s; this is %s%s", f->name, fn->name, article, f->a->name,
+            value_text_of(L, *v), quoted ? " (a function's name has no quotes)" : "");
     return false;
 }
 

@@ -74,11 +74,25 @@ static bool indexed(Lower *L, const Ast *e, const Value *arg) {
     return true;
 }
 
+/* The right side of `and`, `or` is needed only where the left does not decide: its loads are
+ * guarded by that. */
+static Value right_side(Lower *L, const Ast *e, Value left) {
+    bool logic = !strcmp(e->text, "and") || !strcmp(e->text, "or");
+    if (!logic || !L->index || left.kind != V_EXPR || left.expr->dtype != T_BOOL)
+        return lower_expr(L, e->b);
+    Expr *before = L->guard, *c = left.expr;
+    if (!strcmp(e->text, "or")) c = ex_op1(L->graph, OP_not, c);
+    L->guard = ex_and(L->graph, before, c);
+    Value v = lower_expr(L, e->b);
+    L->guard = before;
+    return v;
+}
+
 static Value binary(Lower *L, const Ast *e) {
     Value arg[2];
     arg[0] = lower_expr(L, e->a);
     if (decided(e, arg[0])) return arg[0];
-    arg[1] = lower_expr(L, e->b);
+    arg[1] = right_side(L, e, arg[0]);
     Op op;
     if (!strcmp(e->text, "@")) return matmul(L, arg[0], arg[1], e->span);
     if (!op_of_text(e->text, &op)) ICE(e->span, "operator %s", e->text);

@@ -73,6 +73,18 @@ static Value var_value(Lower *L, const IndexVar *v) {
     return value_expr(v->from ? ex_op2(L->graph, OP_add, e, ex_int(L->graph, v->from)) : e);
 }
 
+/* An index variable may be called like a size; when it runs further or less far than that
+ * size, the reader is told once. */
+static void warn_hidden_size(Lower *L, const Ast *binder, const IndexVar *v) {
+    Binding *b = L->first && !L->in_library ? scope_find(L->scope->up, binder->name) : NULL;
+    if (!b || b->value.kind != V_INT || v->extent == b->value.i) return;
+    for (int k = 0; k < L->warned.n; k++)
+        if (L->warned.at[k] == binder) return;
+    vec_push(L->arena, &L->warned, binder);
+    diag_warning(binder->span, "the index variable `%s` hides the size %s = %" PRId64, binder->name,
+            binder->name, b->value.i);
+}
+
 /* Numbers the binders' variables and binds their names in the present scope. */
 static bool bind_vars(Lower *L, const Ast *list) {
     IndexContext *c = L->index;
@@ -80,6 +92,7 @@ static bool bind_vars(Lower *L, const Ast *list) {
         Binder *b = binder_find(c, list);
         if (b->var) {
             if (!number_var(c, b->var)) return false;
+            warn_hidden_size(L, list, b->var);
             scope_bind(L, L->scope, list->name, var_value(L, b->var), list->span);
             continue;
         }
