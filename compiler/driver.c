@@ -18,7 +18,7 @@ Model *driver_model(Arena *a, const Options *o) {
     if (!program || diag_errors()) return NULL;
     ast_check(program);
     passes_ast("parse", program);
-    if (diag_errors()) return NULL;
+    if (diag_errors() || passes_stopped()) return NULL;
     Model *m = lower(a, std, program, o->input, &o->lower);
     if (!m || diag_errors()) return NULL;
     passes_model("lower", m);
@@ -92,7 +92,7 @@ static Program *make_texts(Arena *a, const Options *o, const Model *m, const cha
 
 bool driver_compile(Arena *a, const Options *o) {
     Model *m = driver_model(a, o);
-    if (!m) return false;
+    if (!m || passes_stopped()) return passes_stopped();
     const char *output = o->output ? o->output : arena_printf(a, "%s.c", m->name);
     const char *header = o->header ? o->header
                                    : arena_printf(a, "%s.h", without_suffix(a, output, ".c"));
