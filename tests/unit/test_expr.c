@@ -253,6 +253,86 @@ Test(expr, random_expressions_keep_their_values) {
     }
 }
 
+/* ---- random reals: every bit, for every special value ---------------------------------------- */
+
+enum { NREALS = 3 };
+static const double special[] = {0, -0.0, 1, -1.5, INFINITY, -INFINITY, NAN, 1e-310};
+enum { NSPECIAL = sizeof special / sizeof *special };
+
+static double naive_real(const Tree *t, const double *v) {
+    double x[3] = {0};
+    if (t->kind == CONSTANT) return special[t->value];
+    if (t->kind == VARIABLE) return v[t->value];
+    for (int k = 0; k < op_info[t->op].arity; k++) x[k] = naive_real(t->arg[k], v);
+    if (op_info[t->op].real) return op_real(t->op, x[0], x[1], x[2]);
+    return op_integer(t->op, (int32_t)x[0], (int32_t)x[1], 0);
+}
+
+static Tree *grow_real(Arena *a, uint32_t *s, DType dtype, int depth) {
+    static const Op real[] = {
+            OP_add, OP_sub, OP_mul, OP_div, OP_neg, OP_abs, OP_max, OP_min, OP_select, OP_select};
+    static const Op test[] = {OP_lt, OP_le, OP_gt, OP_ge, OP_eq, OP_ne, OP_and, OP_or, OP_not};
+    Tree *t = NEW(a, Tree);
+    t->dtype = dtype;
+    if (dtype == T_F32 && (depth == 0 || next_random(s) % 5 == 0)) {
+        t->kind = next_random(s) % 3 ? VARIABLE : CONSTANT;
+        t->value = (int32_t)(next_random(s) % (t->kind == VARIABLE ? NREALS : NSPECIAL));
+        return t;
+    }
+    t->kind = APPLY;
+    t->op = dtype == T_F32 ? real[next_random(s) % 10] : test[next_random(s) % (depth ? 9 : 6)];
+    OpType type = op_info[t->op].type;
+    for (int k = 0; k < op_info[t->op].arity; k++) {
+        bool is_test = type == OT_LOGIC || (type == OT_BRANCH && k == 0);
+        t->arg[k] = grow_real(a, s, is_test ? T_BOOL : T_F32, depth > 0 ? depth - 1 : 0);
+    }
+    return t;
+}
+
+static Expr *built_real(Graph *g, Expr *const *var, const Tree *t) {
+    Expr *arg[3];
+    if (t->kind == CONSTANT) return ex_real(g, special[t->value]);
+    if (t->kind == VARIABLE) return var[t->value];
+    for (int k = 0; k < op_info[t->op].arity; k++) arg[k] = built_real(g, var, t->arg[k]);
+    return ex_op(g, t->op, arg);
+}
+
+/* Variable k is an element of leaf k. */
+static double value_of_real(const Expr *e, const double *v) {
+    double x[3] = {0};
+    if (e->kind == E_CONST) return e->value;
+    if (e->kind == E_LOAD) {
+        bool absent = e->guard && value_of_real(e->guard, v) == 0;
+        return absent ? 0 : v[e->node->name[0] - 'a'];
+    }
+    for (int k = 0; k < e->narg; k++) x[k] = value_of_real(e->arg[k], v);
+    if (op_info[e->op].real) return op_real(e->op, x[0], x[1], x[2]);
+    return op_integer(e->op, (int32_t)x[0], (int32_t)x[1], 0);
+}
+
+Test(expr, random_reals_keep_every_bit) {
+    uint32_t seed = 7;
+    for (int round = 0; round < 5000; round++) {
+        Arena *a = arena_new();
+        Graph *g = graph_new(a);
+        static const char *const name[NREALS] = {"a", "b", "c"};
+        Expr *var[NREALS];
+        for (int k = 0; k < NREALS; k++)
+            var[k] = ex_load(g, node_leaf(g, L_INPUT, T_F32, 0, NULL, name[k], here), NULL, NULL);
+        Tree *t = grow_real(a, &seed, round % 4 ? T_F32 : T_BOOL, 1 + round % 4);
+        Expr *e = built_real(g, var, t);
+        for (int at = 0; at < NSPECIAL * NSPECIAL * NSPECIAL; at++) {
+            double v[NREALS] = {special[at % NSPECIAL], special[at / NSPECIAL % NSPECIAL],
+                    special[at / NSPECIAL / NSPECIAL]};
+            double want = naive_real(t, v), got = value_of_real(e, v);
+            bool alike = want == got ? signbit(want) == signbit(got) : want != want && got != got;
+            cr_assert(alike, "round %d: %g instead of %g at %g, %g, %g", round, got, want, v[0],
+                    v[1], v[2]);
+        }
+        arena_free(a);
+    }
+}
+
 Test(expr, substitution_is_linear_in_the_dag) {
     Arena *a = arena_new();
     Graph *g = graph_new(a);
