@@ -148,10 +148,13 @@ bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e) {
     Buffer b = {0};
     bool ok = read_and_unpack(f, path, &b, e);
     fclose(f);
-    unsigned char *at = ok ? dl_pool_array(p, (int64_t)b.size + 1, 1, e) : NULL;
-    if (at && b.size > 0) memcpy(at, b.at, b.size);
-    free(b.at);
-    if (!at) return false;
+    unsigned char *at = ok ? realloc(b.at, b.size + 1) : NULL;
+    if (!at) {
+        free(b.at);
+        return dl_fail(e, "%s: out of memory after %zu bytes", path, b.size);
+    }
+    at[b.size] = '\0';
+    if (!dl_pool_adopt(p, at, e)) return false;
     *out = (DlBytes){.path = dl_pool_text(p, path, strlen(path), e), .at = at, .size = b.size};
     return out->path != NULL;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data_readers.h"
 
@@ -232,8 +233,15 @@ const DlReader *dl_reader_named(const char *name) {
     return NULL;
 }
 
+/* What is said on the command line is meant: a misspelt folder is not passed over. */
+static bool check_folder(const DlReading *r) {
+    const char *folder = r->request->data_dir;
+    if (!folder || access(folder, R_OK | X_OK) == 0) return true;
+    return dl_fail(r->error, "--data %s: cannot be read: %s", folder, strerror(errno));
+}
+
 static bool read_and_check(DlReading *r) {
-    return check_arguments(r) && r->reader->read(r) && dl_data_check(r) &&
+    return check_folder(r) && check_arguments(r) && r->reader->read(r) && dl_data_check(r) &&
            dl_meta_put(&r->data->meta, r->data->pool, "reader", r->reader->name, r->error);
 }
 

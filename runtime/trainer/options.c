@@ -125,8 +125,9 @@ static const Option options[] = {
         {"--input", "[NAME=]FILE", PREDICT | GRADIENTS, set_input,
                 "an input, a .npy file (or what the reader of the training data prepares)"},
         {"--target", "[NAME=]FILE", GRADIENTS, set_target, "a target, a .npy file"},
-        {"-o", "[NAME=]FILE", PREDICT | GRADIENTS, set_output,
+        {"-o", "[NAME=]FILE", PREDICT, set_output,
                 "where an output goes, a .npy file (default: a table on standard output)"},
+        {"-o", "FILE", GRADIENTS, set_output, "where the gradients go, a safetensors file"},
         {"--threads", "N", ALL, set_threads, "threads (default: one a processor)"},
         {"--show", "N", TRAIN | EVALUATE, set_show,
                 "print N test rows with predictions, and confusions"},
@@ -141,9 +142,11 @@ static unsigned bit_of(const char *command) {
     return command ? 0 : ALL;
 }
 
-static const Option *option_named(const char *word, size_t n) {
+/* The option of that name of one of the commands. */
+static const Option *option_named(const char *word, size_t n, unsigned of) {
     for (int i = 0; i < OPTIONS; i++)
-        if (strlen(options[i].name) == n && strncmp(options[i].name, word, n) == 0)
+        if (strlen(options[i].name) == n && strncmp(options[i].name, word, n) == 0 &&
+                (options[i].commands & of))
             return &options[i];
     return NULL;
 }
@@ -159,8 +162,8 @@ static int wrong(const DlOptions *o, const char *command, const char *text, cons
 int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i) {
     const char *word = argv[*i];
     size_t n = strcspn(word, "=");
-    const Option *k = option_named(word, n);
-    if (!k || !(k->commands & bit_of(command))) return 0;
+    const Option *k = option_named(word, n, bit_of(command));
+    if (!k) return 0;
     const char *value = word[n] == '=' ? word + n + 1 : NULL;
     if (!k->value && value)
         return wrong(o, command, "%s takes no value, and '%s' is given", k->name, value, "");
@@ -233,7 +236,7 @@ int dl_usage_error(
     char name[LONGEST + 1];
     size_t n = strcspn(word, "=");
     snprintf(name, sizeof name, "%.*s", n < LONGEST ? (int)n : LONGEST, word);
-    const Option *k = option_named(word, n);
+    const Option *k = option_named(word, n, ALL);
     fprintf(stderr, "%s%s%s: ", o->program, command ? " " : "", command ? command : "");
     if (k) {
         fprintf(stderr, "%s is an option of", name);

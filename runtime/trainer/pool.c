@@ -55,6 +55,15 @@ void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e) {
     return at;
 }
 
+bool dl_pool_adopt(DlPool *p, void *at, DlError *e) {
+    if (reserve_piece(p)) {
+        p->piece[p->n++] = at;
+        return true;
+    }
+    free(at);
+    return dl_fail(e, "out of memory");
+}
+
 char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e) {
     char *copy = dl_pool_array(p, (int64_t)length + 1, 1, e);
     if (copy) memcpy(copy, text, length);

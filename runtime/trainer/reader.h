@@ -15,6 +15,7 @@ DlPool *dl_pool_new(void);
 void dl_pool_free(DlPool *p);
 /* Zeroed, 64-byte aligned; NULL, with a message, when count * size does not fit. */
 void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e);
+bool dl_pool_adopt(DlPool *p, void *at, DlError *e); /* takes over what malloc gave */
 char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e);
 bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e);
 
