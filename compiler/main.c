@@ -229,6 +229,16 @@ static int read_options(Options *o, DlOptions *t, const Command *c, int first, i
     return 2;
 }
 
+/* A first word that is neither a command nor looks like a file is a command misspelt. */
+static int unknown_command(const char *word) {
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+    const char *near = diag_nearest(word, names, COMMANDS);
+    fprintf(stderr, "dlc: there is no command '%s'%s%s%s (see dlc --help)\n", word,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return 2;
+}
+
 int main(int argc, char **argv) {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(argc < 2 ? stderr : stdout);
@@ -239,6 +249,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     const Command *c = find_command(argv[1]);
+    if (!c && argv[1][0] != '-' && !strpbrk(argv[1], "./")) return unknown_command(argv[1]);
     Options o = {0};
     DlOptions t = {.program = "dlc"};
     int status = read_options(&o, &t, c ? c : commands, c ? 2 : 1, argc, argv);
