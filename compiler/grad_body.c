@@ -25,6 +25,7 @@ static Partial absent_where_zero(Graph *g, Partial p) {
         if (!is_zero(yes) && !is_zero(no)) break;
         p.where = ex_and(g, p.where, is_zero(no) ? c : ex_op1(g, OP_not, c));
         p.value = is_zero(no) ? yes : no;
+        p.is_zero = false;
     }
     if (p.value->kind == E_LOAD && p.value->guard) p.where = ex_and(g, p.where, p.value->guard);
     return p;
@@ -173,7 +174,8 @@ static bool pass_on(Reverse *r, Expr *e, Expr *result, Partial adjoint, Span at)
             return false;
         }
         Expr *value = op_contribution(r->g, e->op, k, e->arg, result, adjoint.value);
-        Partial part = absent_where_zero(r->g, (Partial){adjoint.where, value, false});
+        bool is_zero = adjoint.is_zero && value == adjoint.value;
+        Partial part = absent_where_zero(r->g, (Partial){adjoint.where, value, is_zero});
         vec_push(r->tmp, &r->adjoint[find(&r->place, e->arg[k])->value], part);
     }
     return true;

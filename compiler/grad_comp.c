@@ -83,7 +83,8 @@ static void form(Grad *gr, Contribution c) {
     for (int k = 0; k < 3; k++)
         if (condition[k]) where = ex_and_then(g, where, ex_subst(g, condition[k], to));
     if (where && ex_is_const(where, 0)) return;
-    Partial p = {where, ex_subst(g, c.adjoint.value, to), false};
+    Partial p = {where, ex_subst(g, c.adjoint.value, to),
+            c.adjoint.is_zero && !s.guard && !c.guard && !c.read};
     if (s.nfresh == 0) {
         p.value = ex_where(g, where, p.value);
     } else {
@@ -168,7 +169,7 @@ void grad_of_comp(Grad *gr, Node *v) {
     Expr *index[MAX_RANK], *result = v->body;
     variables(g, v->rank, v->dim, index);
     Partial adjoint = {condition_for(gr, v, gr->info[v->id].where),
-            ex_load(g, adjoint_of(gr, v), index, NULL), false};
+            ex_load(g, adjoint_of(gr, v), index, NULL), true};
     if (v->fold == F_NONE) result = ex_load(g, v, index, NULL);
     if (v->fold == F_MAX || v->fold == F_MIN) c.pin = pin_to_extremum(gr, v);
     if (v->fold == F_PROD)

@@ -97,35 +97,57 @@ static Carries reached_carries(Grad *gr, const Scan *s) {
 
 /* ---- the reverse scan ------------------------------------------------------------------- */
 
-/* Adds from[time..., o] (or from[o]) to the adjoint of to[o], as seen from a level. */
-static void seed(Grad *gr, Scan *level, Node *to, Node *from, Expr *time, Span at) {
-    Graph *g = gr->g;
-    Contribution c = {.level = level, .n = to->rank, .to = to, .span = at};
-    Expr *index[MAX_RANK + 1] = {time};
+/* Adds a value over its axes to the adjoint of a node, as seen from a level. */
+static void seed(Grad *gr, Scan *level, Node *to, Partial adjoint, Span at) {
+    Contribution c = {.level = level, .n = to->rank, .to = to, .adjoint = adjoint, .span = at};
     for (int k = 0; k < to->rank; k++) {
         c.dim[k] = to->dim[k];
-        c.index[k] = ex_var(g, k, to->dim[k]);
-        index[time ? k + 1 : k] = c.index[k];
+        c.index[k] = ex_var(gr->g, k, to->dim[k]);
     }
-    c.adjoint.value = ex_load(g, from, index, NULL);
     contribute(gr, &c);
+}
+
+/* n[o], or n[first, o], over the axes that n has behind the first. */
+static Expr *whole(Graph *g, Node *n, Expr *first) {
+    Expr *index[MAX_RANK];
+    for (int k = 0; k < n->rank; k++)
+        index[k] = k == 0 && first ? first : ex_var(g, first ? k - 1 : k, n->dim[k]);
+    return ex_load(g, n, index, NULL);
+}
+
+/* The adjoint of a stack in the step of the reverse scan. */
+static Partial adjoint_in_step(Grad *gr, Node *stack, Scan *reverse) {
+    Graph *g = gr->g;
+    Expr *time = ex_time(g, reverse), *to[MAX_VARS] = {time}, *where = gr->info[stack->id].where;
+    for (int k = 1; k < stack->rank; k++) to[k] = ex_var(g, k - 1, stack->dim[k]);
+    return (Partial){where ? ex_subst(g, where, to) : NULL,
+            whole(g, adjoint_of(gr, stack), time), true};
 }
 
 static void seed_all(Grad *gr, Scan *s, const Carries *carries, NodeList *root) {
     ScanInfo *info = &gr->scan[s->id];
     Scan *reverse = info->reverse;
     for (int k = 0; k < info->stack.n; k++) {
-        Node *stack = info->stack.at[k], *adjoint = adjoint_of(gr, stack);
-        if (!adjoint) continue;
-        seed(gr, s, stack->of, adjoint, ex_time(gr->g, reverse), stack->span);
+        Node *stack = info->stack.at[k];
+        if (!adjoint_of(gr, stack)) continue;
+        seed(gr, s, stack->of, adjoint_in_step(gr, stack, reverse), stack->span);
         vec_push(gr->tmp, root, stack->of);
     }
     for (int k = 0; k < carries->n; k++) {
         Node *next = s->next[carries->of[k]];
         if (!is_active(gr, next)) continue;
-        seed(gr, s, next, reverse->carry[k], NULL, s->span);
+        seed(gr, s, next, (Partial){NULL, whole(gr->g, reverse->carry[k], NULL), false}, s->span);
         if (node_in_scan(next, s)) vec_push(gr->tmp, root, next);
     }
+}
+
+/* What the last step of the reverse scan leaves for the initial value of a carry. */
+static Partial adjoint_of_initial(Grad *gr, Scan *reverse, const Node *carry, Node *next) {
+    int64_t last = reverse->reversed ? 0 : reverse->extent - 1;
+    Place there = {.scan = reverse, .time = ex_int(gr->g, last)};
+    Expr *where = relocate(gr, gr->info[carry->id].where, &there, 1);
+    Expr *value = whole(gr->g, scan_last(gr->g, reverse, next, carry->span), NULL);
+    return (Partial){where, value, true};
 }
 
 static void close_reverse(Grad *gr, Scan *s, const Carries *carries) {
@@ -137,10 +159,9 @@ static void close_reverse(Grad *gr, Scan *s, const Carries *carries) {
     }
     scan_close(gr->g, reverse, next);
     for (int k = 0; k < carries->n; k++) {
-        Node *init = s->init[carries->of[k]];
-        if (!is_active(gr, init)) continue;
-        Node *last = scan_last(gr->g, reverse, next[k], s->span);
-        seed(gr, level_around(gr, s), init, last, NULL, s->span);
+        Node *init = s->init[carries->of[k]], *carry = s->carry[carries->of[k]];
+        if (!is_active(gr, init) || !gr->info[carry->id].adjoint) continue;
+        seed(gr, level_around(gr, s), init, adjoint_of_initial(gr, reverse, carry, next[k]), s->span);
     }
 }
 
