@@ -120,6 +120,7 @@ static inline Verdict check_gradient(Trial *p, Node *y) {
         direction[k] = NEW_ARRAY(p->g->arena, double, size);
         for (int64_t i = 0; i < size; i++) direction[k][i] = random_real(-1, 1);
         if (!gradient[k]) continue;
+        graph_check(p->g, &gradient[k], 1);
         any = true;
         double v[MAX_SIZE];
         trial_eval(p, gradient[k], NULL, 0, v);
