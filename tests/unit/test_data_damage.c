@@ -16,7 +16,7 @@ static void teardown(void) {
 
 TestSuite(data_damage, .init = setup, .fini = teardown);
 
-enum { ROUNDS = 200 };
+enum { ROUNDS = 100 };
 
 static uint64_t draw(int round, int what, uint64_t n) {
     return (uint64_t)(dl_draw(7, DL_DRAW_DATA, (uint64_t)round, (uint64_t)what) * (double)n);
