@@ -158,7 +158,7 @@ Model *lower(
     run_training(L);
     if (diag_errors()) return NULL;
     /* The losses of the training run are differentiated; those of the other are measured. */
-    Vec(Penalty) losses = {0};
+    Vec(LossTerm) losses = {0};
     for (int k = 0; k < L->loss.n; k++) vec_push(a, &losses, L->loss.at[k]);
     run_evaluation(L);
     L->loss.n = 0;

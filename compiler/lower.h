@@ -95,8 +95,8 @@ Expr *value_to_expr(Lower *L, Value v, Span at);
 bool value_to_int(Lower *L, Value v, Span at, const char *what, int64_t *out);
 bool value_to_size(Lower *L, Value v, Span at, int64_t *out); /* >= 1, or DIM_BATCH */
 bool value_to_bool(Lower *L, Value v, Span at, const char *what, bool *out);
-bool shape_check(
-        Lower *L, const Shape *s, Span at); /* elements do not overflow, rank fits, one batch */
+/* Rank and number of elements are in bounds, and at most one axis is batch. */
+bool shape_check(Lower *L, const Shape *s, Span at);
 /* node_comp, with the span that the user knows. */
 Node *make_node(Lower *L, int rank, const int64_t *dim, Fold f, int nfold, const int64_t *fold_dim,
         Expr *guard, Expr *body, Span at);
@@ -112,7 +112,6 @@ typedef struct Binding {
     Node *each;    /* bound in a scan's body: its value there, for `all name` */
     Scan *scan;    /* ... and the scan */
     bool readable; /* false: only `all name` is known outside of the scan */
-    bool used;
 } Binding;
 
 struct Scope {
@@ -132,7 +131,6 @@ Function *scope_initializer(Lower *L, Scope *s, const char *name);
 /* A definition of that kind (A_METRIC, A_OPTIMIZER), the user's before the library's. */
 Function *find_definition(Lower *L, AstKind kind, const char *name);
 const char *nearest_definition(Lower *L, AstKind kind, const char *name);
-const char *nearest_name(Lower *L, const char *name); /* visible now; or NULL */
 
 /* ---- calls: lower_call.c, lower_args.c ------------------------------------------ */
 
@@ -159,8 +157,8 @@ typedef struct Arg {
 typedef struct Args {
     int n;
     Arg *at;
-    Span span;
-} Args; /* span: of the whole call */
+    Span span; /* of the whole call */
+} Args;
 
 /* A layer (or function) with all but its leading tensors given. Its path is fixed when it
  * is bound to a name or first applied; parameters exist from its first application. */
@@ -217,9 +215,9 @@ void lower_param(Lower *L, const Ast *s);
 void lower_state(Lower *L, const Ast *s);
 Var *find_var(Lower *L, const char *path);
 Node *present_value(Lower *L, Var *v); /* what was assigned last in this run, or the leaf */
-Node *fit_to_shape(
-        Lower *L, Value v, const Shape *s, const char *what, Span at); /* repeats, converts */
-bool type_shape(Lower *L, const Ast *type, Shape *out);                /* of a declaration */
+/* Repeats and converts a value so that it has this shape and type. */
+Node *fit_to_shape(Lower *L, Value v, const Shape *s, const char *what, Span at);
+bool type_shape(Lower *L, const Ast *type, Shape *out); /* of a declaration */
 Node *initial_value(Lower *L, const Ast *init, const Shape *s, const char *path, Span at);
 void assign_var(Lower *L, Binding *b, Value v, Span at);
 bool path_matches(const char *pattern, const char *path); /* with `*`, whole or a prefix of it */
@@ -294,7 +292,6 @@ const Value *memo_find(const Lower *L, const Ast *e);
 Binder *binder_find(IndexContext *c, const Ast *ast);
 Port *index_port(Lower *L, const Expr *e); /* the input whose element e is, or NULL */
 void bound_port(Port *p, int64_t extent);
-bool is_index_pack(const Lower *L);
 
 /* ---- statements: lower_stmt.c, lower_scan.c ------------------------------------- */
 
@@ -309,9 +306,9 @@ Span user_span(const Lower *L, Span own);
 
 /* ---- the model and its training: lower_model.c, lower_entry.c, lower_metric.c, lower_train.c */
 
-bool lower_model_statement(Lower *L, const Ast *s); /* false: not one of a model's own */
-bool optimizer_statement(
-        Lower *L, const Ast *s); /* false: not inside of an optimizer, or not its own */
+/* False: not a statement of that kind of text, or not inside of one. */
+bool lower_model_statement(Lower *L, const Ast *s);
+bool optimizer_statement(Lower *L, const Ast *s);
 bool metric_statement(Lower *L, const Ast *s);
 void lower_metric_use(Lower *L, const Ast *s);
 Metric loss_metric(Lower *L, Node *loss, Span at);
@@ -326,23 +323,38 @@ void warn_unused(Lower *L);
 void count_layer_parameters(Lower *L);
 bool node_list_has(NodeList list, const Node *n);
 
+/* ---- the state of execution ----------------------------------------------------- */
+
+/* The scans around the present statement, innermost first. */
 typedef struct OpenScan {
     struct OpenScan *up;
     Scan *scan;
 } OpenScan;
+
+/* What a state, slot or parameter was assigned last in this run. */
 typedef struct Pending {
     Var *var;
     Node *value;
-} Pending; /* assigned in this run */
-typedef struct Penalty {
+} Pending;
+
+/* A `loss` (by its name, or NULL) or a `penalty`: one of the terms that add up. */
+typedef struct LossTerm {
     Node *node;
     Span span;
     const char *name;
-} Penalty;
+} LossTerm;
+
+/* How many random tensors a module's text has drawn in this run. */
 typedef struct Draws {
     const char *path;
     int n;
 } Draws;
+
+/* The stream of random numbers given to a place of the text, for all runs. */
+typedef struct Stream {
+    const char *key;
+    uint32_t stream;
+} Stream;
 
 /* A branch of a tensor's `if`: elementwise nodes made in it are inlined into its select. */
 typedef struct Branch {
@@ -366,9 +378,8 @@ struct Lower {
     ElseCatch *catching;
     Branch *branch;
     const Shape *wanted; /* initial-value position: the declared shape */
-    const char *wanted_path;
-    OpenScan *scan; /* innermost open scan */
-    Entry *entry;   /* the user's entry that is being run */
+    OpenScan *scan;      /* innermost open scan */
+    Entry *entry;        /* the user's entry that is being run */
     Metric *metric;
     struct Optimizing *optimizing;
     Span call_site;       /* of the last call that the user's own text makes */
@@ -383,7 +394,8 @@ struct Lower {
     bool first;    /* first run: messages are given; later ones repeat it silently */
     Vec(const Ast *) warned;
     Vec(Draws) draws;
-    Vec(Penalty) loss;
+    Vec(Stream) stream;
+    Vec(LossTerm) loss;
     Vec(Pending) pending; /* present values of states, slots and parameters */
     Vec(const char *) freeze;
     Vec(Span) freeze_at;

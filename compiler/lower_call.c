@@ -308,7 +308,6 @@ static Value callee_value(Lower *L, const Ast *callee) {
         if (!b || (b->value.kind != V_FUNCTION && b->value.kind != V_INSTANCE &&
                           b->value.kind != V_POISON))
             continue;
-        b->used = true;
         return b->value;
     }
     Value v = scope_provided(L, callee->name);

@@ -64,6 +64,9 @@ static Scope *entry_scope(Lower *L) {
 }
 
 Entry run_entry(Lower *L, const Ast *ast) {
+    if (ast->name == intern("predict"))
+        diag_error(ast->span, "predict is the entry that the outputs of the model make; give this "
+                              "one another name");
     Entry e = {.name = ast->name, .span = ast->span};
     L->pending.n = 0;
     L->entry = &e;

@@ -242,7 +242,6 @@ Value lower_all(Lower *L, const Ast *e) {
                 e->name);
         return value_poison();
     }
-    b->used = true;
     Node *stack = node_stack(L->graph, b->scan, b->each, user_span(L, e->span));
     if (stack->rank < 2 || stack->dim[1] != DIM_BATCH) return value_node(stack);
     int64_t dim[MAX_RANK];

@@ -374,10 +374,6 @@ static Pack *visible_pack(const Lower *L) {
     return b ? b->value.pack : NULL;
 }
 
-bool is_index_pack(const Lower *L) {
-    return visible_pack(L) != NULL;
-}
-
 static Expr *index_value(Lower *L, const Ast *item, int64_t dim) {
     Value v = lower_expr(L, item);
     if (v.kind == V_INT && v.i < 0 && dim > 0) v.i += dim;

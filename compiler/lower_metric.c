@@ -6,7 +6,7 @@
 static const char *unique_metric_name(Lower *L, const char *name) {
     const char *own = name;
     for (int k = 1;; k++) {
-        bool taken = false;
+        bool taken = L->loss.n > 0 && own == intern("loss");
         for (int i = 0; i < L->model->metric.n; i++)
             taken = taken || L->model->metric.at[i].name == own;
         if (!taken) return own;

@@ -99,7 +99,7 @@ static void lower_loss(Lower *L, const Ast *s) {
                 node_shape_text(L, n));
         return;
     }
-    vec_push(L->arena, &L->loss, ((Penalty){n, s->span, s->name}));
+    vec_push(L->arena, &L->loss, ((LossTerm){n, s->span, s->name}));
 }
 
 static void lower_freeze(Lower *L, const Ast *s) {

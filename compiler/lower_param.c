@@ -34,18 +34,33 @@ const char *module_name(Lower *L, Module *m, const char *name) {
     return *m->path ? intern(arena_printf(L->arena, "%s.%s", m->path, own)) : own;
 }
 
-/* FNV-1a of the module's path and the number of draws made in it before: the same in every
- * run of the text, distinct for distinct places. */
+static uint32_t fnv1a(const char *text) {
+    uint32_t hash = 2166136261u;
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash;
+}
+
+/* The stream of a key: its hash, or the next one that no other key has. Keys keep their
+ * streams from run to run. */
+static uint32_t stream_of(Lower *L, const char *key) {
+    uint32_t stream = fnv1a(key);
+    for (int k = 0; k < L->stream.n; k++) {
+        if (L->stream.at[k].key == key) return L->stream.at[k].stream;
+        if (L->stream.at[k].stream == stream) stream++, k = -1;
+    }
+    vec_push(L->arena, &L->stream, ((Stream){key, stream}));
+    return stream;
+}
+
+/* By the module's path and the number of draws made in it before: the same in every run of
+ * the text, distinct for distinct places. */
 uint32_t next_stream(Lower *L) {
     const char *path = L->module->path;
-    int n = 0, k = 0;
+    int k = 0;
     while (k < L->draws.n && L->draws.at[k].path != path) k++;
     if (k == L->draws.n) vec_push(L->arena, &L->draws, ((Draws){path, 0}));
-    n = L->draws.at[k].n++;
-    uint32_t hash = 2166136261u;
-    for (const char *c = arena_printf(L->arena, "%s#%d", path, n); *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 16777619u;
-    return hash;
+    int n = L->draws.at[k].n++;
+    return stream_of(L, intern(arena_printf(L->arena, "%s#%d", path, n)));
 }
 
 static bool segment_matches(const char *pattern, const char *path) {

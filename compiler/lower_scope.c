@@ -127,7 +127,7 @@ static void collect_names(Lower *L, NameList *names) {
         if (!(op_info[k].flags & OPF_SYNTAX)) vec_push(L->arena, names, op_info[k].name);
 }
 
-const char *nearest_name(Lower *L, const char *name) {
+static const char *nearest_name(Lower *L, const char *name) {
     NameList names = {0};
     collect_names(L, &names);
     return diag_nearest(name, names.at, names.n);
@@ -162,10 +162,7 @@ Value scope_value(Lower *L, const char *name, Span at) {
                 name, name);
         return value_poison();
     }
-    if (b) {
-        b->used = true;
-        return b->value;
-    }
+    if (b) return b->value;
     Value v = scope_provided(L, name);
     return v.kind == V_NONE ? unknown_name(L, name, at) : v;
 }

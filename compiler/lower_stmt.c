@@ -168,7 +168,7 @@ static void lower_penalty(Lower *L, const Ast *s) {
                 node_shape_text(L, n));
         return;
     }
-    vec_push(L->arena, &L->loss, ((Penalty){n, s->span, NULL}));
+    vec_push(L->arena, &L->loss, ((LossTerm){n, s->span, NULL}));
 }
 
 static bool lower_statement(Lower *L, const Ast *s) {

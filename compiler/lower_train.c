@@ -322,8 +322,19 @@ static void warn_without_optimizer(Lower *L, const Ast *train) {
     }
 }
 
+static bool has_optimizer(const Ast *train) {
+    for (const Ast *s = train->body->list; s; s = s->next)
+        if (s->kind == A_SETTING && !strcmp(s->name, "optimizer")) return true;
+    return false;
+}
+
 void lower_optimizers(Lower *L, const Ast *train) {
     Module *names = module_new(L, "");
+    if (!has_optimizer(train)) {
+        diag_error(train->span, "this train block has no optimizer, so nothing would be trained: "
+                                "write optimizer adam(rate: 0.001)");
+        return;
+    }
     warn_unmatched_patterns(L, train);
     warn_without_optimizer(L, train);
     for (const Ast *s = train->body->list; s; s = s->next) {
