@@ -176,6 +176,7 @@ struct Builtin {
     const char *usage; /* "extent(x, axis)", for messages */
     int least, most;   /* number of arguments; most < 0: any */
     Value (*call)(Lower *L, const Value *arg, const Span *at, int n, Span span);
+    const char *option; /* the name that the last argument may have, or NULL */
 };
 const Builtin *builtin_find(const char *name);
 int builtin_count(void);
@@ -235,6 +236,8 @@ Node *broadcast_to(Lower *L, Node *n, const Shape *s, Span at); /* shapes fit */
 Node *node_of_expr(Lower *L, Expr *e, Span at, Expr ***outer);  /* over the variables in e */
 Value lower_tensor_literal(Lower *L, const Ast *e);
 Value lower_all(Lower *L, const Ast *e);
+/* Of a gradient that is a sum over rows: its terms, [batch, ...]; or a message. */
+Node *gradient_per_row(Lower *L, Node *gradient, Span at);
 Value load_npy(Lower *L, const char *file, Span at);
 
 /* ---- index notation: lower_index.c, lower_extent.c ------------------------------ */

@@ -180,8 +180,17 @@ static Value uniform_like(Lower *L, const Value *arg, const Span *at, int n, Spa
 
 /* ---- gradients ------------------------------------------------------------------ */
 
+static Value per_row(Lower *L, Node *gradient, Value per, Span per_at, Span span) {
+    if (per.kind != V_BATCH) {
+        diag_error(per_at, "a gradient is kept apart per row only: per: batch; this is %s",
+                value_text_of(L, per));
+        return value_poison();
+    }
+    Node *n = gradient_per_row(L, gradient, span);
+    return n ? value_node(n) : value_poison();
+}
+
 static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span span) {
-    (void)n;
     Node *y = value_to_node(L, arg[0], at[0]), *x = value_to_node(L, arg[1], at[1]), *out = NULL;
     if (!y || !x) return value_poison();
     if (x->dtype != T_F32 || y->dtype != T_F32) {
@@ -194,7 +203,7 @@ static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span sp
         return value_poison();
     }
     if (!grad(L->graph, y, &x, 1, &out)) return value_poison();
-    if (out) return value_node(out);
+    if (out) return n == 3 ? per_row(L, out, arg[2], at[2], span) : value_node(out);
     diag_error(span, "the first argument does not depend on the second, so there is no gradient");
     return value_poison();
 }
@@ -224,16 +233,16 @@ static Value load(Lower *L, const Value *arg, const Span *at, int n, Span span) 
 /* ---- the table ------------------------------------------------------------------ */
 
 static const Builtin table[] = {
-        {"rank", "rank(x)", 1, 1, rank_of},
-        {"extent", "extent(x, axis)", 2, 2, extent_of},
-        {"elements", "elements(x)", 1, 1, elements_of},
-        {"is_real", "is_real(x)", 1, 1, is_real},
-        {"reshape", "reshape(x, size, ...)", 2, -1, reshape},
-        {"uniform", "uniform(size, ...)", 0, -1, uniform},
-        {"uniform_like", "uniform_like(x)", 1, 1, uniform_like},
-        {"grad", "grad(y, x)", 2, 2, gradient},
-        {"stop_gradient", "stop_gradient(x)", 1, 1, stop_gradient},
-        {"load", "load(\"file.npy\")", 1, 1, load},
+        {"rank", "rank(x)", 1, 1, rank_of, NULL},
+        {"extent", "extent(x, axis)", 2, 2, extent_of, NULL},
+        {"elements", "elements(x)", 1, 1, elements_of, NULL},
+        {"is_real", "is_real(x)", 1, 1, is_real, NULL},
+        {"reshape", "reshape(x, size, ...)", 2, -1, reshape, NULL},
+        {"uniform", "uniform(size, ...)", 0, -1, uniform, NULL},
+        {"uniform_like", "uniform_like(x)", 1, 1, uniform_like, NULL},
+        {"grad", "grad(y, x) or grad(y, x, per: batch)", 2, 3, gradient, "per"},
+        {"stop_gradient", "stop_gradient(x)", 1, 1, stop_gradient, NULL},
+        {"load", "load(\"file.npy\")", 1, 1, load, NULL},
 };
 
 int builtin_count(void) {

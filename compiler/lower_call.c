@@ -254,13 +254,26 @@ Value apply_instance(Lower *L, Instance *inst, Args args) {
     return run_definition(L, fn, given, given_at, args.span, inst->path);
 }
 
-static bool all_values(Lower *L, const char *name, Args args, Value *v, Span *at) {
+/* `per: n`: a name that means nothing yet stands for the rows, as an index variable would. */
+static Value option_value(Lower *L, Arg *a) {
+    bool fresh = a->ast && a->ast->kind == A_NAME && !scope_find(L->scope, a->ast->name);
+    return fresh ? value_batch() : arg_value(L, a);
+}
+
+/* `option`: the name that the last argument may have, or NULL. */
+static bool all_values(
+        Lower *L, const char *name, const char *option, Args args, Value *v, Span *at) {
     for (int k = 0; k < args.n; k++) {
-        if (args.at[k].name) {
-            diag_error(args.at[k].span, "the arguments of %s() have no names", name);
+        const char *given = args.at[k].name;
+        if (given && (!option || strcmp(given, option) != 0 || k + 1 < args.n)) {
+            if (option)
+                diag_error(args.at[k].span,
+                        "of the arguments of %s() only the last has a name, `%s`", name, option);
+            else
+                diag_error(args.at[k].span, "the arguments of %s() have no names", name);
             return false;
         }
-        v[k] = arg_value(L, &args.at[k]);
+        v[k] = given ? option_value(L, &args.at[k]) : arg_value(L, &args.at[k]);
         at[k] = args.at[k].span;
         if (v[k].kind == V_POISON) return false;
     }
@@ -276,8 +289,8 @@ static Value call_op(Lower *L, const Function *fn, Args args) {
     }
     Value v[3];
     Span at[3];
-    return all_values(L, fn->name, args, v, at) ? apply_op(L, fn->op, v, args.n, args.span)
-                                                : value_poison();
+    return all_values(L, fn->name, NULL, args, v, at) ? apply_op(L, fn->op, v, args.n, args.span)
+                                                      : value_poison();
 }
 
 static Value call_builtin(Lower *L, const Function *fn, Args args) {
@@ -289,8 +302,8 @@ static Value call_builtin(Lower *L, const Function *fn, Args args) {
     }
     Value *v = NEW_ARRAY(L->arena, Value, args.n + 1);
     Span *at = NEW_ARRAY(L->arena, Span, args.n + 1);
-    return all_values(L, b->name, args, v, at) ? b->call(L, v, at, args.n, args.span)
-                                               : value_poison();
+    return all_values(L, b->name, b->option, args, v, at) ? b->call(L, v, at, args.n, args.span)
+                                                          : value_poison();
 }
 
 Value call_function(Lower *L, Function *fn, Args args) {

@@ -90,3 +90,23 @@ Test(lower_tensors, gradients_are_expressions) {
     expect_output("f32[batch, 2]", "y = grad(x * x * stop_gradient(x), x)", VALUES(0.5, 2, 4.5, 8));
     expect_output("f32[batch, 2]", "g = grad(x ** 3, x)\n y = grad(g, x)", VALUES(3, 6, 9, 12));
 }
+
+/* One gradient a row: what the row's own value gives. */
+Test(lower_tensors, gradients_per_row) {
+    const char *text = "model m {\n input x: f32[batch, 3]\n input w: i32[batch, 4]\n"
+                       "d = dense(2)\n e = embedding(5, 3)\n r = simple_rnn(2)\n"
+                       "h = (x |> d |> tanh) + (w |> e |> r)\n l[n] = sum(k) h[n, k] * h[n, k]\n"
+                       "gd = grad(l, d.w, per: n)\n gb = grad(l, d.b, per: batch)\n"
+                       "ge = grad(l, e.table, per: n)\n gu = grad(l, r.u, per: n)\n"
+                       "output y = (sum(...) abs(gd[0] - grad(l[0], d.w))[...])"
+                       " + (sum(...) abs(gb[0] - grad(l[0], d.b))[...])"
+                       " + (sum(...) abs(ge[0] - grad(l[0], e.table))[...])"
+                       " + (sum(...) abs(gu[0] - grad(l[0], r.u))[...])\n"
+                       "output size = (sum(...) abs(gd[0])[...]) * (sum(...) abs(gu[0])[...])\n}\n";
+    Model *m = model_of(text);
+    Eval *e = bound_eval(m, 3);
+    cr_assert_lt(values_of(e, output_node(m, "y"))[0], 1e-12);
+    cr_assert_gt(values_of(e, output_node(m, "size"))[0], 1e-6);
+    eval_free(e);
+    arena_free(arena);
+}
