@@ -43,6 +43,13 @@ void builder_open_if(Builder *b, LoopExpr *condition) {
     b->barrier = b->depth;
 }
 
+LoopStmt *builder_open_block(Builder *b) {
+    LoopBlock detached = {0};
+    LoopStmt *block = ls_block(b->a, &detached);
+    push_level(b, block, b->level[b->depth].vars);
+    return block;
+}
+
 void builder_close(Builder *b) {
     Level *inner = &b->level[b->depth--];
     inner->loop->body = inner->block;
@@ -114,4 +121,37 @@ LoopStmt *builder_open_axis(Builder *b, const Node *n, int axis) {
 void builder_add_member(Builder *b, Node *n, LoopExpr *value) {
     vec_push(b->a, &b->member, ((MemberValue){n, value}));
     b->member_depth = b->depth;
+}
+
+/* ---- folds --------------------------------------------------------------------------------------- */
+
+static LoopExpr *limit_by(Builder *b, const ExprList *list, LoopExpr *limit, bool lo) {
+    for (int i = 0; i < list->n; i++) {
+        LoopExpr *x = build_index(b, list->at[i]);
+        limit = lo ? lx_max(b->a, limit, x) : lx_min(b->a, limit, x);
+    }
+    return limit;
+}
+
+FoldLoop fold_bounds(Builder *b, const Node *n, int fold, const ExprList *conditions) {
+    int var = n->rank + fold, taken = b->assumed.n;
+    Range r = guard_range(b->g, var, b->level[b->depth].vars, conditions, &b->assumed);
+    FoldLoop loop = {.step = r.step, .narrowed = b->assumed.n > taken};
+    loop.lo = limit_by(b, &r.lo, lx_int(b->a, LT_INDEX, 0), true);
+    loop.hi = limit_by(b, &r.hi, builder_extent(b, n->fold_dim[fold]), false);
+    if (r.step != 1) {                 /* the first one congruent to the residue */
+        LoopExpr *off = lx_sub(b->a, build_index(b, r.residue), loop.lo);
+        LoopExpr *skip = lx_rem(b->a, off, r.step);
+        skip->integer = 1;
+        loop.lo = lx_add(b->a, loop.lo, skip);
+    }
+    return loop;
+}
+
+void fold_enter(Builder *b, const Node *n, int fold, LoopExpr *lo, const FoldLoop *loop) {
+    int var = n->rank + fold;
+    LoopVar *v = fold_var(b, n, fold);
+    builder_open(b, v, lo, loop->hi, loop->step, 1u << var);
+    if (loop->narrowed) b->barrier = b->depth;
+    b->var[var] = lx_var(b->a, v);
 }

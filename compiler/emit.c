@@ -219,6 +219,7 @@ static void print_bare(Printer *p, const LoopExpr *e) {
     case X_LOAD: print_load(p, e); break;
     case X_VLOAD: print_vload(p, e); break;
     case X_SPLAT: print_call(p, "dl_set16", e); break;
+    case X_VADD: print_call(p, "dl_add16", e); break;
     case X_FMA: print_call(p, "DL_FMA", e); break;
     case X_UNIFORM: print_uniform(p, e); break;
     }
@@ -293,8 +294,8 @@ static void print_definition(Printer *p, const LoopStmt *s) {
 
 static void print_array(Printer *p, const LoopStmt *s) {
     s->array->text = unique(p, s->array->name);
-    text_printf(&p->text, "%s %s[%lld] = {0};\n", place_type_c(s->array->type), s->array->text,
-            (long long)s->array->elements);
+    text_printf(&p->text, "%s %s[%lld]%s;\n", place_type_c(s->array->type), s->array->text,
+            (long long)s->array->elements, s->filled ? "" : " = {0}");
 }
 
 static void print_statement(Printer *p, const LoopStmt *s) {

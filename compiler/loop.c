@@ -144,6 +144,8 @@ LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim,
 
 LoopExpr *lx_splat(Arena *a, LoopExpr *x) { return make(a, X_SPLAT, LT_VEC, 1, &x); }
 
+LoopExpr *lx_vadd(Arena *a, LoopExpr *x, LoopExpr *y) { return make2(a, X_VADD, LT_VEC, x, y); }
+
 LoopExpr *lx_fma(Arena *a, LoopExpr *x, LoopExpr *y, LoopExpr *z) {
     return make(a, X_FMA, LT_VEC, 3, (LoopExpr *[]){x, y, z});
 }
@@ -215,9 +217,11 @@ void ls_set(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value) {
     define(a, to, S_SET, v, value);
 }
 
-void ls_array(Arena *a, LoopBlock *to, LoopArray *array) {
+LoopStmt *ls_array(Arena *a, LoopBlock *to, LoopArray *array) {
+    LoopStmt *s = append(a, to, S_ARRAY);
     array->local = array->written = true;
-    append(a, to, S_ARRAY)->array = array;
+    s->array = array;
+    return s;
 }
 
 static LoopStmt *store(Arena *a, LoopBlock *to, LoopStmtKind kind, LoopArray *array, int rank,

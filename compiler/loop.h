@@ -54,6 +54,7 @@ typedef enum {
     X_LOAD,                   /* array[index...] */
     X_VLOAD,                  /* sixteen elements from there on; lanes < 16: the others are 0 */
     X_SPLAT,                  /* a float in every lane */
+    X_VADD,                   /* of LT_VEC */
     X_FMA,                    /* arg[0] * arg[1] + arg[2], rounded once; LT_VEC */
     X_UNIFORM                 /* element arg[0] of random stream `integer` */
 } LoopExprKind;
@@ -77,7 +78,7 @@ typedef enum {
     S_LET,                    /* const var = value */
     S_VAR,                    /* var = value, mutable */
     S_SET,                    /* var = value again */
-    S_ARRAY,                  /* a local array, zero at first */
+    S_ARRAY,                  /* a local array, zero at first; `filled`: not set at first */
     S_STORE,                  /* array[index...] = value, or += */
     S_VSTORE,                 /* the same for the first `lanes` of a vector */
     S_IF,
@@ -97,6 +98,7 @@ struct LoopStmt {
     LoopExpr **index;
     const int64_t *dim;
     bool add;                 /* a store that accumulates */
+    bool filled;              /* an array: every element is stored before it is read */
     int lanes;
     LoopBlock body;
     const char *text;
@@ -134,6 +136,7 @@ LoopExpr *lx_cast(Arena *a, LoopType t, LoopExpr *x);
 LoopExpr *lx_load(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index);
 LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index, int lanes);
 LoopExpr *lx_splat(Arena *a, LoopExpr *x);
+LoopExpr *lx_vadd(Arena *a, LoopExpr *x, LoopExpr *y);
 LoopExpr *lx_fma(Arena *a, LoopExpr *x, LoopExpr *y, LoopExpr *z);
 LoopExpr *lx_uniform(Arena *a, int64_t stream, LoopExpr *element);
 
@@ -145,7 +148,7 @@ LoopStmt *ls_for(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *lo, LoopExpr *hi
 LoopExpr *ls_let(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value);   /* a use of it */
 void ls_var(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value);
 void ls_set(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value);
-void ls_array(Arena *a, LoopBlock *to, LoopArray *array);
+LoopStmt *ls_array(Arena *a, LoopBlock *to, LoopArray *array);
 LoopStmt *ls_store(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
                    LoopExpr *const *index, LoopExpr *value, bool add);
 LoopStmt *ls_vstore(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,

@@ -6,7 +6,7 @@
  * the same element only. Offsets are first fit, large ones first, 64-byte aligned.
  *
  * Requires the units' order; leaves every arena storage its offset. */
-#include "kernel.h"
+#include "contract.h"
 
 #include <stdlib.h>
 
@@ -51,8 +51,9 @@ static void touch_unit(Kernels *k, const Unit *u) {
 static void touch_results(Kernels *k) {
     for (int i = 0; i < k->unit.n; i++)
         for (int j = 0; j < k->unit.at[i]->member.n; j++) {
-            Storage *s = view_of(k, k->unit.at[i]->member.at[j])->storage;
-            bool kept = s->last >= 0 || s->kind == ST_SLOT || s->kind == ST_FLIP || s->kind == ST_PLACE;
+            View *v = view_of(k, k->unit.at[i]->member.at[j]);
+            Storage *s = v->storage;
+            bool kept = s->last >= 0 || contraction_in_memory(k, v) || s->kind == ST_SLOT || s->kind == ST_FLIP || s->kind == ST_PLACE;
             if (kept) touch(s, k->unit.at[i]);
         }
 }

@@ -37,7 +37,8 @@ void build_epilogue(Builder *b) {
     for (int i = 0; i < u->member.n; i++) {
         Node *n = u->member.at[i];
         Storage *s = view_of(b->k, n)->storage;
-        if (s && (is_read_elsewhere(b->k, u, n) || must_be_kept(resolve(s))))
+        bool kept = s && n != b->in_memory;
+        if (kept && (is_read_elsewhere(b->k, u, n) || must_be_kept(resolve(s))))
             build_store(b, n, s, build_identity_load(b, n), false);
     }
     for (int i = 0; i < u->write.n; i++) {

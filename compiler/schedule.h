@@ -34,6 +34,7 @@ typedef struct Builder {
     LoopExpr *var[MAX_VARS];  /* what stands for variable k */
     int merged[MAX_RANK];     /* output axes that its loop stands for: 1, or 0 inside one */
     Vec(MemberValue) member;
+    const Node *in_memory;    /* a member that is stored already */
     int member_depth;         /* the level at which they are known */
     ExprList assumed;         /* conditions that the open loops take care of */
     struct Placed *placed;    /* expressions that have a value, by id */
@@ -47,6 +48,7 @@ Builder *builder_new(Kernels *k, Unit *u);
 LoopBlock *builder_block(Builder *b);                  /* of the innermost level */
 /* Opens `for (v = lo; v < hi; v += step)`; `vars` become known in it. */
 LoopStmt *builder_open(Builder *b, LoopVar *v, LoopExpr *lo, LoopExpr *hi, int64_t step, uint32_t vars);
+LoopStmt *builder_open_block(Builder *b);              /* a scope for names */
 void builder_open_if(Builder *b, LoopExpr *condition);    /* NULL: no test, no level */
 void builder_close(Builder *b);
 void builder_close_to(Builder *b, int depth);          /* until that level is the innermost */
@@ -84,6 +86,12 @@ void schedule_map(Builder *b);         /* schedule.c: units without a fold */
 void schedule_fold(Builder *b);        /* schedule_fold.c */
 void schedule_scatter(Builder *b, const Scatter *s);   /* schedule_scatter.c */
 bool schedule_contraction(Builder *b); /* schedule_contract.c; false: not of that form */
+
+/* Bounds of a fold variable under what the open loops know; conditions that the loop takes
+ * over are assumed from here on. */
+typedef struct FoldLoop { LoopExpr *lo, *hi; int64_t step; bool narrowed; } FoldLoop;
+FoldLoop fold_bounds(Builder *b, const Node *n, int fold, const ExprList *conditions);
+void fold_enter(Builder *b, const Node *n, int fold, LoopExpr *lo, const FoldLoop *loop);
 
 void builder_add_member(Builder *b, Node *n, LoopExpr *value);   /* known from here on */
 /* A loop over an output axis; an axis of one element is no loop. NULL then. */

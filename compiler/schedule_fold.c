@@ -169,46 +169,10 @@ static void epilogue(FoldState *s, LoopExpr *lane) {
 
 /* ---- loops ------------------------------------------------------------------------------------------ */
 
-static LoopExpr *bound_of(Builder *b, const ExprList *list, LoopExpr *limit, bool lo) {
-    for (int i = 0; i < list->n; i++) {
-        LoopExpr *x = build_index(b, list->at[i]);
-        limit = lo ? lx_max(b->a, limit, x) : lx_min(b->a, limit, x);
-    }
-    return limit;
-}
-
-typedef struct FoldLoop { LoopExpr *lo, *hi; int64_t step; bool narrowed; } FoldLoop;
-
-/* Bounds of a fold variable under what is known in the open loops. */
-static FoldLoop fold_loop(FoldState *s, int fold) {
-    Builder *b = s->b;
-    int var = s->node->rank + fold, taken = b->assumed.n;
-    Range r = guard_range(b->g, var, b->level[b->depth].vars, &s->conditions, &b->assumed);
-    FoldLoop loop = {.step = r.step, .narrowed = b->assumed.n > taken};
-    loop.lo = bound_of(b, &r.lo, lx_int(b->a, LT_INDEX, 0), true);
-    loop.hi = bound_of(b, &r.hi, builder_extent(b, s->node->fold_dim[fold]), false);
-    if (r.step != 1) {                 /* the first one congruent to the residue */
-        LoopExpr *off = lx_sub(b->a, build_index(b, r.residue), loop.lo);
-        LoopExpr *skip = lx_rem(b->a, off, r.step);
-        skip->integer = 1;
-        loop.lo = lx_add(b->a, loop.lo, skip);
-    }
-    return loop;
-}
-
-static void enter(FoldState *s, int fold, LoopExpr *lo, const FoldLoop *loop) {
-    Builder *b = s->b;
-    int var = s->node->rank + fold;
-    LoopVar *v = fold_var(b, s->node, fold);
-    builder_open(b, v, lo, loop->hi, loop->step, 1u << var);
-    if (loop->narrowed) b->barrier = b->depth;
-    b->var[var] = lx_var(b->a, v);
-}
-
 static void open_folds(FoldState *s, int count) {
     for (int i = 0; i < count; i++) {
-        FoldLoop loop = fold_loop(s, i);
-        enter(s, i, loop.lo, &loop);
+        FoldLoop loop = fold_bounds(s->b, s->node, i, &s->conditions);
+        fold_enter(s->b, s->node, i, loop.lo, &loop);
     }
 }
 
@@ -308,7 +272,7 @@ static void lanes_of_fold(FoldState *s) {
     make_lanes(s, LANES);
     int depth = b->depth;
     open_folds(s, last);
-    FoldLoop loop = fold_loop(s, last);
+    FoldLoop loop = fold_bounds(b, s->node, last, &s->conditions);
     LoopExpr *lanes = lx_int(b->a, LT_INDEX, LANES);
     LoopExpr *size = lx_sub(b->a, loop.hi, loop.lo);
     bool constant = size->kind == X_INT;

@@ -12,6 +12,7 @@
  *     as much as a load: at most two loads and a few cheap operators; or
  *   - a contraction loads it and it is more than another node's elements: the operands
  *     of contractions are read many times, and directly. */
+#include "contract.h"
 #include "graph_tables.h"
 #include "kernel.h"
 
@@ -191,12 +192,31 @@ static void note_load(void *ctx, Expr *e) {
     vec_push(k->arena, loads, e->node);
 }
 
+static void build_body(Kernels *k, View *v);
+
+/* Operands that a contraction cannot read as they are come as copies. */
+static void pack_operands(Kernels *k, View *v) {
+    for (int i = 0; i < 2; i++) {
+        Node *packed;
+        Expr *arg[2] = {v->body->arg[0], v->body->arg[1]};
+        Expr *to = contraction_pack(k, v, arg[i], &packed);
+        if (!to || packed->kind != N_COMP || packed == arg[i]->node) continue;
+        View *copy = view_of(k, packed);
+        copy->forced = true;
+        if (!copy->body) build_body(k, copy);
+        copy->stored = true;
+        arg[i] = to;
+        v->body = ex_op(k->graph, OP_mul, arg);
+    }
+}
+
 static void build_body(Kernels *k, View *v) {
     Node *n = v->node;
     v->body = ex_rewrite(k->graph, n->body, NULL, NULL, NULL, inline_load, k);
     if (n->guard) v->guard = ex_rewrite(k->graph, n->guard, NULL, NULL, NULL, inline_load, k);
     v->stored = must_store(k, v);
     v->contraction = n->fold == F_SUM && is_product_of_loads(v->body);
+    if (v->contraction) pack_operands(k, v);
     void *ctx[2] = {&v->loads, k};
     view_visit(k, v, note_load, ctx);
 }

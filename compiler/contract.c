@@ -1,0 +1,212 @@
+/* contract.c - deciding how a contraction is computed; see contract.h.
+ *
+ * Vectors run along the output's last axis. One operand has to be contiguous there; where
+ * none is, a copy of it with that axis last is made first (contraction_pack), which costs
+ * little beside the products. Rows of a tile are output variables that only the other
+ * operand has, so that a vector of the first is used once a row. Conditions may bound the
+ * folds but not concern the tile's own variables: so a convolution with padding has its
+ * rows along the batch, where there is no condition.
+ *
+ * All choices follow from shapes. Only the split of the folds shows in the bits. */
+#include "contract.h"
+
+#include <string.h>
+
+enum {
+    FEWEST_LANES = 4,         /* a narrower output is not worth vectors */
+    FEW_ROWS = 6,             /* a tile with fewer takes a second variable */
+    BATCH_ROWS = 8,
+    PACK_GAIN = 4,            /* products for each element packed */
+    LONG_FOLD = 2048          /* terms in one chain before the outer folds leave the tile */
+};
+
+/* ---- how an operand depends on a variable ------------------------------------------------- */
+
+typedef enum { ABSENT, CONTIGUOUS, ELSEWHERE, TANGLED } Along;
+
+/* ELSEWHERE: with coefficient 1 in one axis that is not the last (`axis`). */
+static Along along(const Expr *load, int var, int *axis) {
+    int found = -1;
+    for (int i = 0; i < load->narg; i++) {
+        Affine sum;
+        if (!(load->arg[i]->vars >> var & 1)) continue;
+        if (found >= 0 || !ex_affine(load->arg[i], &sum)) return TANGLED;
+        for (int t = 0; t < sum.n; t++) {
+            const Expr *atom = sum.term[t].atom;
+            bool plain = atom->kind == E_VAR && atom->var == var && sum.term[t].c == 1;
+            if (!plain && atom->vars >> var & 1) return TANGLED;
+        }
+        found = i;
+    }
+    if (found < 0) return ABSENT;
+    if (axis) *axis = found;
+    bool last = true;
+    for (int i = found + 1; i < load->narg; i++) last &= load->node->dim[i] == 1;
+    return last ? CONTIGUOUS : ELSEWHERE;
+}
+
+static bool has_load(const Expr *e) {
+    if (!e) return false;
+    if (e->kind == E_LOAD) return true;
+    for (int i = 0; i < e->narg; i++)
+        if (has_load(e->arg[i])) return true;
+    return false;
+}
+
+static bool has_plain_index(const Expr *load) {
+    for (int i = 0; i < load->narg; i++)
+        if (has_load(load->arg[i])) return false;
+    return load->node->kind != N_LEAF || load->node->leaf != L_UNIFORM;
+}
+
+/* The last output axis with more than one element. */
+static int last_axis(const Node *n) {
+    int axis = n->rank - 1;
+    while (axis >= 0 && n->dim[axis] == 1) axis--;
+    return axis;
+}
+
+static double elements_of(Kernels *k, const Node *n) { return (double)node_elements(n, k->batch); }
+
+/* ---- packing ---------------------------------------------------------------------------------- */
+
+static Node *move_axis_last(Kernels *k, Node *n, int axis) {
+    Graph *g = k->graph;
+    int64_t dim[MAX_RANK];
+    Expr *index[MAX_RANK];
+    for (int i = 0, to = 0; i < n->rank; i++)
+        if (i != axis) dim[to++] = n->dim[i];
+    dim[n->rank - 1] = n->dim[axis];
+    for (int i = 0; i < n->rank; i++) {
+        int from = i == axis ? n->rank - 1 : i < axis ? i : i - 1;
+        index[i] = ex_var(g, from, n->dim[i]);
+    }
+    Expr *body = ex_load(g, n, index, NULL);
+    Node *packed = node_comp(g, n->rank, dim, F_NONE, 0, NULL, NULL, body, n->span);
+    return packed;
+}
+
+Expr *contraction_pack(Kernels *k, const View *v, Expr *operand, Node **packed) {
+    const Node *n = v->node;
+    int axis = 0, vec = last_axis(n);
+    if (vec < 0 || n->dim[vec] == DIM_BATCH || n->dim[vec] < FEWEST_LANES) return NULL;
+    if (along(operand, vec, &axis) != ELSEWHERE || !has_plain_index(operand)) return NULL;
+    Expr *other = v->body->arg[v->body->arg[0] == operand];
+    if (along(other, vec, NULL) != ABSENT) return NULL;
+    if (points_of(k, n) < PACK_GAIN * elements_of(k, operand->node)) return NULL;
+    *packed = move_axis_last(k, operand->node, axis);
+    Expr *index[MAX_RANK];
+    int to = 0;
+    for (int i = 0; i < operand->narg; i++)
+        if (i != axis) index[to++] = operand->arg[i];
+    index[to] = operand->arg[axis];
+    return ex_load(k->graph, *packed, index, operand->guard);
+}
+
+/* ---- tiles --------------------------------------------------------------------------------------- */
+
+static uint32_t condition_vars(const ExprList *conditions) {
+    uint32_t vars = 0;
+    for (int i = 0; i < conditions->n; i++) vars |= conditions->at[i]->vars;
+    return vars;
+}
+
+/* May the variable's values be rows: only the operand that is not wide has it? */
+static bool can_be_row(const Contraction *c, int var, uint32_t taken) {
+    if (var == c->vec || c->node->dim[var] == 1 || taken >> var & 1) return false;
+    return !(c->operand[1]->vars >> var & 1) && c->operand[0]->vars >> var & 1;
+}
+
+/* At most `most` rows: a divisor where one is large enough, else equal parts and a rest. */
+static int64_t rows_of(int64_t extent, int64_t most) {
+    if (extent <= most) return extent;
+    for (int64_t rows = most; rows >= FEW_ROWS; rows--)
+        if (extent % rows == 0) return rows;
+    int64_t parts = (extent + most - 1) / most;
+    return (extent + parts - 1) / parts;
+}
+
+static void add_tile_var(Contraction *c, int var, int64_t count) {
+    for (int i = c->ntile; i > 0; i--) {
+        c->tile_var[i] = c->tile_var[i - 1];
+        c->tile_count[i] = c->tile_count[i - 1];
+    }
+    c->tile_var[0] = var;
+    c->tile_count[0] = count;
+    c->ntile++;
+    c->rows *= count;
+}
+
+static void choose_rows(Contraction *c, uint32_t taken) {
+    const Node *n = c->node;
+    c->rows = 1;
+    for (int var = n->rank - 1; var >= 0 && c->ntile < MAX_TILE_VARS; var--) {
+        if (n->dim[var] == DIM_BATCH || !can_be_row(c, var, taken)) continue;
+        if (c->rows >= FEW_ROWS) break;
+        bool whole = c->ntile == 0 || c->tile_count[0] == n->dim[c->tile_var[0]];
+        int64_t most = c->ntile == 0 ? MOST_ROWS : 2 * MOST_ROWS / c->rows;
+        int64_t count = rows_of(n->dim[var], most);
+        if (whole && count > 1) add_tile_var(c, var, count);
+    }
+    for (int var = 0; var < n->rank && c->rows == 1; var++)
+        if (n->dim[var] == DIM_BATCH && can_be_row(c, var, taken)) add_tile_var(c, var, BATCH_ROWS);
+}
+
+static void choose_vectors(Contraction *c) {
+    int64_t all = (c->width + LANES - 1) / LANES;
+    int64_t most = c->rows <= 2 ? 8 : c->rows <= 4 ? 4 : c->rows <= MOST_ROWS ? 2 : 1;
+    c->vectors = (int)(all < most ? all : most);
+}
+
+/* The first folds leave the tile when the chain would be long; what remains is a chain that
+ * is worth a tile. */
+static void split_folds(Kernels *k, Contraction *c) {
+    const Node *n = c->node;
+    double inner = 1;
+    for (int i = 0; i < n->nfold; i++) inner *= (double)extent_of(k, n->fold_dim[i]);
+    while (c->outer_folds + 1 < n->nfold && inner > LONG_FOLD) {
+        double rest = inner / (double)extent_of(k, n->fold_dim[c->outer_folds]);
+        if (rest < 4 * LANES) break;
+        inner = rest;
+        c->outer_folds++;
+    }
+}
+
+/* ---- the form ----------------------------------------------------------------------------------------- */
+
+static bool take_operands(Contraction *c, const Expr *body) {
+    Along how[2];
+    for (int i = 0; i < 2; i++) {
+        if (!has_plain_index(body->arg[i])) return false;
+        how[i] = along(body->arg[i], c->vec, NULL);
+        if (how[i] != ABSENT && how[i] != CONTIGUOUS) return false;
+    }
+    if (how[0] == ABSENT && how[1] == ABSENT) return false;
+    int wide = how[1] == CONTIGUOUS;
+    c->operand[1] = body->arg[wide];
+    c->operand[0] = body->arg[!wide];
+    c->wide[1] = true;
+    c->wide[0] = how[!wide] == CONTIGUOUS;
+    return true;
+}
+
+bool contraction_of(Kernels *k, const View *v, Contraction *c) {
+    *c = (Contraction){.node = v->node, .vec = last_axis(v->node)};
+    if (!v->contraction || c->vec < 0) return false;
+    c->width = v->node->dim[c->vec];
+    if (c->width == DIM_BATCH || c->width < FEWEST_LANES) return false;
+    guard_conditions(k->arena, v->guard, &c->conditions);
+    guard_of_term(k->arena, v->body, &c->conditions);
+    uint32_t taken = condition_vars(&c->conditions);
+    if (taken >> c->vec & 1 || !take_operands(c, v->body)) return false;
+    choose_rows(c, taken);
+    choose_vectors(c);
+    split_folds(k, c);
+    return true;
+}
+
+bool contraction_in_memory(Kernels *k, const View *v) {
+    Contraction c;
+    Scatter s;
+    return !scatter_of(k, v, &s) && contraction_of(k, v, &c) && c.outer_folds > 0;
+}

@@ -1,0 +1,37 @@
+/* contract.h - how a contraction is computed: which loops, what in registers. */
+#ifndef DLC_CONTRACT_H
+#define DLC_CONTRACT_H
+
+#include "guards.h"
+
+enum { MAX_TILE_VARS = 2, MOST_ROWS = 12 };
+
+/* out[...] = sum of operand[0] * operand[1]. The lanes of a vector are neighbouring elements
+ * along output variable `vec`. A tile is rows x vectors of them, kept in registers through
+ * the inner folds; its rows are `tile_count` values of each tile variable. */
+typedef struct Contraction {
+    Node *node;
+    Expr *operand[2];         /* loads; [1] is contiguous along vec */
+    bool wide[2];             /* contiguous along vec; else the same for all of it */
+    int vec;
+    int64_t width;            /* extent of vec */
+    int ntile;                /* tile variables, outermost first */
+    int tile_var[MAX_TILE_VARS];
+    int64_t tile_count[MAX_TILE_VARS];     /* all but the first: the whole extent */
+    int64_t rows;             /* of a tile */
+    int vectors;              /* of a tile */
+    int outer_folds;          /* the first folds, outside of tiles: sums are added up in memory */
+    ExprList conditions;      /* of the guards; over variables outside of tiles */
+} Contraction;
+
+/* Whether the node is a contraction in this form, and how. */
+bool contraction_of(Kernels *k, const View *v, Contraction *out);
+
+/* Its elements are in memory before they are complete. */
+bool contraction_in_memory(Kernels *k, const View *v);
+
+/* An operand of the node's product that runs along the output's last axis only with gaps,
+ * as a node with that axis moved to the end; NULL: there is none, or it does not pay. */
+Expr *contraction_pack(Kernels *k, const View *v, Expr *operand, Node **packed);
+
+#endif
