@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "data_readers.h"
+#include "near.h"
 
 #define FETCH                                                                                      \
     "examples/fetch.sh gets them from their publisher; say where they are with --data DIR or "     \
@@ -71,13 +72,25 @@ const char *dl_arg(const DlReading *r, const char *name) {
     return NULL;
 }
 
+static bool no_argument(const DlReading *r, const char *name) {
+    char hint[96];
+    DlNear near = dl_near(name);
+    for (const char *list = r->reader->arguments; *list != '\0';) {
+        size_t n = strcspn(list, " ");
+        dl_near_offer(&near, list, n);
+        list += n + strspn(list + n, " ");
+    }
+    dl_near_hint(&near, hint, sizeof hint);
+    return dl_fail(r->error, "data %s: has no argument '%s'%s It takes %s", r->reader->name, name,
+            hint[0] ? hint : ".", r->reader->arguments);
+}
+
 static bool check_arguments(const DlReading *r) {
     const DlConfig *c = r->request->config;
     int position = 0;
     for (int i = 0; i < c->narg; i++) {
         if (c->arg[i].name && place_of(r->reader->arguments, c->arg[i].name) < 0)
-            return dl_fail(r->error, "data %s: has no argument '%s'; it takes %s", r->reader->name,
-                    c->arg[i].name, r->reader->arguments);
+            return no_argument(r, c->arg[i].name);
         position += c->arg[i].name == NULL;
     }
     if (position > count_words(r->reader->arguments))
@@ -214,17 +227,20 @@ bool dl_data_divide(DlReading *r, double fraction) {
 /* ---- opening ------------------------------------------------------------------------ */
 
 static void no_such_reader(const DlRequest *q, DlError *e) {
-    char list[512] = "";
+    char list[512] = "", hint[96];
+    DlNear near = dl_near(q->config->reader ? q->config->reader : "");
     for (const DlReader *k = dl_readers; k->name; k++) {
         size_t n = strlen(list);
         snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", k->name);
+        dl_near_offer(&near, k->name, strlen(k->name));
     }
+    dl_near_hint(&near, hint, sizeof hint);
     if (!q->config->reader)
         dl_error(e, "%s: the train block has no `data` line; the readers are %s", q->table->source,
                 list);
     else
-        dl_error(
-                e, "data %s: there is no such reader; the readers are %s", q->config->reader, list);
+        dl_error(e, "data %s: there is no such reader%s The readers are %s", q->config->reader,
+                hint[0] ? hint : ".", list);
 }
 
 const DlReader *dl_reader_named(const char *name) {

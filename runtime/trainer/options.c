@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "near.h"
 #include "trainer.h"
 
 enum { TRAIN = 1, EVALUATE = 2, PREDICT = 4, GRADIENTS = 8, ALL = 15 };
@@ -187,69 +188,41 @@ void dl_print_options(FILE *f, const char *command) {
 
 /* ---- near names --------------------------------------------------------------------- */
 
-enum { LONGEST = 40 };
-
-static int least(int a, int b, int c) {
-    int m = a < b ? a : b;
-    return m < c ? m : c;
-}
-
-/* Insertions, deletions and exchanges from one word to the other. */
-static int distance(const char *a, const char *b) {
-    int row[LONGEST + 1];
-    int m = (int)strlen(a), n = (int)strlen(b);
-    if (m > LONGEST || n > LONGEST) return LONGEST;
-    for (int k = 0; k <= n; k++) row[k] = k;
-    for (int i = 1; i <= m; i++) {
-        int corner = row[0];
-        row[0] = i;
-        for (int k = 1; k <= n; k++) {
-            int above = row[k];
-            row[k] = least(above + 1, row[k - 1] + 1, corner + (a[i - 1] != b[k - 1]));
-            corner = above;
-        }
-    }
-    return row[n];
-}
-
-static void nearer(const char *word, const char *name, const char **best, int *d) {
-    int here = distance(word, name);
-    if (here < *d) {
-        *d = here;
-        *best = name;
-    }
-}
-
 /* A command's name is sought among commands, an option's among the command's options. */
-static const char *nearest(const char *command, const char *word, const char *const *more) {
-    const char *best = NULL;
-    int d = (int)strlen(word) / 3 + 2;
-    for (int i = 0; word[0] != '-' && i < COMMANDS; i++) nearer(word, commands[i].name, &best, &d);
+static DlNear nearest(const char *command, const char *word, const char *const *more) {
+    DlNear near = dl_near(word);
+    for (int i = 0; word[0] != '-' && i < COMMANDS; i++)
+        dl_near_offer(&near, commands[i].name, strlen(commands[i].name));
     for (int i = 0; word[0] == '-' && i < OPTIONS; i++)
-        if (options[i].commands & bit_of(command)) nearer(word, options[i].name, &best, &d);
-    for (; more && *more; more++) nearer(word, *more, &best, &d);
-    return best;
+        if (options[i].commands & bit_of(command))
+            dl_near_offer(&near, options[i].name, strlen(options[i].name));
+    for (; more && *more; more++) dl_near_offer(&near, *more, strlen(*more));
+    return near;
+}
+
+/* An option that another command has. */
+static int misplaced(const Option *k, const char *command) {
+    fprintf(stderr, "%s is an option of", k->name);
+    for (int i = 0, said = 0; i < COMMANDS; i++)
+        if (k->commands & commands[i].bit)
+            fprintf(stderr, "%s %s", said++ ? "," : "", commands[i].name);
+    fprintf(stderr, command ? "; not of %s\n" : "\n", command);
+    return 2;
 }
 
 int dl_usage_error(
         const DlOptions *o, const char *command, const char *word, const char *const *more) {
-    char name[LONGEST + 1];
+    char name[64], hint[96];
     size_t n = strcspn(word, "=");
-    snprintf(name, sizeof name, "%.*s", n < LONGEST ? (int)n : LONGEST, word);
+    snprintf(name, sizeof name, "%.*s", n < sizeof name ? (int)n : (int)sizeof name - 1, word);
     const Option *k = option_named(word, n, ALL);
     fprintf(stderr, "%s%s%s: ", o->program, command ? " " : "", command ? command : "");
-    if (k) {
-        fprintf(stderr, "%s is an option of", name);
-        for (int i = 0, said = 0; i < COMMANDS; i++)
-            if (k->commands & commands[i].bit)
-                fprintf(stderr, "%s %s", said++ ? "," : "", commands[i].name);
-        fprintf(stderr, command ? "; not of %s\n" : "\n", command);
-        return 2;
-    }
-    fprintf(stderr, "there is no %s '%s'", word[0] == '-' ? "option" : "command", name);
-    const char *best = nearest(command, name, more);
-    if (best)
-        fprintf(stderr, "; did you mean '%s'?\n", best);
+    if (k) return misplaced(k, command);
+    DlNear near = nearest(command, name, more);
+    dl_near_hint(&near, hint, sizeof hint);
+    fprintf(stderr, "there is no %s '%s'%s", word[0] == '-' ? "option" : "command", name, hint);
+    if (near.best)
+        fputc('\n', stderr);
     else
         fprintf(stderr, "; see %s --help\n", o->program);
     return 2;

@@ -217,8 +217,8 @@ Test(data_text, csv_arguments) {
     d.arg[0].text = "t.csv";
     d.arg[1] = (DlArg){"tset", "0"};
     cr_expect_null(open_data(&d, "csv", NULL));
-    cr_expect_str_eq(
-            d.error.text, "data csv: has no argument 'tset'; it takes file target test header");
+    cr_expect_str_eq(d.error.text, "data csv: has no argument 'tset'; did you mean 'test'? It "
+                                   "takes file target test header");
     d.arg[1] = (DlArg){"test", "2"};
     cr_expect_null(open_data(&d, "csv", NULL));
     cr_expect_str_eq(d.error.text, "data csv: test is '2', and must be a number from 0 to 1");
@@ -226,8 +226,8 @@ Test(data_text, csv_arguments) {
     cr_expect_null(open_data(&d, "csv", NULL));
     cr_expect(strstr(d.error.text, "has no column 'z'; its columns are a, y"));
     cr_expect_null(open_data(&d, "cvs", NULL));
-    cr_expect(strstr(
-            d.error.text, "data cvs: there is no such reader; the readers are cifar10, mnist"));
+    cr_expect(strstr(d.error.text, "data cvs: there is no such reader; did you mean 'csv'? The "
+                                   "readers are cifar10, mnist"));
     close_described(&d, NULL);
 }
 
