@@ -10,41 +10,15 @@
  * adjoints are stacked, and the contribution is formed outside with the time as one more
  * variable: the gradient of a weight is one contraction over rows and time. */
 #include "grad_internal.h"
-
-#include <string.h>
+#include "hoist.h"
 
 /* ---- relocation --------------------------------------------------------------------- */
 
-/* n[index] at a step of a scan that is already over. */
-static Expr *load_step(Graph *g, Scan *s, Node *n, Expr *time, Expr *const *index, Expr *guard) {
-    if (!node_in_scan(n, s)) return ex_load(g, n, index, guard);
-    Expr *at[MAX_RANK + 1];
-    if (n->rank > 0) memcpy(at + 1, index, (size_t)n->rank * sizeof *at);
-    if (n->kind != N_CARRY || n->scan != s) {
-        at[0] = time;
-        return ex_load(g, node_stack(g, s, n, n->span), at, guard);
-    }
-    /* What the step before left; before the first, the initial value. */
-    Expr *before = ex_op2(g, OP_add, time, ex_int(g, s->reversed ? 1 : -1));
-    Expr *later = ex_in_range(g, before, s->extent);
-    if (!later) later = ex_bool(g, true);
-    Node *next = s->next[n->carry];
-    Expr *then = ex_and(g, guard, later), *first = ex_op1(g, OP_not, later), *left;
-    Expr *initial = ex_load(g, s->init[n->carry], index, ex_and(g, guard, first));
-    if (next->kind == N_CARRY && next->scan == s) {
-        at[0] = before;
-        left = ex_load(g, node_stack(g, s, next, next->span), at, then);
-    } else {
-        left = load_step(g, s, next, before, index, then);
-    }
-    return ex_is_const(initial, 0) ? left : ex_select(g, later, left, initial);
-}
-
 static Expr *move_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
     const Place *p = ctx;
-    if (node_in_scan(n, p->scan)) return load_step(g, p->scan, n, p->time, index, guard);
+    if (node_in_scan(n, p->scan)) return value_at_step(g, p->scan, n, p->time, index, guard);
     if (p->outside && node_in_scan(n, p->reverse))
-        return load_step(g, p->reverse, n, p->time, index, guard);
+        return value_at_step(g, p->reverse, n, p->time, index, guard);
     return ex_load(g, n, index, guard);
 }
 

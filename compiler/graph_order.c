@@ -49,8 +49,8 @@ NodeList node_operands(Graph *g, const Node *n) {
  * stands in begin with; but a carry waits for nothing of its own body. A stack waits for the
  * whole scan. */
 static Node *before(Graph *g, const Node *n, int k) {
-    if (n->kind == N_CARRY) return k < n->scan->n ? n->scan->init[k] : NULL;
-    NodeList operand = node_operands(g, n);
+    NodeList operand = {0};
+    if (n->kind != N_CARRY) operand = node_operands(g, n);
     if (k < operand.n) return operand.at[k];
     k -= operand.n;
     for (int j = 0; j < n->nin; j++) {
@@ -150,15 +150,14 @@ static Expr *load_image(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *
 
 static Scan *clone_of(Replace *r, Scan *s) {
     if (r->clone[s->id]) return r->clone[s->id];
+    Scan *around = s->around ? r->g->t->scan.at[s->around->id] : NULL;
+    if (around && r->scan_changed[around->id]) around = clone_of(r, around);
     Node **init = NEW_ARRAY(r->g->arena, Node *, s->n);
     for (int k = 0; k < s->n; k++) init[k] = image(r, s->init[k]);
     Scan *c = scan_open(r->g, s->extent, s->reversed, s->n, init, s->span);
     for (int k = 0; k < s->n; k++) c->carry[k]->name = s->carry[k]->name;
     r->clone[s->id] = c;
-    if (s->around) {
-        Scan *around = r->g->t->scan.at[s->around->id];
-        scan_nest(r->g, c, r->scan_changed[around->id] ? clone_of(r, around) : around);
-    }
+    if (around) scan_nest(r->g, c, around);
     return c;
 }
 
