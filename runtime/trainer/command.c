@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "progress.h"
@@ -108,13 +109,16 @@ static void say_split(const Job *j) {
 /* Better said before an hour of training than after it. */
 static bool check_writable(Job *j) {
     char folder[512];
+    struct stat st;
     snprintf(folder, sizeof folder, "%s", j->weights);
     char *slash = strrchr(folder, '/');
     if (slash) slash[slash == folder ? 1 : 0] = '\0';
+    if (stat(j->weights, &st) == 0 && !S_ISREG(st.st_mode))
+        return dl_fail(&j->error, "%s: is not a file; name another for the weights with --weights",
+                j->weights);
     if (access(slash ? folder : ".", W_OK) == 0) return true;
     return dl_fail(&j->error,
-            "%s: the weights could not be written there: %s; name another file "
-            "with --weights",
+            "%s: the weights could not be written there: %s; name another file with --weights",
             j->weights, strerror(errno));
 }
 
@@ -183,6 +187,9 @@ int dl_command_train(const dl_model *table, const DlConfig *c, const DlOptions *
 /* ---- evaluate ----------------------------------------------------------------------- */
 
 static bool evaluate(Job *j) {
+    if (j->table->nmetric < 1)
+        return dl_fail(&j->error, "%s: has nothing to measure; add a loss or a metric to the model",
+                j->table->source);
     if (!load_weights(j)) return false;
     DlRequest q = request_of(j, &j->stored);
     j->data = dl_data_open(&q, &j->error);

@@ -247,6 +247,7 @@ Test(trainer, wrong_input) {
     expect_refused("predict --input none.npy", "none.npy: cannot be opened: No such file");
     expect_refused("predict --input words.txt", "words.txt: is not a .npy file");
     expect_refused("predict --input x.npy -o q=y.npy", "say which output goes there");
+    expect_refused("train --weights /tmp", "/tmp: is not a file; name another for the weights");
     expect_refused("train --data no/such", "--data no/such: cannot be read: No such file or dir");
     config.reader = NULL;
     expect_refused("train", "line.dl: the train block has no `data` line; the readers are cifar10");
