@@ -192,7 +192,7 @@ static Partial sum_of_parts(Grad *gr, const Node *n) {
             Partials group = {rest.at + k, rest.n - k < MAX_SUM ? rest.n - k : MAX_SUM, 0};
             Partial sum = partial_sum(gr->g, &group);
             sum.value = stored(gr, n, partial_value(gr->g, sum));
-            sum.is_zero = true;
+            sum.test = NULL;
             vec_push(gr->tmp, &sums, sum);
         }
         rest = sums;
@@ -224,7 +224,7 @@ bool grad(Graph *g, Node *y, Node *const *x, int n, Node **out) {
     gr.scan = NEW_ARRAY(tmp, ScanInfo, g->t->scan.n);
     find_active(&gr, x, n);
     if (is_active(&gr, y)) {
-        Partial one = {NULL, ex_real(g, 1), false};
+        Partial one = {NULL, ex_real(g, 1), NULL};
         vec_push(tmp, &gr.info[y->id].part, one);
         grad_level(&gr, NULL, &y, 1);
     }

@@ -23,24 +23,24 @@ static Partial absent_where_zero(Graph *g, Partial p) {
     while (is_op(p.value, OT_BRANCH)) {
         Expr *c = p.value->arg[0], *yes = p.value->arg[1], *no = p.value->arg[2];
         if (!is_zero(yes) && !is_zero(no)) break;
-        p.where = ex_and(g, p.where, is_zero(no) ? c : ex_op1(g, OP_not, c));
+        if (!is_zero(no)) c = ex_op1(g, OP_not, c);
+        p.where = ex_and(g, p.where, c);
+        p.test = ex_and(g, p.test, c);
         p.value = is_zero(no) ? yes : no;
-        p.is_zero = false;
     }
     if (p.value->kind == E_LOAD && p.value->guard) p.where = ex_and(g, p.where, p.value->guard);
     return p;
 }
 
 Expr *partial_value(Graph *g, Partial p) {
-    return p.where && !p.is_zero ? ex_select(g, p.where, p.value, ex_real(g, 0)) : p.value;
+    return p.test ? ex_select(g, p.test, p.value, ex_real(g, 0)) : p.value;
 }
 
 Partial partial_sum(Graph *g, const Partials *parts) {
     Expr *where = parts->at[0].where, *sum = NULL;
-    bool alike = true, zero = parts->at[0].is_zero;
+    bool alike = true;
     for (int k = 1; k < parts->n; k++) {
-        alike = alike && parts->at[k].where == parts->at[0].where;
-        zero = zero && parts->at[k].is_zero;
+        alike = alike && parts->at[k].test == parts->at[0].test;
         where = where && parts->at[k].where ? ex_op2(g, OP_or, where, parts->at[k].where) : NULL;
     }
     for (int k = 0; k < parts->n; k++) {
@@ -48,7 +48,7 @@ Partial partial_sum(Graph *g, const Partials *parts) {
         sum = sum ? ex_op2(g, OP_add, sum, term) : term;
     }
     if (where && ex_is_const(where, 1)) where = NULL;
-    return (Partial){where, sum, zero || !alike};
+    return (Partial){where, sum, alike ? parts->at[0].test : NULL};
 }
 
 /* ---- parts of conditions ------------------------------------------------------------- */
@@ -174,8 +174,8 @@ static bool pass_on(Reverse *r, Expr *e, Expr *result, Partial adjoint, Span at)
             return false;
         }
         Expr *value = op_contribution(r->g, e->op, k, e->arg, result, adjoint.value);
-        bool is_zero = adjoint.is_zero && value == adjoint.value;
-        Partial part = absent_where_zero(r->g, (Partial){adjoint.where, value, is_zero});
+        Expr *test = value == adjoint.value ? adjoint.test : adjoint.where;
+        Partial part = absent_where_zero(r->g, (Partial){adjoint.where, value, test});
         vec_push(r->tmp, &r->adjoint[find(&r->place, e->arg[k])->value], part);
     }
     return true;

@@ -56,6 +56,7 @@ static void move(Grad *gr, Contribution *c) {
     c->guard = relocate(gr, c->guard, place, n);
     c->pin = relocate(gr, c->pin, place, n);
     c->adjoint.where = relocate(gr, c->adjoint.where, place, n);
+    c->adjoint.test = relocate(gr, c->adjoint.test, place, n);
     c->adjoint.value = relocate(gr, c->adjoint.value, place, n);
 }
 
@@ -77,22 +78,22 @@ static void form(Grad *gr, Contribution c) {
     Node *target = c.to;
     move(gr, &c);
     Solution s = invert(gr, &c);
-    Expr *condition[] = {c.guard, c.read, c.adjoint.where}, *where = s.guard;
-    Expr *to[MAX_VARS] = {NULL};
+    Expr *to[MAX_VARS] = {NULL}, *test = s.guard;
     memcpy(to, s.value, (size_t)c.n * sizeof *to);
+    Expr *condition[] = {c.guard, c.read, c.adjoint.test};
     for (int k = 0; k < 3; k++)
-        if (condition[k]) where = ex_and_then(g, where, ex_subst(g, condition[k], to));
+        if (condition[k]) test = ex_and_then(g, test, ex_subst(g, condition[k], to));
+    Expr *where = c.adjoint.where ? ex_subst(g, c.adjoint.where, to) : NULL;
+    where = ex_and_then(g, test, where);
     if (where && ex_is_const(where, 0)) return;
-    Partial p = {where, ex_subst(g, c.adjoint.value, to),
-            c.adjoint.is_zero && !s.guard && !c.guard && !c.read};
-    if (s.nfresh == 0) {
-        p.value = ex_where(g, where, p.value);
-    } else {
+    Expr *value = ex_subst(g, c.adjoint.value, to);
+    Partial p = {where, ex_where(g, test, value), test};
+    if (s.nfresh > 0) {
         Node *sum = grad_comp(
-                gr, target->rank, target->dim, s.nfresh, s.fresh_dim, where, p.value, c.span);
+                gr, target->rank, target->dim, s.nfresh, s.fresh_dim, test, value, c.span);
         Expr *index[MAX_RANK];
         variables(g, target->rank, target->dim, index);
-        p = (Partial){outer_part(g, where, target->rank), ex_load(g, sum, index, NULL), true};
+        p = (Partial){outer_part(g, where, target->rank), ex_load(g, sum, index, NULL), NULL};
     }
     vec_push(gr->tmp, &gr->info[target->id].part, p);
 }
@@ -169,7 +170,7 @@ void grad_of_comp(Grad *gr, Node *v) {
     Expr *index[MAX_RANK], *result = v->body;
     variables(g, v->rank, v->dim, index);
     Partial adjoint = {condition_for(gr, v, gr->info[v->id].where),
-            ex_load(g, adjoint_of(gr, v), index, NULL), true};
+            ex_load(g, adjoint_of(gr, v), index, NULL), NULL};
     if (v->fold == F_NONE) result = ex_load(g, v, index, NULL);
     if (v->fold == F_MAX || v->fold == F_MIN) c.pin = pin_to_extremum(gr, v);
     if (v->fold == F_PROD)

@@ -29,14 +29,15 @@ Expr *op_contribution(Graph *g, Op op, int k, Expr *const *arg, Expr *result, Ex
 
 /* ---- grad_body.c -------------------------------------------------------------- */
 
-/* A value that is absent where the condition fails (NULL: never); is_zero: the value happens
- * to be 0 there already. */
-typedef struct Partial { Expr *where, *value; bool is_zero; } Partial;
+/* A value that is absent where the condition fails (NULL: never). `test` is what of the
+ * condition has still to be asked: where it holds and the condition fails, the value is 0
+ * by itself, as an adjoint is that was stored so (NULL: nothing). */
+typedef struct Partial { Expr *where, *value, *test; } Partial;
 typedef Vec(Partial) Partials;
 
 /* The sum of partials: present where one of them is. */
 Partial partial_sum(Graph *g, const Partials *parts);
-/* value where the condition holds, else 0. */
+/* The value where the condition holds, else 0. */
 Expr *partial_value(Graph *g, Partial p);
 
 /* The tests of a conjunction that use no variable from `rank` on: they hold or fail for a

@@ -95,7 +95,7 @@ static Partial adjoint_in_step(Grad *gr, Node *stack, Scan *reverse) {
     Expr *time = ex_time(g, reverse), *to[MAX_VARS] = {time}, *where = gr->info[stack->id].where;
     for (int k = 1; k < stack->rank; k++) to[k] = ex_var(g, k - 1, stack->dim[k]);
     return (Partial){where ? ex_subst(g, where, to) : NULL,
-            whole(g, adjoint_of(gr, stack), time), true};
+            whole(g, adjoint_of(gr, stack), time), NULL};
 }
 
 static void seed_all(Grad *gr, Scan *s, const Carries *carries, NodeList *root) {
@@ -110,7 +110,7 @@ static void seed_all(Grad *gr, Scan *s, const Carries *carries, NodeList *root) 
     for (int k = 0; k < carries->n; k++) {
         Node *next = s->next[carries->of[k]];
         if (!is_active(gr, next)) continue;
-        seed(gr, s, next, (Partial){NULL, whole(gr->g, reverse->carry[k], NULL), false}, s->span);
+        seed(gr, s, next, (Partial){NULL, whole(gr->g, reverse->carry[k], NULL), NULL}, s->span);
         if (node_in_scan(next, s)) vec_push(gr->tmp, root, next);
     }
 }
@@ -121,7 +121,7 @@ static Partial adjoint_of_initial(Grad *gr, Scan *reverse, const Node *carry, No
     Place there = {.scan = reverse, .time = ex_int(gr->g, last)};
     Expr *where = relocate(gr, gr->info[carry->id].where, &there, 1);
     Expr *value = whole(gr->g, scan_last(gr->g, reverse, next, carry->span), NULL);
-    return (Partial){where, value, true};
+    return (Partial){where, value, NULL};
 }
 
 static void close_reverse(Grad *gr, Scan *s, const Carries *carries) {
