@@ -396,6 +396,7 @@ struct Lower {
     bool training; /* `training` */
     bool first;    /* first run: messages are given; later ones repeat it silently */
     Vec(const Ast *) warned;
+    Vec(const char *) folded; /* variables of this statement's folds so far, for a hint */
     Vec(Draws) draws;
     Vec(Stream) stream;
     Vec(LossTerm) loss;

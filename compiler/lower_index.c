@@ -233,6 +233,7 @@ static Value build_fold(Lower *L, const Ast *e) {
     Expr *guard, *before = L->guard;
     if (!bind_vars(L, e->list) || !fold_condition(L, e, &guard)) return value_poison();
     const Ast *inner = guard ? e->a->b : e->a;
+    for (const Ast *b = e->list; b; b = b->next) vec_push(L->arena, &L->folded, b->name);
     L->guard = ex_and(L->graph, before, guard);
     Expr *body = value_to_expr(L, lower_expr(L, inner), inner->span);
     L->guard = before;

@@ -143,9 +143,21 @@ const char *nearest_definition(Lower *L, AstKind kind, const char *name) {
     return diag_nearest(name, names.at, names.n);
 }
 
+/* y = sum(k) x[k] + b[k]: the variable of a fold, outside of it. */
+static bool was_folded(const Lower *L, const char *name) {
+    for (int k = 0; k < L->folded.n; k++)
+        if (L->folded.at[k] == name) return true;
+    return false;
+}
+
 static Value unknown_name(Lower *L, const char *name, Span at) {
     const char *near = nearest_name(L, name);
-    if (near && near != name)
+    if (was_folded(L, name))
+        diag_error(at,
+                "`%s` is not known outside of its fold, which takes the product to its right: "
+                "put what it folds in parentheses",
+                name);
+    else if (near && near != name)
         diag_error(at, "unknown name `%s`; did you mean `%s`?", name, near);
     else
         diag_error(at, "unknown name `%s`", name);

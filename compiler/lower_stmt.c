@@ -172,6 +172,7 @@ static void lower_penalty(Lower *L, const Ast *s) {
 }
 
 static bool lower_statement(Lower *L, const Ast *s) {
+    L->folded.n = 0;
     switch (s->kind) {
     case A_ASSIGN:
         lower_assign(L, s);

@@ -119,3 +119,24 @@ Test(lower_index, whole_tensors_stand_beside_elements) {
     expect_output("f32[batch, 2]", "y[n, i] = x[n, i] / sum(m, j) x[m, j] + mean(x) * 0",
             VALUES(0.1, 0.2, 0.3, 0.4));
 }
+
+Test(lower_index, a_negative_constant_counts_from_the_end) {
+    expect_output("f32[batch, 3]", "y[n] = x[n, -1] - x[n, -3]", VALUES(1, 1));
+}
+
+Test(lower_index, a_function_loads_and_chooses_by_elements) {
+    expect_output("f32[batch, 2]",
+            "v = [10, 20]\n y[n, k] = at(v, k) + part(x[n, k])\n}\n"
+            "fn at(v, i) = v[i]\nfn part(a) = if a > 1 then a else sum(i in 0..3) a * i\n"
+            "model n {\n input x: f32[batch, 2]\n v = [10, 20]\n"
+            "y[n, k] = at(v, k) + part(x[n, k])",
+            VALUES(11.5, 23, 11.5, 22));
+}
+
+/* In the first row the fold has an infinite derivative; its branch is not taken there. */
+Test(lower_index, no_gradient_from_a_fold_in_the_branch_not_taken) {
+    expect_output("f32[batch, 2]",
+            "z = x - 0.5\n l[n] = if z[n, 0] > 0 then sum(k) sqrt(z[n, k]) else 0\n"
+            "y = grad(sum(n) l[n], z)",
+            VALUES(0, 0, 0.5, 0.5 / sqrt(1.5)));
+}

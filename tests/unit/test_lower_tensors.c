@@ -79,6 +79,19 @@ Test(lower_tensors, no_gradient_from_the_branch_not_taken) {
             VALUES(1, 1));
 }
 
+Test(lower_tensors, no_gradient_through_a_fold_in_the_branch_not_taken) {
+    const char *root = "fn roots(v) {\n r[n] = sum(k) sqrt(v[n, k])\n return r\n}\n";
+    const char *body = "input x: f32[batch, 2]\n z = x - 0.5\n"
+                       "l = if z[:, 0] > 0 then roots(z) else 0\n m = if z[:, 0] <= 0 then 0 else "
+                       "roots(z)\n output y = grad(sum(n) (l[n] + m[n]), z)\n";
+    char text[1024];
+    snprintf(text, sizeof text, "%smodel m {\n%s}\n", root, body);
+    Model *m = model_of(text);
+    Eval *e = bound_eval(m, 2);
+    expect_near(values_of(e, output_node(m, "y")), (double[]){0, 0, 1, 1 / sqrt(1.5)}, 4, "y");
+    eval_free(e);
+}
+
 Test(lower_tensors, literals) {
     expect_output(
             "f32[batch, 1]", "y = [[1, 2.5], [3, 4]] @ [1, 10] + 0 * x", VALUES(26, 43, 26, 43));

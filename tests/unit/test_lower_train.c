@@ -176,3 +176,15 @@ Test(lower_train, evaluation_begins_with_initial_states) {
     expect_near(values_of(e, m->metric.at[0].total[0]), (double[]){1.5}, 1, "evaluated loss");
     eval_free(e);
 }
+
+/* Statistics of the model are written by training alone, a row's state by calls alone. */
+Test(lower_train, predict_writes_no_state_of_the_model) {
+    Model *m = model_of("metric any(x) {\n total hit = x[0] > 100\n result hit\n}\n"
+                        "model m {\n input x: f32[batch]\n param w: f32[] = 1\n"
+                        "state s: f32[] = 0\n s = s + 1\n output y = x * s\n loss mean(x * w)\n"
+                        "metric any(x)\n}\n");
+    cr_assert_eq(m->entry.at[0].writes.n, 0);
+    cr_assert(var_at(m, "s")->next);
+    cr_assert_eq(m->metric.at[1].total[0]->dtype, T_I32);
+    arena_free(arena);
+}
