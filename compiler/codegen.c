@@ -5,6 +5,7 @@
 #include "codegen.h"
 #include "emit_text.h"
 #include "graph_tables.h"
+#include "hoist.h"
 #include "routine.h"
 
 #include <string.h>
@@ -154,7 +155,22 @@ static void keep_functions(Kernels *k, UnitList *list, int depth) {
     }
 }
 
-const Plan *codegen_routine(Codegen *cg, const Routine *r) {
+/* The routine over the graph as scheduling wants it: scans hold their recurrence alone. */
+static const Routine *prepare(Codegen *cg, const Routine *given) {
+    Routine *r = arena_copy(cg->arena, given, sizeof *given);
+    int n = r->root.n;
+    Node **root = NEW_ARRAY(cg->arena, Node *, n + 1);
+    for (int i = 0; i < n; i++) root[i] = r->root.at[i].value;
+    root[n] = r->finite;
+    hoist(cg->graph, root, r->finite ? n + 1 : n);
+    r->root.at = arena_copy(cg->arena, r->root.at, (size_t)n * sizeof *r->root.at);
+    for (int i = 0; i < n; i++) r->root.at[i].value = root[i];
+    r->finite = root[n];
+    return r;
+}
+
+const Plan *codegen_routine(Codegen *cg, const Routine *given) {
+    const Routine *r = prepare(cg, given);
     Kernels *k = NEW(cg->arena, Kernels);
     k->arena = cg->arena;
     k->graph = cg->graph;

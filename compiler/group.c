@@ -69,13 +69,6 @@ static bool comes_after(Kernels *k, Unit *from, const Unit *to) {
 
 /* ---- joining ------------------------------------------------------------------------------- */
 
-static bool same_extents(const Node *a, const Node *b) {
-    if (a->rank != b->rank) return false;
-    for (int i = 0; i < a->rank; i++)
-        if (a->dim[i] != b->dim[i]) return false;
-    return true;
-}
-
 /* Looks for loads of one node, or of what one unit computes, at other indices. */
 typedef struct Away { Kernels *k; const Unit *unit; const Node *node; bool found; } Away;
 

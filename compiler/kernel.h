@@ -31,6 +31,7 @@ typedef struct View {
     NodeList loads;           /* the nodes that guard and body load */
     bool operand;             /* loaded by a contraction */
     int load_count;           /* different loads of it, over all bodies */
+    int own_loads;            /* of these, at the own index of elementwise nodes */
     double evaluations;       /* of its elements, if it were inlined into them */
     Unit *unit;               /* that computes it, or whose scan carries or stacks it */
     Storage *storage;
@@ -114,6 +115,7 @@ double points_of(const Kernels *k, const Node *n);       /* elements times fold 
 bool is_map(const Node *n);                               /* comprehension without a fold */
 const Scan *innermost_scan(const Node *n);               /* or NULL */
 
+bool same_extents(const Node *a, const Node *b);
 bool is_kernel(const Unit *u);
 bool loads_node(const View *v, const Node *n);
 bool is_carry_needed(Kernels *k, const Scan *s, int carry);

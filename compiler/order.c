@@ -2,8 +2,9 @@
  *
  * List scheduling: of the units whose operands are there, the one that adds least to the
  * memory in use comes next, the first made among equals. So a weight's gradient and its
- * update come as soon as they can. The check of the loss comes as soon as it can. A scan's
- * body is ordered in the same way, by itself. */
+ * update come as soon as they can. The check of the loss comes as soon as it can. Then a
+ * unit that makes more than it lets go moves down to the first one that waits for it. A
+ * scan's body is ordered in the same way, by itself. */
 #include "kernel.h"
 
 typedef struct Reads { NodeList node; } Reads;
@@ -73,6 +74,52 @@ static void take(Order *o, int index) {
     vec_push(o->k->arena, &o->done, u);
 }
 
+/* ---- moving down -------------------------------------------------------------------------- */
+
+static bool waits(const Unit *u, const Unit *for_this) {
+    for (int i = 0; i < u->after.n; i++)
+        if (u->after.at[i] == for_this) return true;
+    return false;
+}
+
+static bool is_read_after(const Reads *later, int n, const Node *node) {
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < later[i].node.n; j++)
+            if (later[i].node.at[j] == node) return true;
+    return false;
+}
+
+/* Bytes made less the bytes of operands that live no longer than to this unit. */
+static double made(const Order *o, int at, const Reads *reads, int n) {
+    Unit *u = o->list->at[at];
+    double bytes = 0;
+    for (int i = 0; i < u->member.n; i++) bytes += node_bytes(o, u->member.at[i]);
+    for (int i = 0; i < reads[at].node.n; i++) {
+        Node *node = reads[at].node.at[i];
+        if (view_of(o->k, node)->unit == u) continue;
+        if (!is_read_after(&reads[at + 1], n - at - 1, node)) bytes -= node_bytes(o, node);
+    }
+    return bytes;
+}
+
+static void move_down(Order *o) {
+    int n = o->list->n;
+    Reads *reads = NEW_ARRAY(o->k->arena, Reads, n + 1);
+    for (int i = 0; i < n; i++) collect(o->k, o->list->at[i], &reads[i]);
+    for (int i = n - 2; i >= 0; i--) {
+        Unit *u = o->list->at[i];
+        Reads own = reads[i];
+        if (u->kind != U_KERNEL || u->write.n || made(o, i, reads, n) <= 0) continue;
+        int to = i;
+        for (; to + 1 < n && !waits(o->list->at[to + 1], u); to++) {
+            o->list->at[to] = o->list->at[to + 1];
+            reads[to] = reads[to + 1];
+        }
+        o->list->at[to] = u;
+        reads[to] = own;
+    }
+}
+
 static void order_list(Kernels *k, UnitList *list) {
     Order o = {.k = k, .list = list};
     o.reads = NEW_ARRAY(k->arena, Reads, list->n + 1);
@@ -94,6 +141,7 @@ static void order_list(Kernels *k, UnitList *list) {
         take(&o, best);
     }
     list->at = o.done.at;
+    move_down(&o);
 }
 
 static void number(UnitList *list, int *position) {

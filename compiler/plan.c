@@ -78,12 +78,6 @@ static bool read_at_own_index(Kernels *k, const Unit *u, Node *operand) {
     return !r.elsewhere;
 }
 
-static bool same_extents(const Node *a, const Node *b) {
-    bool same = a->rank == b->rank;
-    for (int i = 0; same && i < a->rank; i++) same = a->dim[i] == b->dim[i];
-    return same;
-}
-
 /* May the result of u be where the operand is? */
 static bool can_replace(Kernels *k, const Unit *u, Node *result, Node *operand) {
     Storage *from = view_of(k, operand)->storage, *to = view_of(k, result)->storage;

@@ -7,6 +7,7 @@
  * carried without being computed in the body is copied by units added here.
  *
  * Requires units; leaves every stored node, leaf, stack and carry a Storage. */
+#include "graph_tables.h"
 #include "kernel.h"
 
 Storage *resolve(Storage *s) {
@@ -150,13 +151,25 @@ static Storage *flip_of(Kernels *k, Node *n, const Scan *scan) {
     return s;
 }
 
+/* Small integers that only this routine sees take a byte: positions in windows, say. */
+static void narrow(Kernels *k, Storage *s, Node *n) {
+    int64_t lo, hi;
+    if (n->kind != N_COMP || n->dtype != T_I32 || n->nin || view_of(k, n)->forced) return;
+    node_range(n, &lo, &hi);
+    if (lo < 0 || hi > UINT8_MAX) return;
+    s->type = PT_U8;
+    s->bytes = s->elements;
+}
+
 /* Memory of what a body or the routine itself makes. */
 static Storage *own_storage(Kernels *k, Node *n) {
     const Scan *scan = innermost_scan(n);
     Node *stack = scan ? stack_of(k, n, scan) : NULL;
     if (stack && !only_last_is_read(k, stack)) return slot_of(k, n, stack);
     if (scan && is_carried(k, n, scan)) return flip_of(k, n, scan);
-    return storage_new(k, ST_ARENA, n, scan);
+    Storage *s = storage_new(k, ST_ARENA, n, scan);
+    narrow(k, s, n);
+    return s;
 }
 
 /* Copies a value into a scan's memory in every step. */

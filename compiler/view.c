@@ -11,7 +11,8 @@
  *   - inlining would evaluate it more often than it has elements, unless it costs about
  *     as much as a load: at most two loads and a few cheap operators; or
  *   - a contraction loads it and it is more than another node's elements: the operands
- *     of contractions are read many times, and directly. */
+ *     of contractions are read many times, and directly; or
+ *   - it is all that becomes of a fold, element by element: then it is stored instead. */
 #include "contract.h"
 #include "graph_tables.h"
 #include "kernel.h"
@@ -31,6 +32,12 @@ View *view_of(Kernels *k, Node *n) {
 }
 
 int64_t extent_of(const Kernels *k, int64_t dim) { return dim == DIM_BATCH ? k->batch : dim; }
+
+bool same_extents(const Node *a, const Node *b) {
+    bool same = a->rank == b->rank;
+    for (int i = 0; same && i < a->rank; i++) same = a->dim[i] == b->dim[i];
+    return same;
+}
 
 bool is_map(const Node *n) { return n->kind == N_COMP && n->fold == F_NONE; }
 
@@ -66,6 +73,7 @@ void view_visit(Kernels *k, const View *v, void (*visit)(void *ctx, Expr *e), vo
 
 typedef struct UseCount {
     Kernels *k;
+    const Node *user;
     double points;            /* evaluations of the user's body in a call */
     bool contraction;
 } UseCount;
@@ -82,6 +90,7 @@ static void count_load(void *ctx, Expr *e) {
     if (e->kind != E_LOAD) return;
     View *v = view_of(use->k, e->node);
     v->load_count++;
+    v->own_loads += is_map(use->user) && same_extents(use->user, e->node) && at_own_index(e);
     v->evaluations += use->points;
     v->operand |= use->contraction;
 }
@@ -97,7 +106,7 @@ static void count_uses(Kernels *k, Node *n) {
     if (n->kind == N_STACK) force(k, n->of);
     if (n->kind != N_COMP) return;
     bool contraction = n->fold == F_SUM && is_product_of_loads(n->body);
-    UseCount use = {k, points_of(k, n) * steps_of(n), contraction};
+    UseCount use = {k, n, points_of(k, n) * steps_of(n), contraction};
     expr_walk_begin(k->graph);
     expr_walk_more(k->graph, n->body, count_load, &use);
     expr_walk_more(k->graph, n->guard, count_load, &use);
@@ -151,10 +160,31 @@ static bool is_substitution(const Expr *body) {
     return true;
 }
 
+typedef struct FoldLoad { Kernels *k; const Node *user; bool found; } FoldLoad;
+
+static void find_fold(void *ctx, Expr *e) {
+    FoldLoad *f = ctx;
+    if (e->kind != E_LOAD || e->node->kind != N_COMP || e->node->fold == F_NONE) return;
+    const View *v = view_of(f->k, e->node);
+    Scatter scatter;
+    bool only = v->load_count == 1 && !v->forced && innermost_scan(e->node) == innermost_scan(f->user);
+    bool own = same_extents(e->node, f->user) && at_own_index(e);
+    if (only && own && !scatter_of(f->k, v, &scatter)) f->found = true;
+}
+
+/* Does it use up a fold element by element, and is not used up so itself? */
+static bool ends_fold(Kernels *k, const View *v) {
+    FoldLoad f = {k, v->node, false};
+    if (v->load_count == 1 && v->own_loads == 1) return false;
+    view_visit(k, v, find_fold, &f);
+    return f.found;
+}
+
 static bool must_store(Kernels *k, const View *v) {
     const Node *n = v->node;
     if (n->fold != F_NONE || v->forced) return true;
     if (is_substitution(v->body)) return false;
+    if (ends_fold(k, v)) return true;
     if (v->operand) return true;
     if (cheap_as_load(v->body)) return false;
     double elements = points_of(k, n) * steps_of(n);
@@ -210,10 +240,31 @@ static void pack_operands(Kernels *k, View *v) {
     }
 }
 
+/* A sum of another node's elements need not test what makes these zero. Conditions over
+ * variables alone stay: they bound loops, and indices. */
+static void drop_conditions(Kernels *k, View *v) {
+    if (v->node->fold != F_SUM || !v->guard || v->body->kind != E_LOAD) return;
+    for (int i = 0; i < v->body->narg; i++)
+        if (has_load(v->body->arg[i])) return;
+    View *term = view_of(k, v->body->node);
+    ExprList absent = {0}, all = {0};
+    Expr *to[MAX_VARS] = {0};
+    if (term->body) guard_of_term(k->arena, term->body, &absent);
+    memcpy(to, v->body->arg, (size_t)v->body->narg * sizeof *to);
+    guard_conditions(k->arena, v->guard, &all);
+    v->guard = NULL;
+    for (int i = 0; i < all.n; i++) {
+        bool idle = false;
+        for (int j = 0; has_load(all.at[i]) && j < absent.n; j++) idle |= ex_subst(k->graph, absent.at[j], to) == all.at[i];
+        if (!idle) v->guard = ex_and(k->graph, v->guard, all.at[i]);
+    }
+}
+
 static void build_body(Kernels *k, View *v) {
     Node *n = v->node;
     v->body = ex_rewrite(k->graph, n->body, NULL, NULL, NULL, inline_load, k);
     if (n->guard) v->guard = ex_rewrite(k->graph, n->guard, NULL, NULL, NULL, inline_load, k);
+    drop_conditions(k, v);
     v->stored = must_store(k, v);
     v->contraction = n->fold == F_SUM && is_product_of_loads(v->body);
     if (v->contraction) pack_operands(k, v);
