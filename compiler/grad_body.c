@@ -166,6 +166,13 @@ static bool visit(Reverse *r, Expr *e) {
     return found;
 }
 
+/* Whether a contribution is the adjoint as it is, read under one more guard at most. */
+static bool reads_alike(const Expr *a, const Expr *b) {
+    bool alike = a->kind == E_LOAD && b->kind == E_LOAD && a->node == b->node;
+    for (int k = 0; alike && k < a->narg; k++) alike = a->arg[k] == b->arg[k];
+    return alike || a == b;
+}
+
 static bool pass_on(Reverse *r, Expr *e, Expr *result, Partial adjoint, Span at) {
     for (int k = 0; k < e->narg; k++) {
         if (!passes(e, k) || find(&r->place, e->arg[k])->value < 0) continue;
@@ -174,8 +181,9 @@ static bool pass_on(Reverse *r, Expr *e, Expr *result, Partial adjoint, Span at)
             return false;
         }
         Expr *value = op_contribution(r->g, e->op, k, e->arg, result, adjoint.value);
-        Expr *test = value == adjoint.value ? adjoint.test : adjoint.where;
-        Partial part = absent_where_zero(r->g, (Partial){adjoint.where, value, test});
+        Partial part = absent_where_zero(r->g, (Partial){adjoint.where, value, NULL});
+        Expr *test = reads_alike(part.value, adjoint.value) ? adjoint.test : adjoint.where;
+        part.test = ex_and(r->g, part.test, test);
         vec_push(r->tmp, &r->adjoint[find(&r->place, e->arg[k])->value], part);
     }
     return true;

@@ -118,7 +118,7 @@ static Expr *binary(Maker *m, int depth) {
     case 2: return ex_op2(m->g, OP_max, a, b);
     case 3: return ex_op2(m->g, OP_min, a, b);
     case 4: return ex_select(m->g, condition(m), a, b);
-    case 5: return ex_op2(m->g, OP_pow, positive(m, a), b);
+    case 5: return ex_op2(m->g, OP_pow, positive(m, a), ex_op1(m->g, OP_tanh, b));
     case 6: return ex_op2(m->g, OP_add, a, b);
     default: return ex_op2(m->g, OP_mul, a, b);
     }
