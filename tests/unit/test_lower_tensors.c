@@ -123,3 +123,10 @@ Test(lower_tensors, gradients_per_row) {
     eval_free(e);
     arena_free(arena);
 }
+
+/* The root is made outside of the choice, but only the branch not taken would use it. */
+Test(lower_tensors, no_gradient_through_what_only_the_other_branch_uses) {
+    expect_output("f32[batch, 2]",
+            "z = x - 0.5\n s = sqrt(z)\n l = if z > 0 then s else z\n y = grad(l, z)",
+            VALUES(1, 0.5 / sqrt(0.5), 0.5, 0.5 / sqrt(1.5)));
+}
