@@ -338,13 +338,17 @@ static bool below_rows(const Expr *e) {
     return false;
 }
 
+Expr *ex_rows(Graph *g) {
+    Node *rows = node_leaf(g, L_ROWS, T_I32, 0, NULL, "rows", (Span){0});
+    return ex_load(g, rows, NULL, NULL);
+}
+
 Expr *ex_in_range(Graph *g, Expr *e, int64_t extent) {
     Expr *from = ex_op2(g, OP_ge, e, ex_int(g, 0)), *to = NULL;
     if (extent != DIM_BATCH) {
         to = ex_op2(g, OP_lt, e, ex_int(g, extent));
     } else if (!below_rows(e)) {
-        Node *rows = node_leaf(g, L_ROWS, T_I32, 0, NULL, "rows", (Span){0});
-        to = ex_op2(g, OP_lt, e, ex_load(g, rows, NULL, NULL));
+        to = ex_op2(g, OP_lt, e, ex_rows(g));
     }
     return ex_and(g, from, to);
 }

@@ -104,6 +104,7 @@ Expr *ex_op2(Graph *g, Op op, Expr *a, Expr *b);
 Expr *ex_select(Graph *g, Expr *c, Expr *a, Expr *b);
 Expr *ex_and(Graph *g, Expr *a, Expr *b);   /* NULL is true, on either side and as the result */
 Expr *ex_in_range(Graph *g, Expr *e, int64_t extent); /* 0 <= e < extent; NULL when always */
+Expr *ex_rows(Graph *g);                                /* n, the rows of this call; i32 */
 bool ex_is_const(const Expr *e, double v);
 
 /* Rebuild with every variable k replaced by to[k] (NULL: kept), through the constructors. */
@@ -214,9 +215,10 @@ Node *node_data(Graph *g, DType t, int rank, const int64_t *dim, const double *d
  * slowest. Numbers drawn afresh in each step of a scan: an axis for the time, loaded at t. */
 Node *node_uniform(Graph *g, int rank, const int64_t *dim, uint32_t stream, Span at);
 /* The workhorse. Variables in guard and body as described at E_VAR. Simplifies: fold axes
- * of extent 1 vanish, a fold variable fixed by an equality guard is eliminated (solve.h), a
- * guard without a fold becomes a select, an identity copy is its source. dtype of the
- * result: the body's (i32 for arg folds). */
+ * of extent 1 vanish, a sum over variables that occur nowhere is a multiple, a fold variable
+ * fixed by an equality guard is eliminated (solve.h), a guard without a fold becomes a
+ * select, an identity copy is its source. dtype of the result: the body's (i32 for arg
+ * folds). */
 Node *node_comp(Graph *g, int rank, const int64_t *dim, Fold f, int nfold, const int64_t *fold_dim,
                 Expr *guard, Expr *body, Span at);
 Node *node_stack(Graph *g, Scan *s, Node *of, Span at);

@@ -41,22 +41,30 @@ static int tests_of(Expr *e, Expr **test, int n) {
 
 /* ---- fold variables of one value ---------------------------------------------------------- */
 
-/* Those of extent 1 are the constant 0 already; of a maximum or a minimum also those that
- * occur nowhere. The others close up. */
-static void drop_variables(Comp *c) {
-    Expr *to[MAX_VARS] = {0};
+/* Those of extent 1 are the constant 0 already; of a maximum, a minimum or a sum also those
+ * that occur nowhere. The others close up. Returns what a sum has to be multiplied by: how
+ * often it met each term. */
+static Expr *drop_variables(Comp *c) {
+    Expr *to[MAX_VARS] = {0}, *times = NULL;
     uint32_t used = c->body->vars | (c->guard ? c->guard->vars : 0);
-    bool idle_goes = c->fold == F_MAX || c->fold == F_MIN;
+    bool idle_goes = c->fold == F_MAX || c->fold == F_MIN || c->fold == F_SUM;
     int n = 0;
     for (int k = 0; k < c->nfold; k++) {
+        int64_t d = c->fold_dim[k];
         bool idle = idle_goes && !(used >> (c->rank + k) & 1);
-        if (c->fold_dim[k] == 1 || idle) continue;
-        if (n != k) to[c->rank + k] = ex_var(c->g, c->rank + n, c->fold_dim[k]);
-        c->fold_dim[n++] = c->fold_dim[k];
+        if (d != 1 && idle && c->fold == F_SUM) {
+            Expr *count = d == DIM_BATCH ? ex_rows(c->g) : ex_int(c->g, d);
+            if (c->body->dtype == T_F32) count = ex_op1(c->g, OP_real, count);
+            times = times ? ex_op2(c->g, OP_mul, times, count) : count;
+        }
+        if (d == 1 || idle) continue;
+        if (n != k) to[c->rank + k] = ex_var(c->g, c->rank + n, d);
+        c->fold_dim[n++] = d;
     }
-    if (n == c->nfold) return;
+    if (n == c->nfold) return NULL;
     c->nfold = n;
     substitute(c, to);
+    return times;
 }
 
 /* ---- fold variables fixed by equalities ------------------------------------------------------ */
@@ -303,13 +311,36 @@ static Node *copied(const Comp *c) {
     return b->node;
 }
 
-static void simplify(Comp *c) {
+/* Returns what the sum has to be multiplied by; NULL: nothing. */
+static Expr *simplify(Comp *c) {
+    Expr *times = NULL;
     do {
         become_value(c);
         if (c->fold != F_NONE) use_guard(c);
-        drop_variables(c);
+        Expr *more = drop_variables(c);
+        times = times && more ? ex_op2(c->g, OP_mul, times, more) : more ? more : times;
         become_value(c);
     } while (c->guard && !is_arg(c->fold) && eliminate(c));
+    return times;
+}
+
+static Node *finished(const Comp *c, Span at) {
+    Node *source = copied(c);
+    if (source) return source;
+    ScanSet in = scan_union(c->g, (ScanSet){c->body->in, c->body->nin},
+            c->guard ? (ScanSet){c->guard->in, c->guard->nin} : (ScanSet){0});
+    return node_intern(c->g, &(Node){.kind = N_COMP,
+                                     .dtype = is_arg(c->fold) ? T_I32 : c->body->dtype,
+                                     .rank = c->rank,
+                                     .dim = c->dim,
+                                     .span = at,
+                                     .fold = c->fold,
+                                     .nfold = c->nfold,
+                                     .fold_dim = c->fold_dim,
+                                     .guard = c->guard,
+                                     .body = c->body,
+                                     .in = in.at,
+                                     .nin = in.n});
 }
 
 Node *node_comp(Graph *g, int rank, const int64_t *dim, Fold f, int nfold, const int64_t *fold_dim,
@@ -325,22 +356,13 @@ Node *node_comp(Graph *g, int rank, const int64_t *dim, Fold f, int nfold, const
             .body = body};
     if (nfold) memcpy(c.fold_dim, fold_dim, (size_t)nfold * sizeof *fold_dim);
     if (f != F_NONE && body->dtype == T_BOOL && !is_arg(f)) c.body = ex_op1(g, OP_int, body);
-    simplify(&c);
-    Node *source = copied(&c);
-    if (source) return source;
-    ScanSet in = scan_union(g, (ScanSet){c.body->in, c.body->nin},
-            c.guard ? (ScanSet){c.guard->in, c.guard->nin} : (ScanSet){0});
-    DType dtype = is_arg(c.fold) ? T_I32 : c.body->dtype;
-    return node_intern(g, &(Node){.kind = N_COMP,
-                                  .dtype = dtype,
-                                  .rank = rank,
-                                  .dim = dim,
-                                  .span = at,
-                                  .fold = c.fold,
-                                  .nfold = c.nfold,
-                                  .fold_dim = c.fold_dim,
-                                  .guard = c.guard,
-                                  .body = c.body,
-                                  .in = in.at,
-                                  .nin = in.n});
+    Expr *times = simplify(&c);
+    if (!times) return finished(&c, at);
+    Expr *sum = c.body, *index[MAX_RANK];
+    if (c.fold != F_NONE) { /* of the terms that differ, a node of its own */
+        for (int k = 0; k < rank; k++) index[k] = ex_var(g, k, dim[k]);
+        sum = ex_load(g, finished(&c, at), index, NULL);
+    }
+    Comp product = {.g = g, .rank = rank, .dim = dim, .body = ex_op2(g, OP_mul, sum, times)};
+    return finished(&product, at);
 }

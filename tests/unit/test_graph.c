@@ -59,10 +59,15 @@ Test(graph, comprehensions_simplify) {
     static const Equation e[] = {
             {"comp f32[5] : n0[i0]", "n0"},
             {"comp f32[5] sum(1) : n0[i0 + i1]", "n0"},
+            {"comp f32[5] prod(3, 1, 2) : n0[i0] + real(i3)",
+                    "comp f32[5] prod(3, 2) : n0[i0] + real(i2)"},
             {"comp f32[5] sum(3, 1, 2) : n0[i0] + real(i3)",
-                    "comp f32[5] sum(3, 2) : n0[i0] + real(i2)"},
+                    "comp f32[5] sum(2) : n0[i0] + real(i1)"}, /* of which n3 is three times */
             {"comp f32[5] max(7) : n0[i0]", "n0"},
-            {"comp f32[5] sum(7) : n0[i0]", "comp f32[5] sum(7) : n0[i0]"},
+            {"comp f32[5] sum(7) : n0[i0]", "comp f32[5] : n0[i0] * 7.0"},
+            {"comp i32[5] sum(7, 2) : n1[i0]", "comp i32[5] : n1[i0] * 14"},
+            {"comp f32[5] prod(7) : n0[i0]", "comp f32[5] prod(7) : n0[i0]"},
+            {"comp f32[5] sum(7) if i0 < 2 : n0[i0]", "comp f32[5] : n0[i0 ? i0 < 2] * 7.0"},
             {"comp f32[5] sum(5) if i1 == i0 : n0[i1]", "n0"},
             {"comp f32[5] sum(5) if (i1 + i0) == 4 : n0[i1]", "comp f32[5] : n0[4 - i0]"},
             {"comp f32[5] max(5) if (i1 + i0) == 4 : n0[i1]", "comp f32[5] : n0[4 - i0]"},
