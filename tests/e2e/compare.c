@@ -100,8 +100,10 @@ static bool status_ok(Job *j, int status, const char *what) {
 /* ---- comparing --------------------------------------------------------------------------------
  */
 
-static void compare(Job *j, Eval *e, Node *node, const void *at, dl_type type, const char *what,
-        const char *name) {
+/* `loss`: how many times as large the error may be, since what the node is made of has
+ * already lost digits (1: nothing). */
+static void compare_made(Job *j, Eval *e, Node *node, const void *at, dl_type type,
+        const char *what, const char *name, double loss) {
     const double *want = eval_node(e, node), *scale = want ? eval_scale(e, node) : NULL;
     if (!want) {
         printf("%s: %s %s: %s\n", j->file, what, name, eval_error(e));
@@ -111,7 +113,7 @@ static void compare(Job *j, Eval *e, Node *node, const void *at, dl_type type, c
     const double *margin = NULL;
     int64_t n = node_elements(node, j->rows), bad = 0;
     for (int64_t i = 0; i < n; i++) {
-        double got = get(at, type, i), size = fmax(scale[i], 1e-30);
+        double got = get(at, type, i), size = fmax(scale[i] * loss, 1e-30);
         j->compared++;
         if (fabs(got - want[i]) <= TOLERANCE * size || (isnan(got) && isnan(want[i])) ||
                 got == want[i])
@@ -127,6 +129,11 @@ static void compare(Job *j, Eval *e, Node *node, const void *at, dl_type type, c
         printf("%s: %s %s: %lld of %lld are wrong\n", j->file, what, name, (long long)bad,
                 (long long)n);
     j->wrong += bad > 0;
+}
+
+static void compare(Job *j, Eval *e, Node *node, const void *at, dl_type type, const char *what,
+        const char *name) {
+    compare_made(j, e, node, at, type, what, name, 1);
 }
 
 /* ---- evaluators
@@ -234,6 +241,20 @@ static void compare_entry(Job *j, int k) {
     eval_free(e);
 }
 
+static void compare_result(Job *j, Eval *e, const Metric *metric, double result) {
+    Eval *f = eval_new(j->m->graph, 1, SEED, 0);
+    double loss = 1;
+    eval_keep_scale(f);
+    for (int k = 0; k < metric->ntotal; k++) {
+        const double *total = eval_node(e, metric->total[k]);
+        if (!total) continue;
+        eval_bind(f, metric->total_leaf[k], total);
+        loss = fmax(loss, *eval_scale(e, metric->total[k]) / fmax(fabs(*total), 1e-30));
+    }
+    compare_made(j, f, metric->result, &result, DL_F64, "metric", metric->name, loss);
+    eval_free(f);
+}
+
 static void compare_metrics(Job *j) {
     const Model *m = j->m;
     double result[64];
@@ -244,15 +265,7 @@ static void compare_metrics(Job *j) {
             j->table->evaluate(j->model, j->work, j->rows, (const void *const *)j->data, totals);
     if (status_ok(j, status, "evaluate")) {
         j->table->results(totals, result);
-        for (int i = 0; i < m->metric.n; i++) {
-            Eval *f = eval_new(m->graph, 1, SEED, 0);
-            eval_keep_scale(f);
-            for (int k = 0; k < m->metric.at[i].ntotal; k++)
-                eval_bind(f, m->metric.at[i].total_leaf[k], eval_node(e, m->metric.at[i].total[k]));
-            compare(j, f, m->metric.at[i].result, &result[i], DL_F64, "metric",
-                    m->metric.at[i].name);
-            eval_free(f);
-        }
+        for (int i = 0; i < m->metric.n; i++) compare_result(j, e, &m->metric.at[i], result[i]);
     }
     eval_free(e);
 }
