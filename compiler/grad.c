@@ -14,7 +14,9 @@
 
 /* ---- levels ----------------------------------------------------------------------- */
 
-static bool crossed(const Grad *gr, const Scan *s) { return !node_in_scan(gr->y, s); }
+static bool crossed(const Grad *gr, const Scan *s) {
+    return !node_in_scan(gr->y, s);
+}
 
 /* The innermost scan of a set, of the crossed ones or of the others: scans nest, so it is the
  * one that stands in most others. */
@@ -26,8 +28,12 @@ static Scan *innermost(const Grad *gr, const Scan *const *in, int n, bool of_cro
     return deepest ? gr->g->t->scan.at[deepest->id] : NULL;
 }
 
-Scan *level_of(const Grad *gr, const Node *n) { return innermost(gr, n->in, n->nin, true); }
-Scan *level_around(const Grad *gr, const Scan *s) { return innermost(gr, s->in, s->nin, true); }
+Scan *level_of(const Grad *gr, const Node *n) {
+    return innermost(gr, n->in, n->nin, true);
+}
+Scan *level_around(const Grad *gr, const Scan *s) {
+    return innermost(gr, s->in, s->nin, true);
+}
 
 Scan *scan_around_reverse(const Grad *gr, const Scan *s) {
     const Scan *around = level_around(gr, s);
@@ -95,9 +101,16 @@ static void find_active(Grad *gr, Node *const *x, int n) {
 /* ---- order within a level ---------------------------------------------------------------- */
 
 /* A node, or a whole scan. */
-typedef struct Unit { Node *node; Scan *scan; } Unit;
+typedef struct Unit {
+    Node *node;
+    Scan *scan;
+} Unit;
 typedef Vec(Unit) Units;
-typedef struct Frame { Unit unit; int next; Units need; } Frame;
+typedef struct Frame {
+    Unit unit;
+    int next;
+    Units need;
+} Frame;
 
 typedef struct Walk {
     Grad *gr;
@@ -213,7 +226,9 @@ Node *adjoint_of(Grad *gr, Node *n) {
     return info->adjoint;
 }
 
-Node *node_stop(Graph *g, Node *x, Span at) { return node_map(g, OP_stop_gradient, &x, at); }
+Node *node_stop(Graph *g, Node *x, Span at) {
+    return node_map(g, OP_stop_gradient, &x, at);
+}
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 

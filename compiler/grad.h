@@ -6,8 +6,8 @@
 
 /* d(sum of y's elements)/dx[k] for each k: nodes of the x's shapes, out[k] NULL where y
  * does not depend on x[k] differentiably. The x's may be leaves, comprehensions or stacks,
- * outside of any scan that y is not inside of. The graph only grows; results are ordinary nodes, to be
- * differentiated again. Returns false, after a diag_error at the user's span, when the path
+ * outside of any scan that y is not inside of. The graph only grows; results are ordinary nodes, to
+ * be differentiated again. Returns false, after a diag_error at the user's span, when the path
  * meets an operator whose derivative is `none`. */
 bool grad(Graph *g, Node *y, Node *const *x, int n, Node **out);
 

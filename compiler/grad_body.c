@@ -16,7 +16,9 @@ static bool is_op(const Expr *e, OpType type) {
     return e->kind == E_OP && op_info[e->op].type == type;
 }
 
-static bool is_zero(const Expr *e) { return ex_is_const(e, 0) || ex_is_const(e, -0.0); }
+static bool is_zero(const Expr *e) {
+    return ex_is_const(e, 0) || ex_is_const(e, -0.0);
+}
 
 /* Moves what the value says of its own absence to the condition. */
 static Partial absent_where_zero(Graph *g, Partial p) {
@@ -53,7 +55,9 @@ Partial partial_sum(Graph *g, const Partials *parts) {
 
 /* ---- parts of conditions ------------------------------------------------------------- */
 
-static bool is_conjunction(const Expr *e) { return e->kind == E_OP && e->op == OP_and; }
+static bool is_conjunction(const Expr *e) {
+    return e->kind == E_OP && e->op == OP_and;
+}
 
 Expr *outer_part(Graph *g, Expr *where, int rank) {
     if (!where || where->vars >> rank == 0) return where;
@@ -70,8 +74,15 @@ Expr *structural_part(Graph *g, Expr *where) {
 /* ---- the expressions that matter ------------------------------------------------------ */
 
 /* Expressions by id in a table of their own, so that a walk costs what it visits. */
-typedef struct Slot { const Expr *e; int value; } Slot;
-typedef struct Table { Arena *tmp; Slot *slot; int cap, n; } Table;
+typedef struct Slot {
+    const Expr *e;
+    int value;
+} Slot;
+typedef struct Table {
+    Arena *tmp;
+    Slot *slot;
+    int cap, n;
+} Table;
 
 static Slot *slot_of(const Table *t, const Expr *e) {
     int k = (int)((unsigned)e->id * 2654435761u & (unsigned)(t->cap - 1));
@@ -148,9 +159,9 @@ typedef struct Reverse {
     Arena *tmp;
     WantedFn *wanted;
     void *ctx;
-    Table place;               /* position in order, or -2: nothing wanted in it */
-    ExprList order;            /* operands first */
-    Partials *adjoint;         /* by position */
+    Table place;       /* position in order, or -2: nothing wanted in it */
+    ExprList order;    /* operands first */
+    Partials *adjoint; /* by position */
 } Reverse;
 
 /* Whether e depends on a wanted load; such expressions are put in order. */

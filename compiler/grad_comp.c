@@ -120,7 +120,8 @@ static Expr *pin_to_extremum(Grad *gr, const Node *v) {
     for (int k = 0; k < v->nfold; k++) {
         Expr *extent = ex_int(g, v->fold_dim[k]);
         if (v->fold_dim[k] == DIM_BATCH)
-            extent = ex_load(g, node_leaf(g, L_ROWS, T_I32, 0, NULL, "rows", (Span){0}), NULL, NULL);
+            extent =
+                    ex_load(g, node_leaf(g, L_ROWS, T_I32, 0, NULL, "rows", (Span){0}), NULL, NULL);
         Expr *var = ex_var(g, v->rank + k, v->fold_dim[k]);
         position = ex_op2(g, OP_add, ex_op2(g, OP_mul, position, extent), var);
     }
@@ -152,7 +153,9 @@ static Expr *product_of_others(Grad *gr, const Node *v) {
 
 /* ---- the comprehension -------------------------------------------------------------- */
 
-static bool wanted(void *ctx, const Node *n) { return is_active(ctx, n); }
+static bool wanted(void *ctx, const Node *n) {
+    return is_active(ctx, n);
+}
 
 /* The adjoint's condition as far as it is worth passing on. Into a fold only what bounds
  * the index variables (it narrows loops): a test of values would burden every product, for
@@ -164,8 +167,8 @@ static Expr *condition_for(Grad *gr, const Node *v, Expr *where) {
 
 void grad_of_comp(Grad *gr, Node *v) {
     Graph *g = gr->g;
-    Contribution c = {.level = level_of(gr, v), .n = v->rank + v->nfold, .guard = v->guard,
-            .span = v->span};
+    Contribution c = {
+            .level = level_of(gr, v), .n = v->rank + v->nfold, .guard = v->guard, .span = v->span};
     axes(v, c.dim);
     Expr *index[MAX_RANK], *result = v->body;
     variables(g, v->rank, v->dim, index);

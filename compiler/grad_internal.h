@@ -32,7 +32,9 @@ Expr *op_contribution(Graph *g, Op op, int k, Expr *const *arg, Expr *result, Ex
 /* A value that is absent where the condition fails (NULL: never). `test` is what of the
  * condition has still to be asked: where it holds and the condition fails, the value is 0
  * by itself, as an adjoint is that was stored so (NULL: nothing). */
-typedef struct Partial { Expr *where, *value, *test; } Partial;
+typedef struct Partial {
+    Expr *where, *value, *test;
+} Partial;
 typedef Vec(Partial) Partials;
 
 /* The sum of partials: present where one of them is. */
@@ -50,7 +52,10 @@ bool is_larger(Arena *tmp, Expr *e, int limit);
 
 /* What a load contributes to the adjoint of the element it loads, in the variables of the
  * comprehension in whose body it stands. */
-typedef struct Use { Expr *load; Partial adjoint; } Use;
+typedef struct Use {
+    Expr *load;
+    Partial adjoint;
+} Use;
 typedef Vec(Use) Uses;
 
 typedef bool WantedFn(void *ctx, const Node *n);
@@ -72,26 +77,26 @@ bool body_is_singular(Arena *tmp, Expr *root);
 
 /* What is known of a node that y needs. */
 typedef struct Info {
-    NodeList target;        /* nodes on whose values it depends differentiably */
-    bool active;            /* depends differentiably on one of the x's, or is one */
+    NodeList target; /* nodes on whose values it depends differentiably */
+    bool active;     /* depends differentiably on one of the x's, or is one */
     bool ordered;
     unsigned mark;
-    Partials part;          /* contributions so far, over the node's axes */
-    Node *adjoint;          /* their sum, once it is asked for; NULL: there is none */
-    Expr *where;            /* where the adjoint is present; NULL: everywhere */
+    Partials part; /* contributions so far, over the node's axes */
+    Node *adjoint; /* their sum, once it is asked for; NULL: there is none */
+    Expr *where;   /* where the adjoint is present; NULL: everywhere */
 } Info;
 
 /* One use of a tensor T[e] inside a computation over a box of variables. */
 typedef struct Contribution {
-    Scan *level;            /* the innermost scan in which it stands, or NULL */
-    int n;                  /* variables, numbered from 0 */
+    Scan *level; /* the innermost scan in which it stands, or NULL */
+    int n;       /* variables, numbered from 0 */
     int64_t dim[MAX_VARS];
-    Expr *guard;            /* the part of the box that counts; NULL: all */
-    Expr *pin;              /* i32 that is 0 where it counts; NULL: nothing more to hold */
-    Node *to;               /* T */
-    Expr *index[MAX_RANK];  /* e */
-    Expr *read;             /* guard of the load; NULL: always read */
-    Partial adjoint;        /* of the load's value */
+    Expr *guard;           /* the part of the box that counts; NULL: all */
+    Expr *pin;             /* i32 that is 0 where it counts; NULL: nothing more to hold */
+    Node *to;              /* T */
+    Expr *index[MAX_RANK]; /* e */
+    Expr *read;            /* guard of the load; NULL: always read */
+    Partial adjoint;       /* of the load's value */
     Span span;
 } Contribution;
 typedef Vec(Contribution) Contributions;
@@ -99,19 +104,19 @@ typedef Vec(Contribution) Contributions;
 /* Of a scan that the gradient crosses. */
 typedef struct ScanInfo {
     bool ordered;
-    Scan *reverse;          /* the scan of its adjoints; NULL: not begun */
-    NodeList body;          /* active nodes in it, at any depth */
-    NodeList stack;         /* active stacks over it */
-    Contributions waiting;  /* to what is outside of it: formed when the reverse is closed */
+    Scan *reverse;         /* the scan of its adjoints; NULL: not begun */
+    NodeList body;         /* active nodes in it, at any depth */
+    NodeList stack;        /* active stacks over it */
+    Contributions waiting; /* to what is outside of it: formed when the reverse is closed */
 } ScanInfo;
 
 typedef struct Grad {
     Graph *g;
     Arena *tmp;
     Node *y;
-    Info *info;             /* by id, of the first ninfo nodes of the graph */
+    Info *info; /* by id, of the first ninfo nodes of the graph */
     int ninfo;
-    ScanInfo *scan;         /* by id */
+    ScanInfo *scan; /* by id */
     unsigned mark;
     bool failed;
 } Grad;

@@ -5,7 +5,11 @@
  * kind of derivative the column states. */
 #include "grad_internal.h"
 
-typedef struct Rule { Graph *g; Expr *e; Derivative kind; } Rule;
+typedef struct Rule {
+    Graph *g;
+    Expr *e;
+    Derivative kind;
+} Rule;
 
 static Rule build(Op op, int n, const Rule *arg) {
     if (!arg[0].g) return (Rule){NULL, NULL, D_SOME};
@@ -16,11 +20,18 @@ static Rule build(Op op, int n, const Rule *arg) {
 
 /* op_NAME for every row, whether the column uses it or not. */
 #define BUILDER static __attribute__((unused)) Rule
-#define BUILD_1(name) BUILDER op_##name(Rule a) { return build(OP_##name, 1, &a); }
-#define BUILD_2(name) \
-    BUILDER op_##name(Rule a, Rule b) { return build(OP_##name, 2, (Rule[]){a, b}); }
-#define BUILD_3(name) \
-    BUILDER op_##name(Rule a, Rule b, Rule c) { return build(OP_##name, 3, (Rule[]){a, b, c}); }
+#define BUILD_1(name)                                                                              \
+    BUILDER op_##name(Rule a) {                                                                    \
+        return build(OP_##name, 1, &a);                                                            \
+    }
+#define BUILD_2(name)                                                                              \
+    BUILDER op_##name(Rule a, Rule b) {                                                            \
+        return build(OP_##name, 2, (Rule[]){a, b});                                                \
+    }
+#define BUILD_3(name)                                                                              \
+    BUILDER op_##name(Rule a, Rule b, Rule c) {                                                    \
+        return build(OP_##name, 3, (Rule[]){a, b, c});                                             \
+    }
 #define OP(name, arity, ...) BUILD_##arity(name)
 #include "ops.def"
 
@@ -36,10 +47,12 @@ static Rule build(Op op, int n, const Rule *arg) {
 static Rule rule(Op op, int k, Rule G, Rule X, Rule Y, Rule Z, Rule R) {
     (void)Z;
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
-    case OP_##name: return PICK_##arity gradients;
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    case OP_##name:                                                                                \
+        return PICK_##arity gradients;
 #include "ops.def"
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return FLAT;
 }
@@ -53,5 +66,6 @@ Expr *op_contribution(Graph *g, Op op, int k, Expr *const *arg, Expr *result, Ex
     Rule operand[3] = {{g, NULL, D_SOME}, {g, NULL, D_SOME}, {g, NULL, D_SOME}};
     for (int j = 0; j < op_info[op].arity; j++) operand[j].e = arg[j];
     return rule(op, k, (Rule){g, adjoint, D_SOME}, operand[0], operand[1], operand[2],
-            (Rule){g, result, D_SOME}).e;
+            (Rule){g, result, D_SOME})
+            .e;
 }

@@ -54,7 +54,7 @@ static void mark_reached(Grad *gr, const Scan *s, const NodeList *stack) {
 
 typedef struct Carries {
     int n;
-    int *of;            /* the forward scan's number of each */
+    int *of; /* the forward scan's number of each */
     Node **init;
 } Carries;
 
@@ -94,8 +94,8 @@ static Partial adjoint_in_step(Grad *gr, Node *stack, Scan *reverse) {
     Graph *g = gr->g;
     Expr *time = ex_time(g, reverse), *to[MAX_VARS] = {time}, *where = gr->info[stack->id].where;
     for (int k = 1; k < stack->rank; k++) to[k] = ex_var(g, k - 1, stack->dim[k]);
-    return (Partial){where ? ex_subst(g, where, to) : NULL,
-            whole(g, adjoint_of(gr, stack), time), NULL};
+    return (Partial){
+            where ? ex_subst(g, where, to) : NULL, whole(g, adjoint_of(gr, stack), time), NULL};
 }
 
 static void seed_all(Grad *gr, Scan *s, const Carries *carries, NodeList *root) {
@@ -135,7 +135,8 @@ static void close_reverse(Grad *gr, Scan *s, const Carries *carries) {
     for (int k = 0; k < carries->n; k++) {
         Node *init = s->init[carries->of[k]], *carry = s->carry[carries->of[k]];
         if (!is_active(gr, init) || !gr->info[carry->id].adjoint) continue;
-        seed(gr, level_around(gr, s), init, adjoint_of_initial(gr, reverse, carry, next[k]), s->span);
+        seed(gr, level_around(gr, s), init, adjoint_of_initial(gr, reverse, carry, next[k]),
+                s->span);
     }
 }
 

@@ -53,11 +53,11 @@ typedef struct Hoist {
     NodeList order;
     /* by id of the nodes in order */
     Move *move;
-    bool *waited;           /* something that stays in the body loads it */
-    bool *has_stack;        /* is stacked anyway */
-    Node **image;           /* what stands for it in the new graph */
-    Node **moved;           /* of EARLY and LATE: the comprehension outside */
-    Scan **scan;            /* by id: the new scan */
+    bool *waited;    /* something that stays in the body loads it */
+    bool *has_stack; /* is stacked anyway */
+    Node **image;    /* what stands for it in the new graph */
+    Node **moved;    /* of EARLY and LATE: the comprehension outside */
+    Scan **scan;     /* by id: the new scan */
 } Hoist;
 
 static Scan *innermost(const Hoist *h, const Node *n) {
@@ -72,7 +72,9 @@ static bool can_move(const Node *n) {
 }
 
 /* Reads something in the step; moving it would leave the same reading. */
-static bool is_reading(const Node *n) { return n->fold == F_NONE && n->body->kind == E_LOAD; }
+static bool is_reading(const Node *n) {
+    return n->fold == F_NONE && n->body->kind == E_LOAD;
+}
 
 static bool leaves(const Hoist *h, const Node *n) {
     return h->move[n->id] == LATE || (h->move[n->id] == EARLY && !is_reading(n));
@@ -120,8 +122,7 @@ static void find_late(Hoist *h) {
     for (int k = 0; k < h->order.n; k++) {
         const Node *n = h->order.at[k];
         if (n->kind == N_STACK) h->has_stack[n->of->id] = true;
-        for (int j = 0; n->scan && j < n->scan->n; j++)
-            h->waited[n->scan->next[j]->id] = true;
+        for (int j = 0; n->scan && j < n->scan->n; j++) h->waited[n->scan->next[j]->id] = true;
     }
     for (int k = h->order.n; k-- > 0;) {
         const Node *n = h->order.at[k];
@@ -159,7 +160,11 @@ static void close_scan(Hoist *h, const Scan *s) {
 }
 
 /* Where an expression goes: out of a scan, at a time; or (NULL) nowhere. */
-typedef struct Target { Hoist *h; const Scan *out_of; Expr *time; } Target;
+typedef struct Target {
+    Hoist *h;
+    const Scan *out_of;
+    Expr *time;
+} Target;
 
 static Node *moved(Hoist *h, Node *n);
 
@@ -228,8 +233,10 @@ static Node *reading(Hoist *h, Node *n) {
 static Node *rebuild(Hoist *h, Node *n) {
     Target here = {.h = h};
     switch (n->kind) {
-    case N_LEAF: return n;
-    case N_CARRY: return new_scan(h, n->scan)->carry[n->carry];
+    case N_LEAF:
+        return n;
+    case N_CARRY:
+        return new_scan(h, n->scan)->carry[n->carry];
     case N_STACK:
         close_scan(h, n->scan);
         if (leaves(h, n->of) && innermost(h, n->of) == n->scan) return moved(h, n->of);

@@ -29,11 +29,11 @@ enum { MAX_EQUATIONS = 2 * MAX_VARS + MAX_RANK };
 typedef struct Unknown {
     Expr *var;
     int64_t extent;
-    int old;             /* which old variable, or -1 */
-    bool implied;        /* inside its extent whenever the old variables are */
+    int old;      /* which old variable, or -1 */
+    bool implied; /* inside its extent whenever the old variables are */
     bool solved;
-    Expr *value;         /* over what was not solved before it */
-    Expr *divides;       /* condition of the value; NULL: always */
+    Expr *value;   /* over what was not solved before it */
+    Expr *divides; /* condition of the value; NULL: always */
 } Unknown;
 
 typedef struct System {
@@ -41,16 +41,16 @@ typedef struct System {
     int nouter;
     Unknown unknown[MAX_VARS];
     int n;
-    Expr *zero[MAX_EQUATIONS];      /* each is to be 0; NULL: used up */
+    Expr *zero[MAX_EQUATIONS]; /* each is to be 0; NULL: used up */
     int nzero;
-    int solved[MAX_VARS], nsolved;  /* in order of solution */
+    int solved[MAX_VARS], nsolved; /* in order of solution */
 } System;
 
 /* An equation by its terms: the unknowns that it is linear in, and the rest. */
 typedef struct View {
     Affine sum;
-    int nlinear, linear[MAX_TERMS];   /* positions in sum.term */
-    uint32_t opaque;                  /* variables of unknowns inside the other terms */
+    int nlinear, linear[MAX_TERMS]; /* positions in sum.term */
+    uint32_t opaque;                /* variables of unknowns inside the other terms */
 } View;
 
 static uint32_t unknown_vars(const System *s) {
@@ -78,7 +78,9 @@ static View view(const System *s, const Expr *zero) {
     return v;
 }
 
-static int64_t magnitude(int64_t c) { return c < 0 ? -c : c; }
+static int64_t magnitude(int64_t c) {
+    return c < 0 ? -c : c;
+}
 
 /* The terms from which term `at` is missing, times sign: the other side of its equation. */
 static Affine other_side(const Affine *sum, int at, int64_t sign) {
@@ -92,14 +94,17 @@ static Expr *times(Graph *g, int64_t c, Expr *e) {
     return ex_op2(g, OP_mul, ex_int(g, c), e);
 }
 
-static Expr *plus(Graph *g, Expr *e, int64_t c) { return ex_op2(g, OP_add, e, ex_int(g, c)); }
+static Expr *plus(Graph *g, Expr *e, int64_t c) {
+    return ex_op2(g, OP_add, e, ex_int(g, c));
+}
 
 /* ---- unknowns ------------------------------------------------------------------- */
 
 static Unknown *add_unknown(System *s, int64_t extent, int old) {
     Unknown *u = &s->unknown[s->n];
     /* The variable's extent serves the ranges of expressions; no bound is said as batch. */
-    *u = (Unknown){.extent = extent, .old = old,
+    *u = (Unknown){.extent = extent,
+            .old = old,
             .var = ex_var(s->g, s->nouter + s->n, extent == UNBOUNDED ? DIM_BATCH : extent)};
     s->n++;
     if (u->var->kind == E_CONST) { /* extent 1 */
@@ -135,7 +140,7 @@ static bool is_division(const System *s, const Expr *atom) {
     if (atom->kind != E_OP || (atom->op != OP_idiv && atom->op != OP_imod)) return false;
     const Expr *u = atom->arg[0], *c = atom->arg[1];
     return c->kind == E_CONST && c->value > 0 && (u->vars & unknown_vars(s)) &&
-            (u->lo >= 0 || is_bounded(u, (int64_t)c->value));
+           (u->lo >= 0 || is_bounded(u, (int64_t)c->value));
 }
 
 static Expr *find_division(const System *s) {
@@ -155,8 +160,8 @@ static void replace_term(System *s, const Expr *from, Expr *to) {
         for (int j = 0; j < v.sum.n; j++) {
             if (v.sum.term[j].atom != from) continue;
             Affine rest = other_side(&v.sum, j, 1);
-            s->zero[k] = ex_op2(s->g, OP_add, ex_from_affine(s->g, &rest),
-                    times(s->g, v.sum.term[j].c, to));
+            s->zero[k] = ex_op2(
+                    s->g, OP_add, ex_from_affine(s->g, &rest), times(s->g, v.sum.term[j].c, to));
             break;
         }
     }
@@ -254,7 +259,10 @@ static bool peel_any(System *s) {
 
 /* ---- pivot ------------------------------------------------------------------------ */
 
-typedef struct Pivot { int equation, term; int64_t extent, c; } Pivot;
+typedef struct Pivot {
+    int equation, term;
+    int64_t extent, c;
+} Pivot;
 
 /* Rows count as more than any fixed extent. */
 static int64_t weight(int64_t extent) {
@@ -301,8 +309,8 @@ static int64_t largest(const Affine *a) {
 
 /* other := (c/f)*other - (d/f)*eq, in which the pivot's unknown cancels: c and d are its
  * coefficients in eq and other, f their common factor. */
-static void cancel(System *s, Expr **other, Expr *eq, const Affine *sum, int64_t c,
-        const Expr *atom) {
+static void cancel(
+        System *s, Expr **other, Expr *eq, const Affine *sum, int64_t c, const Expr *atom) {
     View v = view(s, *other);
     int64_t d = 0;
     for (int k = 0; k < v.sum.n; k++)
@@ -354,7 +362,9 @@ Expr *ex_where(Graph *g, Expr *condition, Expr *e) {
     return condition && e ? ex_rewrite(g, e, NULL, NULL, NULL, guard_load, condition) : e;
 }
 
-Expr *ex_and_then(Graph *g, Expr *a, Expr *b) { return ex_and(g, a, ex_where(g, a, b)); }
+Expr *ex_and_then(Graph *g, Expr *a, Expr *b) {
+    return ex_and(g, a, ex_where(g, a, b));
+}
 
 static void note_load(void *ctx, Expr *e) {
     if (e->kind == E_LOAD) *(bool *)ctx = true;
@@ -378,8 +388,7 @@ static void start(System *s, int nold, const int64_t *old_dim, int neq, const Eq
 }
 
 static void eliminate(System *s) {
-    do
-        expand_divisions(s);
+    do expand_divisions(s);
     while (peel_any(s) || pivot_any(s, false) || pivot_any(s, true));
 }
 
@@ -405,8 +414,14 @@ static void name_results(System *s, Solution *out, Expr **final) {
         if (s->unknown[k].old >= 0) out->value[s->unknown[k].old] = final[s->nouter + k];
 }
 
-typedef struct Condition { Expr *test; int after; } Condition;
-typedef struct Conditions { Condition at[2 * MAX_VARS + MAX_EQUATIONS]; int n; } Conditions;
+typedef struct Condition {
+    Expr *test;
+    int after;
+} Condition;
+typedef struct Conditions {
+    Condition at[2 * MAX_VARS + MAX_EQUATIONS];
+    int n;
+} Conditions;
 
 /* Sorted by `after`: the id of the expression that the test is about. */
 static void add_condition(Conditions *list, Expr *test, const Expr *about) {
@@ -441,8 +456,8 @@ static Expr *conditions(System *s, Expr *const *final) {
     return guard;
 }
 
-Solution solve(Graph *g, int nold, const int64_t *old_dim, int neq, const Equation *eq,
-        int nouter) {
+Solution solve(
+        Graph *g, int nold, const int64_t *old_dim, int neq, const Equation *eq, int nouter) {
     System s = {.g = g, .nouter = nouter};
     start(&s, nold, old_dim, neq, eq);
     eliminate(&s);

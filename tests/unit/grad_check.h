@@ -28,7 +28,9 @@ typedef enum { GRAD_RIGHT, GRAD_WRONG, GRAD_KINK, GRAD_NONE } Verdict;
 
 static uint64_t random_state = 1;
 
-static inline void random_seed(uint64_t seed) { random_state = seed * 0x9e3779b97f4a7c15u + 1; }
+static inline void random_seed(uint64_t seed) {
+    random_state = seed * 0x9e3779b97f4a7c15u + 1;
+}
 
 static inline uint64_t random_next(void) {
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
@@ -36,17 +38,25 @@ static inline uint64_t random_next(void) {
 }
 
 /* Inclusive. */
-static inline int random_int(int lo, int hi) { return lo + (int)(random_next() % (uint64_t)(hi - lo + 1)); }
+static inline int random_int(int lo, int hi) {
+    return lo + (int)(random_next() % (uint64_t)(hi - lo + 1));
+}
 
-static inline double random_real(double lo, double hi) { return lo + (hi - lo) * (double)random_next() / 2147483648.0; }
+static inline double random_real(double lo, double hi) {
+    return lo + (hi - lo) * (double)random_next() / 2147483648.0;
+}
 
 static inline Trial trial_new(int64_t rows) {
     return (Trial){.g = graph_new(arena_new()), .rows = rows};
 }
 
-static inline void trial_free(Trial *p) { arena_free(p->g->arena); }
+static inline void trial_free(Trial *p) {
+    arena_free(p->g->arena);
+}
 
-static inline int64_t size_in(const Trial *p, const Node *n) { return node_elements(n, p->rows); }
+static inline int64_t size_in(const Trial *p, const Node *n) {
+    return node_elements(n, p->rows);
+}
 
 /* A leaf with random values in [lo, hi]. */
 static inline Node *trial_leaf(Trial *p, int rank, const int64_t *dim, double lo, double hi) {
@@ -61,8 +71,8 @@ static inline Node *trial_leaf(Trial *p, int rank, const int64_t *dim, double lo
 }
 
 /* The node's values with every leaf moved by step times direction (NULL: not moved). */
-static inline const double *trial_eval(const Trial *p, Node *n, double *const *direction, double step,
-        double *out) {
+static inline const double *trial_eval(
+        const Trial *p, Node *n, double *const *direction, double step, double *out) {
     Eval *e = eval_new(p->g, p->rows, 1, 0);
     double moved[MAX_SIZE];
     for (int k = 0; k < p->n; k++) {

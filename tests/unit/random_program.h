@@ -13,9 +13,9 @@ typedef struct Maker {
     Graph *g;
     int npool;
     Node *pool[MAX_POOL];
-    int nvar;                   /* variables of the comprehension being made */
+    int nvar; /* variables of the comprehension being made */
     int64_t dim[MAX_VARS];
-    Scan *scan[3];              /* the open scans */
+    Scan *scan[3]; /* the open scans */
     int nscan;
 } Maker;
 
@@ -37,10 +37,14 @@ static Expr *integer(Maker *m) {
     Expr *e = scaled(m, variable(m)), *f = scaled(m, variable(m));
     if (e->hi > 1000 || f->hi > 1000) return ex_int(g, random_int(0, 2));
     switch (random_int(0, 6)) {
-    case 0: return ex_op2(g, OP_add, e, ex_int(g, random_int(-2, 2)));
-    case 1: return ex_op2(g, OP_add, e, f);
-    case 2: return ex_op2(g, OP_idiv, ex_op2(g, OP_add, e, f), ex_int(g, random_int(2, 3)));
-    case 3: return ex_op2(g, OP_imod, ex_op2(g, OP_add, e, f), ex_int(g, random_int(2, 5)));
+    case 0:
+        return ex_op2(g, OP_add, e, ex_int(g, random_int(-2, 2)));
+    case 1:
+        return ex_op2(g, OP_add, e, f);
+    case 2:
+        return ex_op2(g, OP_idiv, ex_op2(g, OP_add, e, f), ex_int(g, random_int(2, 3)));
+    case 3:
+        return ex_op2(g, OP_imod, ex_op2(g, OP_add, e, f), ex_int(g, random_int(2, 5)));
     case 4: {
         double v[4];
         for (int k = 0; k < 4; k++) v[k] = random_int(0, 3);
@@ -48,7 +52,8 @@ static Expr *integer(Maker *m) {
         Expr *at = ex_op2(g, OP_imod, ex_op2(g, OP_add, e, f), ex_int(g, 4));
         return ex_load(g, n, &at, NULL);
     }
-    default: return e;
+    default:
+        return e;
     }
 }
 
@@ -113,14 +118,22 @@ static Expr *unary(Maker *m, Expr *e) {
 static Expr *binary(Maker *m, int depth) {
     Expr *a = value(m, depth - 1), *b = value(m, depth - 1);
     switch (random_int(0, 9)) {
-    case 0: return ex_op2(m->g, OP_sub, a, b);
-    case 1: return ex_op2(m->g, OP_div, a, positive(m, b));
-    case 2: return ex_op2(m->g, OP_max, a, b);
-    case 3: return ex_op2(m->g, OP_min, a, b);
-    case 4: return ex_select(m->g, condition(m), a, b);
-    case 5: return ex_op2(m->g, OP_pow, positive(m, a), ex_op1(m->g, OP_tanh, b));
-    case 6: return ex_op2(m->g, OP_add, a, b);
-    default: return ex_op2(m->g, OP_mul, a, b);
+    case 0:
+        return ex_op2(m->g, OP_sub, a, b);
+    case 1:
+        return ex_op2(m->g, OP_div, a, positive(m, b));
+    case 2:
+        return ex_op2(m->g, OP_max, a, b);
+    case 3:
+        return ex_op2(m->g, OP_min, a, b);
+    case 4:
+        return ex_select(m->g, condition(m), a, b);
+    case 5:
+        return ex_op2(m->g, OP_pow, positive(m, a), ex_op1(m->g, OP_tanh, b));
+    case 6:
+        return ex_op2(m->g, OP_add, a, b);
+    default:
+        return ex_op2(m->g, OP_mul, a, b);
     }
 }
 
@@ -129,7 +142,9 @@ static Expr *value(Maker *m, int depth) {
     return random_int(0, 2) ? binary(m, depth) : unary(m, value(m, depth - 1));
 }
 
-static int64_t extent(void) { return random_int(0, 9) == 0 ? 1 : random_int(2, 4); }
+static int64_t extent(void) {
+    return random_int(0, 9) == 0 ? 1 : random_int(2, 4);
+}
 
 /* Of the given shape, or of a random one where rank is -1. */
 static Node *comprehension(Maker *m, int rank, const int64_t *dim) {
@@ -163,7 +178,9 @@ static void add(Maker *m, Node *n) {
     if (n->dtype == T_F32 && m->npool < MAX_POOL) m->pool[m->npool++] = n;
 }
 
-static Node *bounded(Maker *m, Node *n) { return node_map(m->g, OP_tanh, &n, (Span){0}); }
+static Node *bounded(Maker *m, Node *n) {
+    return node_map(m->g, OP_tanh, &n, (Span){0});
+}
 
 static void scan(Maker *m);
 
@@ -197,7 +214,8 @@ static void body(Maker *m, Scan *s) {
     m->npool = outside;
     for (int k = 0; k < 2; k++) {
         Node *from = ninside && random_int(0, 1) ? inside[random_int(0, ninside - 1)]
-                     : s->n ? next[random_int(0, s->n - 1)] : NULL;
+                     : s->n                      ? next[random_int(0, s->n - 1)]
+                                                 : NULL;
         if (!from) continue;
         add(m, random_int(0, 1) ? scan_last(m->g, s, from, (Span){0})
                                 : node_stack(m->g, s, from, (Span){0}));

@@ -31,110 +31,117 @@ static Node *leaf_named(const Trial *t, const char *name) {
     return NULL;
 }
 
-typedef struct Example { const char *name, *text; } Example;
+typedef struct Example {
+    const char *name, *text;
+} Example;
 
 static const Example examples[] = {
-    {"matrix product, tanh",
-     "n0 = param \"x\" f32[batch, 3]\nn1 = param \"w\" f32[3, 2]\n"
-     "n2 = comp f32[batch, 2] sum(3) : n0[i0, i2] * n1[i2, i1]\n"
-     "n3 = comp f32[batch, 2] : tanh(n2[i0, i1])\nout \"y\" = n3\n"},
-    {"convolution with stride, dilation, padding, groups",
-     "n0 = param \"x\" f32[2, 9, 4]\nn1 = param \"k\" f32[3, 2, 4]\n"
-     "n2 = comp f32[2, 4, 4] sum(3, 2) : "
-     "n0[i0, ((i1 * 2) + (i3 * 2)) - 1, ((i2 // 2) * 2) + i4 ? (1 <= ((i1 * 2) + (i3 * 2))) and "
-     "(((i1 * 2) + (i3 * 2)) < 10)] * n1[i3, i4, i2]\n"
-     "n3 = comp f32[2, 4, 4] : exp(tanh(n2[i0, i1, i2]))\nout \"y\" = n3\n"},
-    {"circular padding",
-     "n0 = param \"x\" f32[5]\nn1 = param \"k\" f32[3]\n"
-     "n2 = comp f32[5] sum(3) : tanh(n0[((i0 + i1) + 4) % 5]) * n1[i1]\nout \"y\" = n2\n"},
-    {"embedding with tied output weights",
-     "n0 = param \"e\" f32[6, 3]\nn1 = data i32[2, 4] {0, 5, 2, 2, 1, 5, 5, 0}\n"
-     "n2 = comp f32[2, 4, 3] : tanh(n0[n1[i0, i1], i2])\n"
-     "n3 = comp f32[2, 4, 6] sum(3) : n2[i0, i1, i3] * n0[i2, i3]\nout \"y\" = n3\n"},
-    {"cross entropy by an equality guard, log-sum-exp with a stopped maximum",
-     "n0 = param \"z\" f32[3, 4]\nn1 = data i32[3] {3, 0, 1}\n"
-     "n2 = comp f32[3] max(4) : n0[i0, i1]\n"
-     "n3 = comp f32[3] : stop_gradient(n2[i0])\n"
-     "n4 = comp f32[3] sum(4) : exp(n0[i0, i1] - n3[i0])\n"
-     "n5 = comp f32[3] sum(4) if n1[i0] == i1 : n0[i0, i1]\n"
-     "n6 = comp f32[3] : (log(n4[i0]) + n3[i0]) - n5[i0]\nout \"y\" = n6\n"},
-    {"disjoint max pooling",
-     "n0 = param \"x\" f32[2, 6, 4]\n"
-     "n1 = comp f32[2, 3, 2] max(2, 2) : n0[i0, (i1 * 2) + i3, (i2 * 2) + i4]\n"
-     "n2 = comp f32[2, 3, 2] : sin(n1[i0, i1, i2])\nout \"y\" = n2\n"},
-    {"overlapping max pooling, min",
-     "n0 = param \"x\" f32[7]\nn1 = comp f32[3] max(3) : n0[(i0 * 2) + i1] * n0[i0]\n"
-     "n2 = comp f32[2] min(2) : exp(n1[i0 + i1])\nout \"y\" = n2\n"},
-    {"product", "n0 = param \"x\" f32[3, 4]\nn1 = comp f32[3] prod(4) if i1 != i0 : n0[i0, i1]\n"
-     "n2 = comp f32[] prod(3) : n1[i0] + n0[i0, i0]\nout \"y\" = n2\n"},
-    {"cumulative sum by guard",
-     "n0 = param \"x\" f32[5]\nn1 = comp f32[5] sum(5) if i1 <= i0 : n0[i1] * n0[i1]\n"
-     "n2 = comp f32[5] : sin(n1[i0])\nout \"y\" = n2\n"},
-    {"weights by rank",
-     "n0 = param \"x\" f32[5]\nn1 = comp i32[5] sum(5) : int(n0[i1] < n0[i0])\n"
-     "n2 = comp f32[] sum(5) : (n0[i0] * exp(n0[i0])) * real(n1[i0])\nout \"y\" = n2\n"},
-    {"bilinear up-sampling",
-     "n0 = param \"x\" f32[4]\n"
-     "n1 = comp f32[9] : (n0[(i0 * 3) // 8] * (1.0 - (real((i0 * 3) % 8) / 8.0))) + "
-     "(n0[((i0 * 3) // 8) + 1 ? ((i0 * 3) // 8) < 3] * (real((i0 * 3) % 8) / 8.0))\n"
-     "n2 = comp f32[9] : exp(n1[i0])\nout \"y\" = n2\n"},
-    {"reshape, transpose, diagonal, anti-diagonal",
-     "n0 = param \"x\" f32[6, 4]\n"
-     "n1 = comp f32[8, 3] : sin(n0[((i0 * 3) + i1) // 4, ((i0 * 3) + i1) % 4])\n"
-     "n2 = comp f32[3] : n1[i0, i0] * n1[7 - i0, i0]\n"
-     "n3 = comp f32[3, 3] : n1[i0 + i1, i0] * n1[(i0 - i1) + 2, i1]\n"
-     "n4 = comp f32[3, 3] : n3[i1, i0] * n2[i0]\nout \"y\" = n4\n"},
-    {"a loss over pairs",
-     "n0 = param \"x\" f32[batch, 2]\n"
-     "n1 = comp f32[] sum(batch, batch) if i0 < i1 : exp(n0[i0, 0] * n0[i1, 1])\n"
-     "out \"y\" = n1\n"},
-    {"attention with a causal guard",
-     "n0 = param \"q\" f32[4, 3]\nn1 = param \"k\" f32[4, 3]\nn2 = param \"v\" f32[4, 2]\n"
-     "n3 = comp f32[4, 4] sum(3) : n0[i0, i2] * n1[i1, i2]\n"
-     "n4 = comp f32[4] max(4) if i1 <= i0 : n3[i0, i1]\n"
-     "n5 = comp f32[4, 4] : exp(n3[i0, i1] - n4[i0])\n"
-     "n6 = comp f32[4] sum(4) if i1 <= i0 : n5[i0, i1]\n"
-     "n7 = comp f32[4, 2] sum(4) if i2 <= i0 : (n5[i0, i2] / n6[i0]) * n2[i2, i1]\n"
-     "out \"y\" = n7\n"},
-    {"concatenation",
-     "n0 = param \"a\" f32[2]\nn1 = param \"b\" f32[3]\n"
-     "n2 = comp f32[5] : select(i0 < 2, n0[i0 ? i0 < 2], n1[i0 - 2 ? 2 <= i0])\n"
-     "n3 = comp f32[5] : n2[i0] * exp(n2[4 - i0])\nout \"y\" = n3\n"},
-    {"simple recurrent network",
-     "n0 = param \"x\" f32[2, 4, 3]\nn1 = param \"w\" f32[3, 3]\nn2 = param \"u\" f32[3, 3]\n"
-     "n3 = comp f32[2, 4, 3] sum(3) : n0[i0, i1, i3] * n1[i3, i2]\n"
-     "n4 = comp f32[2, 3] : 0.0\ns0 = scan 4 (n4)\nn5 = carry s0 0\n"
-     "n6 = comp f32[2, 3] sum(3) : n5[i0, i2] * n2[i2, i1]\n"
-     "n7 = comp f32[2, 3] : tanh(n6[i0, i1] + n3[i0, t0, i1])\nclose s0 (n7)\n"
-     "n8 = stack s0 n7\nn9 = comp f32[2, 3] : n8[3, i0, i1]\nout \"y\" = n9\n"},
-    {"two carries, reversed, of each row's own length",
-     "n0 = param \"x\" f32[3, 4]\nn1 = param \"c\" f32[3]\nn2 = param \"u\" f32[]\n"
-     "n3 = data i32[3] {4, 2, 0}\ns0 = scan 4 reversed (n1, n1)\n"
-     "n4 = carry s0 0\nn5 = carry s0 1\n"
-     "n6 = comp f32[3] : (sigmoid(n0[i0, t0] * n5[i0]) * n4[i0]) + tanh(n2[] * n5[i0])\n"
-     "n7 = comp f32[3] : select(t0 < n3[i0], n6[i0], n4[i0])\n"
-     "n8 = comp f32[3] : select(t0 < n3[i0], tanh(n6[i0]), n5[i0])\nclose s0 (n7, n8)\n"
-     "n9 = stack s0 n8\nn10 = stack s0 n7\n"
-     "n11 = comp f32[3] : n9[0, i0] * n10[1, i0]\nout \"y\" = n11\n"},
-    {"nested scans",
-     "n0 = param \"x\" f32[3, 2]\nn1 = param \"w\" f32[]\n"
-     "s0 = scan 3 (n1)\nn2 = carry s0 0\ns1 = scan 2 (n2)\nn3 = carry s1 0\n"
-     "n4 = comp f32[] : sin((n3[] * n1[]) + n0[t0, t1])\nclose s1 (n4)\nn5 = stack s1 n4\n"
-     "n6 = comp f32[] : n5[1] * n2[]\nclose s0 (n6)\nn7 = stack s0 n6\n"
-     "n8 = comp f32[3] : exp(n7[i0])\nout \"y\" = n8\n"},
-    {"a delay line: carries that are handed on",
-     "n0 = param \"x\" f32[5]\nn1 = param \"a\" f32[]\ns0 = scan 5 (n1, n1)\n"
-     "n2 = carry s0 0\nn3 = carry s0 1\nn4 = comp f32[] : (n3[] * n0[t0]) + n2[]\n"
-     "close s0 (n4, n2)\nn5 = stack s0 n3\nn6 = stack s0 n4\n"
-     "n7 = comp f32[5] : n5[i0] * n6[4 - i0]\nout \"y\" = n7\n"},
-    {"Gram-Schmidt as a scan",
-     "n0 = param \"a\" f32[3, 4]\nn1 = comp f32[3, 4] : 0.0\ns0 = scan 3 (n1)\nn2 = carry s0 0\n"
-     "n3 = comp f32[3] sum(4) : n2[i0, i1] * n0[t0, i1]\n"
-     "n4 = comp f32[4] sum(3) : n3[i1] * n2[i1, i0]\n"
-     "n5 = comp f32[4] : n0[t0, i0] - n4[i0]\n"
-     "n6 = comp f32[] sum(4) : n5[i0] * n5[i0]\n"
-     "n7 = comp f32[3, 4] : select(i0 == t0, n5[i1] / sqrt(n6[]), n2[i0, i1])\nclose s0 (n7)\n"
-     "n8 = stack s0 n7\nn9 = comp f32[3, 4] : n8[2, i0, i1]\nout \"y\" = n9\n"},
+        {"matrix product, tanh", "n0 = param \"x\" f32[batch, 3]\nn1 = param \"w\" f32[3, 2]\n"
+                                 "n2 = comp f32[batch, 2] sum(3) : n0[i0, i2] * n1[i2, i1]\n"
+                                 "n3 = comp f32[batch, 2] : tanh(n2[i0, i1])\nout \"y\" = n3\n"},
+        {"convolution with stride, dilation, padding, groups",
+                "n0 = param \"x\" f32[2, 9, 4]\nn1 = param \"k\" f32[3, 2, 4]\n"
+                "n2 = comp f32[2, 4, 4] sum(3, 2) : "
+                "n0[i0, ((i1 * 2) + (i3 * 2)) - 1, ((i2 // 2) * 2) + i4 ? (1 <= ((i1 * 2) + (i3 * "
+                "2))) and "
+                "(((i1 * 2) + (i3 * 2)) < 10)] * n1[i3, i4, i2]\n"
+                "n3 = comp f32[2, 4, 4] : exp(tanh(n2[i0, i1, i2]))\nout \"y\" = n3\n"},
+        {"circular padding", "n0 = param \"x\" f32[5]\nn1 = param \"k\" f32[3]\n"
+                             "n2 = comp f32[5] sum(3) : tanh(n0[((i0 + i1) + 4) % 5]) * "
+                             "n1[i1]\nout \"y\" = n2\n"},
+        {"embedding with tied output weights",
+                "n0 = param \"e\" f32[6, 3]\nn1 = data i32[2, 4] {0, 5, 2, 2, 1, 5, 5, 0}\n"
+                "n2 = comp f32[2, 4, 3] : tanh(n0[n1[i0, i1], i2])\n"
+                "n3 = comp f32[2, 4, 6] sum(3) : n2[i0, i1, i3] * n0[i2, i3]\nout \"y\" = n3\n"},
+        {"cross entropy by an equality guard, log-sum-exp with a stopped maximum",
+                "n0 = param \"z\" f32[3, 4]\nn1 = data i32[3] {3, 0, 1}\n"
+                "n2 = comp f32[3] max(4) : n0[i0, i1]\n"
+                "n3 = comp f32[3] : stop_gradient(n2[i0])\n"
+                "n4 = comp f32[3] sum(4) : exp(n0[i0, i1] - n3[i0])\n"
+                "n5 = comp f32[3] sum(4) if n1[i0] == i1 : n0[i0, i1]\n"
+                "n6 = comp f32[3] : (log(n4[i0]) + n3[i0]) - n5[i0]\nout \"y\" = n6\n"},
+        {"disjoint max pooling",
+                "n0 = param \"x\" f32[2, 6, 4]\n"
+                "n1 = comp f32[2, 3, 2] max(2, 2) : n0[i0, (i1 * 2) + i3, (i2 * 2) + i4]\n"
+                "n2 = comp f32[2, 3, 2] : sin(n1[i0, i1, i2])\nout \"y\" = n2\n"},
+        {"overlapping max pooling, min",
+                "n0 = param \"x\" f32[7]\nn1 = comp f32[3] max(3) : n0[(i0 * 2) + i1] * n0[i0]\n"
+                "n2 = comp f32[2] min(2) : exp(n1[i0 + i1])\nout \"y\" = n2\n"},
+        {"product",
+                "n0 = param \"x\" f32[3, 4]\nn1 = comp f32[3] prod(4) if i1 != i0 : n0[i0, i1]\n"
+                "n2 = comp f32[] prod(3) : n1[i0] + n0[i0, i0]\nout \"y\" = n2\n"},
+        {"cumulative sum by guard",
+                "n0 = param \"x\" f32[5]\nn1 = comp f32[5] sum(5) if i1 <= i0 : n0[i1] * n0[i1]\n"
+                "n2 = comp f32[5] : sin(n1[i0])\nout \"y\" = n2\n"},
+        {"weights by rank",
+                "n0 = param \"x\" f32[5]\nn1 = comp i32[5] sum(5) : int(n0[i1] < n0[i0])\n"
+                "n2 = comp f32[] sum(5) : (n0[i0] * exp(n0[i0])) * real(n1[i0])\nout \"y\" = n2\n"},
+        {"bilinear up-sampling",
+                "n0 = param \"x\" f32[4]\n"
+                "n1 = comp f32[9] : (n0[(i0 * 3) // 8] * (1.0 - (real((i0 * 3) % 8) / 8.0))) + "
+                "(n0[((i0 * 3) // 8) + 1 ? ((i0 * 3) // 8) < 3] * (real((i0 * 3) % 8) / 8.0))\n"
+                "n2 = comp f32[9] : exp(n1[i0])\nout \"y\" = n2\n"},
+        {"reshape, transpose, diagonal, anti-diagonal",
+                "n0 = param \"x\" f32[6, 4]\n"
+                "n1 = comp f32[8, 3] : sin(n0[((i0 * 3) + i1) // 4, ((i0 * 3) + i1) % 4])\n"
+                "n2 = comp f32[3] : n1[i0, i0] * n1[7 - i0, i0]\n"
+                "n3 = comp f32[3, 3] : n1[i0 + i1, i0] * n1[(i0 - i1) + 2, i1]\n"
+                "n4 = comp f32[3, 3] : n3[i1, i0] * n2[i0]\nout \"y\" = n4\n"},
+        {"a loss over pairs",
+                "n0 = param \"x\" f32[batch, 2]\n"
+                "n1 = comp f32[] sum(batch, batch) if i0 < i1 : exp(n0[i0, 0] * n0[i1, 1])\n"
+                "out \"y\" = n1\n"},
+        {"attention with a causal guard",
+                "n0 = param \"q\" f32[4, 3]\nn1 = param \"k\" f32[4, 3]\nn2 = param \"v\" f32[4, "
+                "2]\n"
+                "n3 = comp f32[4, 4] sum(3) : n0[i0, i2] * n1[i1, i2]\n"
+                "n4 = comp f32[4] max(4) if i1 <= i0 : n3[i0, i1]\n"
+                "n5 = comp f32[4, 4] : exp(n3[i0, i1] - n4[i0])\n"
+                "n6 = comp f32[4] sum(4) if i1 <= i0 : n5[i0, i1]\n"
+                "n7 = comp f32[4, 2] sum(4) if i2 <= i0 : (n5[i0, i2] / n6[i0]) * n2[i2, i1]\n"
+                "out \"y\" = n7\n"},
+        {"concatenation",
+                "n0 = param \"a\" f32[2]\nn1 = param \"b\" f32[3]\n"
+                "n2 = comp f32[5] : select(i0 < 2, n0[i0 ? i0 < 2], n1[i0 - 2 ? 2 <= i0])\n"
+                "n3 = comp f32[5] : n2[i0] * exp(n2[4 - i0])\nout \"y\" = n3\n"},
+        {"simple recurrent network",
+                "n0 = param \"x\" f32[2, 4, 3]\nn1 = param \"w\" f32[3, 3]\nn2 = param \"u\" "
+                "f32[3, 3]\n"
+                "n3 = comp f32[2, 4, 3] sum(3) : n0[i0, i1, i3] * n1[i3, i2]\n"
+                "n4 = comp f32[2, 3] : 0.0\ns0 = scan 4 (n4)\nn5 = carry s0 0\n"
+                "n6 = comp f32[2, 3] sum(3) : n5[i0, i2] * n2[i2, i1]\n"
+                "n7 = comp f32[2, 3] : tanh(n6[i0, i1] + n3[i0, t0, i1])\nclose s0 (n7)\n"
+                "n8 = stack s0 n7\nn9 = comp f32[2, 3] : n8[3, i0, i1]\nout \"y\" = n9\n"},
+        {"two carries, reversed, of each row's own length",
+                "n0 = param \"x\" f32[3, 4]\nn1 = param \"c\" f32[3]\nn2 = param \"u\" f32[]\n"
+                "n3 = data i32[3] {4, 2, 0}\ns0 = scan 4 reversed (n1, n1)\n"
+                "n4 = carry s0 0\nn5 = carry s0 1\n"
+                "n6 = comp f32[3] : (sigmoid(n0[i0, t0] * n5[i0]) * n4[i0]) + tanh(n2[] * n5[i0])\n"
+                "n7 = comp f32[3] : select(t0 < n3[i0], n6[i0], n4[i0])\n"
+                "n8 = comp f32[3] : select(t0 < n3[i0], tanh(n6[i0]), n5[i0])\nclose s0 (n7, n8)\n"
+                "n9 = stack s0 n8\nn10 = stack s0 n7\n"
+                "n11 = comp f32[3] : n9[0, i0] * n10[1, i0]\nout \"y\" = n11\n"},
+        {"nested scans", "n0 = param \"x\" f32[3, 2]\nn1 = param \"w\" f32[]\n"
+                         "s0 = scan 3 (n1)\nn2 = carry s0 0\ns1 = scan 2 (n2)\nn3 = carry s1 0\n"
+                         "n4 = comp f32[] : sin((n3[] * n1[]) + n0[t0, t1])\nclose s1 (n4)\nn5 = "
+                         "stack s1 n4\n"
+                         "n6 = comp f32[] : n5[1] * n2[]\nclose s0 (n6)\nn7 = stack s0 n6\n"
+                         "n8 = comp f32[3] : exp(n7[i0])\nout \"y\" = n8\n"},
+        {"a delay line: carries that are handed on",
+                "n0 = param \"x\" f32[5]\nn1 = param \"a\" f32[]\ns0 = scan 5 (n1, n1)\n"
+                "n2 = carry s0 0\nn3 = carry s0 1\nn4 = comp f32[] : (n3[] * n0[t0]) + n2[]\n"
+                "close s0 (n4, n2)\nn5 = stack s0 n3\nn6 = stack s0 n4\n"
+                "n7 = comp f32[5] : n5[i0] * n6[4 - i0]\nout \"y\" = n7\n"},
+        {"Gram-Schmidt as a scan",
+                "n0 = param \"a\" f32[3, 4]\nn1 = comp f32[3, 4] : 0.0\ns0 = scan 3 (n1)\nn2 = "
+                "carry s0 0\n"
+                "n3 = comp f32[3] sum(4) : n2[i0, i1] * n0[t0, i1]\n"
+                "n4 = comp f32[4] sum(3) : n3[i1] * n2[i1, i0]\n"
+                "n5 = comp f32[4] : n0[t0, i0] - n4[i0]\n"
+                "n6 = comp f32[] sum(4) : n5[i0] * n5[i0]\n"
+                "n7 = comp f32[3, 4] : select(i0 == t0, n5[i1] / sqrt(n6[]), n2[i0, i1])\nclose s0 "
+                "(n7)\n"
+                "n8 = stack s0 n7\nn9 = comp f32[3, 4] : n8[2, i0, i1]\nout \"y\" = n9\n"},
 };
 
 Test(grad, programs) {
@@ -189,44 +196,48 @@ Test(grad, ties_go_to_the_first) {
 /* sqrt and its derivatives are NaN or infinite where the branch is not taken. */
 Test(grad, nothing_leaks_from_a_branch_not_taken) {
     static const char *const text[] = {
-        "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : select(0.0 < n0[i0], sqrt(n0[i0]), 0.0)\n"
-        "out \"y\" = n1\n",
-        /* as nodes of their own */
-        "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : sqrt(n0[i0])\n"
-        "n2 = comp f32[3] : n1[i0] * n1[i0]\n"
-        "n3 = comp f32[3] : select(0.0 < n0[i0], n2[i0] * n1[i0], 0.0)\nout \"y\" = n3\n",
-        "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : log(n0[i0])\n"
-        "n2 = comp f32[] sum(3) if 0.0 < n0[i0] : n1[i0] * n1[i0]\nout \"y\" = n2\n",
-        /* used twice, under two conditions */
-        "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : sqrt(n0[i0])\n"
-        "n2 = comp f32[3] : select(0.0 < n0[i0], n1[i0], 1.0)\n"
-        "n3 = comp f32[3] : select(1.0 < n0[i0], n1[i0], 2.0)\n"
-        "n4 = comp f32[3] : n2[i0] * n3[i0]\nout \"y\" = n4\n",
-        /* through a scan */
-        "n0 = param \"x\" f32[3]\ns0 = scan 3 (n0)\nn1 = carry s0 0\n"
-        "n2 = comp f32[3] : sqrt(n1[i0])\n"
-        "n3 = comp f32[3] : select(0.0 < n0[i0], n2[i0], n0[i0])\nclose s0 (n3)\n"
-        "n4 = stack s0 n3\nn5 = comp f32[3] : n4[2, i0]\nout \"y\" = n5\n",
-        /* a window that meets only part of a tensor */
-        "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : log(n0[i0])\n"
-        "n2 = comp f32[2] : n1[i0]\nn3 = comp f32[2] sum(2) : n2[i1] * n2[i0]\nout \"y\" = n3\n",
+            "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : select(0.0 < n0[i0], sqrt(n0[i0]), 0.0)\n"
+            "out \"y\" = n1\n",
+            /* as nodes of their own */
+            "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : sqrt(n0[i0])\n"
+            "n2 = comp f32[3] : n1[i0] * n1[i0]\n"
+            "n3 = comp f32[3] : select(0.0 < n0[i0], n2[i0] * n1[i0], 0.0)\nout \"y\" = n3\n",
+            "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : log(n0[i0])\n"
+            "n2 = comp f32[] sum(3) if 0.0 < n0[i0] : n1[i0] * n1[i0]\nout \"y\" = n2\n",
+            /* used twice, under two conditions */
+            "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : sqrt(n0[i0])\n"
+            "n2 = comp f32[3] : select(0.0 < n0[i0], n1[i0], 1.0)\n"
+            "n3 = comp f32[3] : select(1.0 < n0[i0], n1[i0], 2.0)\n"
+            "n4 = comp f32[3] : n2[i0] * n3[i0]\nout \"y\" = n4\n",
+            /* through a scan */
+            "n0 = param \"x\" f32[3]\ns0 = scan 3 (n0)\nn1 = carry s0 0\n"
+            "n2 = comp f32[3] : sqrt(n1[i0])\n"
+            "n3 = comp f32[3] : select(0.0 < n0[i0], n2[i0], n0[i0])\nclose s0 (n3)\n"
+            "n4 = stack s0 n3\nn5 = comp f32[3] : n4[2, i0]\nout \"y\" = n5\n",
+            /* a window that meets only part of a tensor */
+            "n0 = param \"x\" f32[3]\nn1 = comp f32[3] : log(n0[i0])\n"
+            "n2 = comp f32[2] : n1[i0]\nn3 = comp f32[2] sum(2) : n2[i1] * n2[i0]\nout \"y\" = "
+            "n3\n",
     };
     for (size_t k = 0; k < sizeof text / sizeof *text; k++)
         for (int order = 1; order <= 3; order++) {
             double d[3];
             gradient_at(text[k], (double[]){2, 0.5, -1}, order, d);
             for (int i = 0; i < 3; i++)
-                cr_expect(isfinite(d[i]), "program %d, order %d, x[%d]: %g", (int)k, order, i, d[i]);
+                cr_expect(
+                        isfinite(d[i]), "program %d, order %d, x[%d]: %g", (int)k, order, i, d[i]);
         }
 }
 
 Test(grad, stops_and_integers_have_none) {
     Node *y, *d;
     Trial t = read_trial("n0 = param \"x\" f32[3]\nn1 = comp f32[3] : stop_gradient(n0[i0])\n"
-                         "out \"y\" = n1\n", &y);
+                         "out \"y\" = n1\n",
+            &y);
     cr_assert(grad(t.g, y, t.leaf, 1, &d) && !d);
     t = read_trial("n0 = param \"x\" f32[3]\nn1 = comp i32[] argmax(3) : n0[i0]\n"
-                   "n2 = comp f32[] : real(n1[])\nout \"y\" = n2\n", &y);
+                   "n2 = comp f32[] : real(n1[])\nout \"y\" = n2\n",
+            &y);
     cr_assert(grad(t.g, y, t.leaf, 1, &d) && !d);
 }
 
@@ -249,8 +260,8 @@ Test(grad, inside_a_scan) {
     energy = node_comp(g, 0, NULL, F_SUM, 2, (int64_t[]){3, 3}, NULL, product, (Span){0});
     cr_assert(grad(g, energy, &h, 1, &d));
     Expr *step = ex_op2(g, OP_mul, ex_real(g, 0.3), ex_load(g, d, &i, NULL));
-    Node *next = node_comp(g, 1, (int64_t[]){3}, F_NONE, 0, NULL, NULL,
-            ex_op2(g, OP_sub, hi, step), (Span){0});
+    Node *next = node_comp(
+            g, 1, (int64_t[]){3}, F_NONE, 0, NULL, NULL, ex_op2(g, OP_sub, hi, step), (Span){0});
     scan_close(g, s, &next);
     cr_assert(check_orders(&t, scan_last(g, s, next, (Span){0}), 2) == GRAD_RIGHT);
 }
@@ -285,7 +296,9 @@ Test(grad, cross_entropy_is_a_select) {
     cr_assert_eq(comps_with_folds(&t, d, 1), 0, "p - [c == label], no fold");
 }
 
-static int nodes_in(const Trial *t, Node *n) { return graph_order(t->g, &n, 1).n; }
+static int nodes_in(const Trial *t, Node *n) {
+    return graph_order(t->g, &n, 1).n;
+}
 
 Test(grad, squarings_stay_linear) {
     int size[2];
@@ -324,7 +337,8 @@ Test(grad, a_chain_of_a_thousand_layers) {
     for (int j = 0; j < 1000; j++) {
         Expr *body = ex_op2(g, OP_mul, ex_load(g, y, (Expr *[]){n, k}, NULL),
                 ex_load(g, w, (Expr *[]){k, o}, NULL));
-        y = node_comp(g, 2, (int64_t[]){DIM_BATCH, 2}, F_SUM, 1, (int64_t[]){2}, NULL, body, (Span){0});
+        y = node_comp(
+                g, 2, (int64_t[]){DIM_BATCH, 2}, F_SUM, 1, (int64_t[]){2}, NULL, body, (Span){0});
         Node *relu[] = {y, node_scalar(g, 0, (Span){0})};
         y = node_map(g, OP_max, relu, (Span){0});
         y = node_map(g, OP_add, (Node *[]){y, x}, (Span){0});
@@ -340,7 +354,8 @@ Test(grad, stencils_stay_linear) {
     Node *y = trial_leaf(&t, 1, (int64_t[]){100}, -1, 1), *d;
     Expr *i = ex_var(g, 0, 100);
     for (int j = 0; j < 30; j++) {
-        Expr *left = ex_op2(g, OP_sub, i, ex_int(g, 1)), *right = ex_op2(g, OP_add, i, ex_int(g, 1));
+        Expr *left = ex_op2(g, OP_sub, i, ex_int(g, 1)),
+             *right = ex_op2(g, OP_add, i, ex_int(g, 1));
         Expr *sum = ex_load(g, y, &i, NULL);
         sum = ex_op2(g, OP_add, sum, ex_load(g, y, &left, ex_in_range(g, left, 100)));
         sum = ex_op2(g, OP_mul, sum, ex_load(g, y, &right, ex_in_range(g, right, 100)));

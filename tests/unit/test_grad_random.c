@@ -16,6 +16,10 @@ static void run(int from, int to, bool scans, int order) {
     cr_assert(count[GRAD_RIGHT] > (to - from) / 2 && count[GRAD_KINK] < (to - from) / 10);
 }
 
-Test(grad, random_comprehensions) { run(1, 1500, false, 3); }
+Test(grad, random_comprehensions) {
+    run(1, 1500, false, 3);
+}
 
-Test(grad, random_scans) { run(1, 500, true, 2); }
+Test(grad, random_scans) {
+    run(1, 500, true, 2);
+}

@@ -31,7 +31,8 @@ Test(hoist, keeps_values) {
 }
 
 static const char recurrent[] =
-        "n0 = param \"x\" f32[batch, 7, 3]\nn1 = param \"w\" f32[3, 4]\nn2 = param \"u\" f32[4, 4]\n"
+        "n0 = param \"x\" f32[batch, 7, 3]\nn1 = param \"w\" f32[3, 4]\nn2 = param \"u\" f32[4, "
+        "4]\n"
         "n3 = comp f32[batch, 4] : 0.0\ns0 = scan 7 (n3)\nn4 = carry s0 0\n"
         "n5 = comp f32[batch, 3] : n0[i0, t0, i1]\n"
         "n6 = comp f32[batch, 4] sum(3) : n5[i0, i2] * n1[i2, i1]\n"
@@ -56,7 +57,8 @@ Test(hoist, only_the_recurrence_remains) {
     Node *x[3] = {NULL}, *all[4] = {root.at[0]};
     NodeList order = graph_order(g, root.at, 1);
     for (int k = 0; k < order.n; k++)
-        if (order.at[k]->kind == N_LEAF) x[order.at[k]->name[0] == 'x' ? 0 : order.at[k]->name[0] == 'w' ? 1 : 2] = order.at[k];
+        if (order.at[k]->kind == N_LEAF)
+            x[order.at[k]->name[0] == 'x' ? 0 : order.at[k]->name[0] == 'w' ? 1 : 2] = order.at[k];
     cr_assert(grad(g, root.at[0], x, 3, all + 1));
     cr_assert_eq(folds_in_scans(g, all, 4), 4);
     hoist(g, all, 4);

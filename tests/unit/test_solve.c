@@ -18,9 +18,11 @@ static int draw(int lo, int hi) { /* inclusive */
 
 /* ---- evaluation ------------------------------------------------------------------ */
 
-static int64_t rows;     /* what DIM_BATCH stands for */
+static int64_t rows; /* what DIM_BATCH stands for */
 
-static int64_t size_of(int64_t dim) { return dim == DIM_BATCH ? rows : dim; }
+static int64_t size_of(int64_t dim) {
+    return dim == DIM_BATCH ? rows : dim;
+}
 
 static int32_t value_of(const Expr *e, const int *var) {
     int32_t v[3] = {0};
@@ -97,8 +99,7 @@ static Solution check(const Case *c) {
     for (int k = 0; k < s.nfresh; k++)
         if (s.fresh_old[k] >= 0) cr_assert(s.fresh_dim[k] == c->old_dim[s.fresh_old[k]]);
     int outer[MAX_VARS] = {0};
-    do
-        check_at(c, &s, outer);
+    do check_at(c, &s, outer);
     while (advance(c->nouter, c->outer_dim, outer));
     return s;
 }
@@ -126,12 +127,18 @@ static Expr *random_lhs(Case *c) {
     Expr *e = linear(c, draw(1, 3));
     Expr *u = linear(c, draw(1, 2));
     switch (draw(0, 6)) {
-    case 0: return ex_op2(c->g, OP_idiv, e, ex_int(c->g, draw(2, 4)));
-    case 1: return ex_op2(c->g, OP_imod, e, ex_int(c->g, draw(2, 4)));
-    case 2: return ex_op2(c->g, OP_add, e, ex_op2(c->g, OP_idiv, u, ex_int(c->g, draw(2, 5))));
-    case 3: return ex_op2(c->g, OP_add, e, ex_op2(c->g, OP_imod, u, ex_int(c->g, draw(2, 5))));
-    case 4: return ex_op2(c->g, OP_add, e, table(c, ex_op2(c->g, OP_imod, u, ex_int(c->g, 5))));
-    default: return e;
+    case 0:
+        return ex_op2(c->g, OP_idiv, e, ex_int(c->g, draw(2, 4)));
+    case 1:
+        return ex_op2(c->g, OP_imod, e, ex_int(c->g, draw(2, 4)));
+    case 2:
+        return ex_op2(c->g, OP_add, e, ex_op2(c->g, OP_idiv, u, ex_int(c->g, draw(2, 5))));
+    case 3:
+        return ex_op2(c->g, OP_add, e, ex_op2(c->g, OP_imod, u, ex_int(c->g, draw(2, 5))));
+    case 4:
+        return ex_op2(c->g, OP_add, e, table(c, ex_op2(c->g, OP_imod, u, ex_int(c->g, 5))));
+    default:
+        return e;
     }
 }
 
@@ -166,10 +173,12 @@ Test(solve, random_systems) {
 
 /* ---- maps with a known inverse --------------------------------------------------------- */
 
-typedef struct Term2 { int c, var, c2, var2; } Term2;
+typedef struct Term2 {
+    int c, var, c2, var2;
+} Term2;
 
-static Case plain_case(Arena *a, int nold, const int64_t *old_dim, int nouter,
-        const int64_t *outer_dim) {
+static Case plain_case(
+        Arena *a, int nold, const int64_t *old_dim, int nouter, const int64_t *outer_dim) {
     Case c = {.g = graph_new(a), .nold = nold, .nouter = nouter, .neq = nouter};
     memcpy(c.old_dim, old_dim, (size_t)nold * sizeof *old_dim);
     memcpy(c.outer_dim, outer_dim, (size_t)nouter * sizeof *outer_dim);
