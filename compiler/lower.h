@@ -377,7 +377,7 @@ struct Lower {
     Module *module;
     Value *returned;     /* of the running function, or NULL outside of one */
     IndexContext *index; /* NULL: whole tensors */
-    Expr *guard;         /* holds where the present element is needed; NULL: always */
+    Expr *guard;         /* the element is needed only where this holds; NULL: always */
     ElseCatch *catching;
     Branch *branch;
     const Shape *wanted; /* initial-value position: the declared shape */

@@ -216,8 +216,7 @@ static Value stop_gradient(Lower *L, const Value *arg, const Span *at, int n, Sp
     Expr *e = value_to_expr(L, arg[0], at[0]), **outer;
     if (!e) return value_poison();
     Node *x = node_of_expr(L, e, span, &outer);
-    return value_expr(
-            ex_load(L->graph, node_stop(L->graph, x, user_span(L, span)), outer, L->guard));
+    return value_expr(ex_load(L->graph, node_stop(L->graph, x, user_span(L, span)), outer, NULL));
 }
 
 /* ---- files ---------------------------------------------------------------------- */

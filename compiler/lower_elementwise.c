@@ -3,8 +3,8 @@
  * choice between two tensors by a third.
  *
  * Whole tensors: an operator makes one node. A choice makes one node in which all that is
- * elementwise in its branches is inlined, so that every load is guarded by its branch's
- * condition: no value, and no gradient, comes from the branch that was not taken. */
+ * elementwise in its branches is inlined: a select, whose gradient is absent in the branch
+ * that was not taken. */
 #include "lower.h"
 #include "ops.h"
 
@@ -324,7 +324,6 @@ Value matmul(Lower *L, Value va, Value vb, Span at) {
 
 typedef struct Inline {
     const Branch *branch;
-    Expr *guard;
     Vec(Expr *) load;    /* met before ... */
     Vec(Expr *) becomes; /* ... and what it became */
     Arena *arena;
@@ -338,8 +337,8 @@ static bool made_in(const Branch *b, const Node *n) {
 
 static Expr *inline_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
     Inline *in = ctx;
-    Expr *load = ex_load(g, n, index, ex_and(g, guard, in->guard));
-    if (!made_in(in->branch, n)) return load;
+    Expr *load = ex_load(g, n, index, guard);
+    if (guard || !made_in(in->branch, n)) return load;
     for (int k = 0; k < in->load.n; k++)
         if (in->load.at[k] == load) return in->becomes.at[k];
     Expr *e = ex_rewrite(g, n->body, index, NULL, NULL, inline_load, in);
@@ -348,9 +347,8 @@ static Expr *inline_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr 
     return e;
 }
 
-static Expr *branch_element(
-        Lower *L, Node *n, const Branch *b, const Shape *s, Expr *const *var, Expr *guard) {
-    Inline in = {.branch = b, .guard = guard, .arena = L->arena};
+static Expr *branch_element(Lower *L, Node *n, const Branch *b, const Shape *s, Expr *const *var) {
+    Inline in = {.branch = b, .arena = L->arena};
     Expr *index[MAX_RANK + 1];
     for (int k = 0; k < n->rank; k++)
         index[k] = n->dim[k] == 1 ? ex_int(L->graph, 0) : var[s->rank - n->rank + k];
@@ -386,8 +384,8 @@ static Value tensor_choice(Lower *L, const Ast *e, Value cond) {
     Expr *var[MAX_RANK];
     output_vars(L, &s, var);
     Expr *test = aligned_load(L, c, s.rank, var, NULL);
-    Expr *x = branch_element(L, a, &ba, &s, var, test);
-    Expr *y = branch_element(L, b, &bb, &s, var, ex_op1(g, OP_not, test));
+    Expr *x = branch_element(L, a, &ba, &s, var);
+    Expr *y = branch_element(L, b, &bb, &s, var);
     return value_node(map_node(L, &s, ex_select(g, test, x, y), e->span));
 }
 

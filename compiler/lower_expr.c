@@ -74,8 +74,7 @@ static bool indexed(Lower *L, const Ast *e, const Value *arg) {
     return true;
 }
 
-/* The right side of `and`, `or` is needed only where the left does not decide: its loads are
- * guarded by that. */
+/* The right side of `and`, `or` is needed only where the left does not decide. */
 static Value right_side(Lower *L, const Ast *e, Value left) {
     bool logic = !strcmp(e->text, "and") || !strcmp(e->text, "or");
     if (!logic || !L->index || left.kind != V_EXPR || left.expr->dtype != T_BOOL)

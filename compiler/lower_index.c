@@ -5,8 +5,9 @@
  * loaded. Variables carry one numbering per definition while it is written (free variables
  * first, folds as they nest), and get their places in a node when that node is made.
  *
- * L->guard holds the conditions of the branches around the present place: every load is
- * guarded by it. */
+ * L->guard holds the conditions of the branches around the present place. It permits loads
+ * that may leave their tensor; these get a guard that says where they do not, since what
+ * they give elsewhere is not looked at. */
 #include "lower.h"
 
 #include <inttypes.h>
@@ -179,15 +180,6 @@ static Fold fold_of_name(const char *name) {
     return F_NONE;
 }
 
-/* Of a conjunction, the parts whose variables lie in a set. */
-static Expr *conjuncts_within(Lower *L, Expr *e, uint32_t vars) {
-    if (!e) return NULL;
-    if (e->kind == E_OP && e->op == OP_and)
-        return ex_and(L->graph, conjuncts_within(L, e->arg[0], vars),
-                conjuncts_within(L, e->arg[1], vars));
-    return e->vars & ~vars ? NULL : e;
-}
-
 /* Makes the node from body and guard over all numbers; `first` is the first folded one. */
 static Value fold_node(Lower *L, Fold fold, int first, int last, Expr *guard, Expr *body, Span at) {
     Graph *g = L->graph;
@@ -212,7 +204,7 @@ static Value fold_node(Lower *L, Fold fold, int first, int last, Expr *guard, Ex
     }
     Node *n = make_node(L, rank, dim, fold, nfold, fold_dim, guard ? ex_subst(g, guard, to) : NULL,
             ex_subst(g, body, to), at);
-    return rank ? value_expr(ex_load(g, n, outer, L->guard)) : value_node(n);
+    return rank ? value_expr(ex_load(g, n, outer, NULL)) : value_node(n);
 }
 
 static bool fold_condition(Lower *L, const Ast *e, Expr **guard) {
@@ -243,11 +235,7 @@ static Value build_fold(Lower *L, const Ast *e) {
                 "`%s` folds numbers; this is a condition: int(c) is 1 where it holds", e->name);
         return value_poison();
     }
-    uint32_t mine = c->nvar == 32 ? ~0u : (1u << c->nvar) - 1;
-    mine &= ~((1u << first) - 1);
-    Expr *outside = conjuncts_within(L, before, body->vars | mine);
-    return fold_node(L, fold_of_name(e->name), first, c->nvar, ex_and(L->graph, outside, guard),
-            body, e->span);
+    return fold_node(L, fold_of_name(e->name), first, c->nvar, guard, body, e->span);
 }
 
 /* A fold that stands in no definition, or in a called function, is a context of its own. */
@@ -354,7 +342,7 @@ Expr *guarded_load(Lower *L, Node *n, Expr *const *index, const Span *at, Span w
         }
         need = ex_and(g, need, inside);
     }
-    return ex_load(g, n, index, ex_and(g, L->guard, need));
+    return ex_load(g, n, index, need);
 }
 
 /* ---- subscripts ----------------------------------------------------------------- */

@@ -235,7 +235,7 @@ Expr *value_to_expr(Lower *L, Value v, Span at) {
     case V_EXPR:
         return v.expr;
     case V_TENSOR:
-        if (v.node->rank == 0) return ex_load(g, v.node, NULL, L->guard);
+        if (v.node->rank == 0) return ex_load(g, v.node, NULL, NULL);
         diag_error(at, "%s stands here without an index for each of its axes",
                 node_shape_text(L, v.node));
         return NULL;
