@@ -100,7 +100,10 @@ static void form(Grad *gr, Contribution c) {
 
 void contribute(Grad *gr, const Contribution *c) {
     Scan *target = level_of(gr, c->to), *last = NULL;
-    for (Scan *s = c->level; s != target; s = level_around(gr, s)) last = s;
+    for (Scan *s = c->level; s != target; s = level_around(gr, s)) {
+        if (!s) ICE(c->span, "a value of a scan's step is used outside of the scan");
+        last = s;
+    }
     if (last && !gr->scan[last->id].reverse->closed)
         vec_push(gr->tmp, &gr->scan[last->id].waiting, *c);
     else

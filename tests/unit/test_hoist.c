@@ -64,3 +64,20 @@ Test(hoist, only_the_recurrence_remains) {
     hoist(g, all, 4);
     cr_assert_eq(folds_in_scans(g, all, 4), 2);
 }
+
+/* A sum over what nobody stacks stays: its operands would be stored for every step. */
+Test(hoist, a_fold_that_would_store_more_stays) {
+    static const char text[] =
+            "n0 = param \"x\" f32[50]\ns0 = scan 7 (n0)\nn1 = carry s0 0\n"
+            "n2 = comp f32[50] : tanh(n1[i0] * n1[49 - i0])\n"
+            "n3 = comp f32[50] : n2[i0] * n1[i0]\n"
+            "n4 = comp f32[] sum(50) : n3[i0] * n2[i0]\nclose s0 (n2)\n"
+            "n5 = stack s0 n4\nout \"y\" = n5\n";
+    Graph *g = graph_new(arena_new());
+    NodeList root = {0};
+    const char **name;
+    cr_assert(graph_read(
+            g, source_from_text(g->arena, "test", text, strlen(text)), &root, &name));
+    cr_assert(!hoist(g, root.at, 1));
+    cr_assert_eq(folds_in_scans(g, root.at, 1), 1);
+}
