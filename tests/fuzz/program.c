@@ -183,14 +183,15 @@ static bool may_be_output(const Maker *m, const Tensor *t) {
 
 static void put_loss(Maker *m, Tensor *t) {
     const char *f = PICK(m, "sin", "tanh", "atan", "gelu", "sigmoid");
+    const char *mean = t->rank > 0 ? "mean" : "";
     put(&m->out, "    loss ");
     if (t->rank > 0 && chance(m, 40))
         put(&m->out, "(sum(...) %s(%s[...]) * %s[...]) / %s%d\n", f, t->name, t->name,
                 has_rows(t) ? "batch / " : "", row_elements(t));
     else if (chance(m, 50))
-        put(&m->out, "mean(%s * %s(%s))\n", t->name, f, t->name);
+        put(&m->out, "%s(%s * %s(%s))\n", mean, t->name, f, t->name);
     else
-        put(&m->out, "0.%d * mean((%s - 0.%d) ** 2)\n", 1 + below(m, 9), t->name, below(m, 9));
+        put(&m->out, "0.%d * %s((%s - 0.%d) ** 2)\n", 1 + below(m, 9), mean, t->name, below(m, 9));
 }
 
 static void put_end(Maker *m) {
@@ -206,7 +207,8 @@ static void put_end(Maker *m) {
     }
     for (int i = m->ntensor - 1; i >= 0; i--) {
         Tensor *t = &m->tensor[i];
-        if (t->type == REAL && (!t->used || (losses == 0 && t->from) || chance(m, 5))) {
+        bool moves = t->type == REAL && (t->from != 0 || strchr("xw", t->name[0]));
+        if (moves && (!t->used || losses == 0 || chance(m, 5))) {
             put_loss(m, t);
             losses++;
         }

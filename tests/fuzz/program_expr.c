@@ -51,6 +51,7 @@ static Range put_scaled(Maker *m, Text *t, const Index *v) {
 }
 
 static Range put_affine(Maker *m, Text *t, const Index *v, const Index *u) {
+    size_t start = t->n;
     Range r = put_scaled(m, t, v);
     if (u && chance(m, 70)) {
         bool minus = chance(m, 30);
@@ -59,6 +60,7 @@ static Range put_affine(Maker *m, Text *t, const Index *v, const Index *u) {
         r = minus ? (Range){r.lo - s.hi, r.hi - s.lo} : (Range){r.lo + s.lo, r.hi + s.hi};
     }
     int c = below(m, 5) - 2;
+    if (c == 0 && t->n - start == strlen(v->name)) c = 1; /* alone it would be its range */
     if (c != 0) put(t, c > 0 ? " + %d" : " - %d", c > 0 ? c : -c);
     return (Range){r.lo + c, r.hi + c};
 }
@@ -322,7 +324,7 @@ static double put_inner_fold(Maker *m, Text *t, int depth) {
     if (m->nindex == MAX_INDICES) return put_any_load(m, t);
     Index *v = &m->index[m->nindex++];
     *v = (Index){.name = "", .lo = 0, .hi = 1 + below(m, 5)};
-    snprintf(v->name, sizeof v->name, "r%d", m->nindex % 10);
+    snprintf(v->name, sizeof v->name, "i%d", m->nindex % 10);
     const char *fold = PICK(m, "sum", "max", "min", "prod");
     Text body = {.n = 0};
     m->cost *= v->hi;
