@@ -35,12 +35,19 @@ static bool op_of_text(const char *text, Op *op) {
     return false;
 }
 
-/* Small whole powers are products: exact for negative bases, and differentiable at 0. */
+/* The exponent when it is a whole number known at compile time; -1: it is not, or negative. */
+static int64_t whole_exponent(Value v) {
+    if (v.kind == V_REAL && v.r >= 0 && v.r <= 4 && v.r == (double)(int64_t)v.r)
+        return (int64_t)v.r;
+    return v.kind == V_INT ? v.i : -1;
+}
+
+/* Small whole powers are products: exact for negative bases, and differentiable at 0. Whole
+ * powers of integers known at compile time are integers. */
 static Value power(Lower *L, const Value *arg, Span at) {
-    int64_t k = arg[1].kind == V_REAL && arg[1].r == (double)(int64_t)arg[1].r ? (int64_t)arg[1].r
-                : arg[1].kind == V_INT                                         ? arg[1].i
-                                                                               : -1;
-    if (k < 1 || k > 4) return apply_op(L, OP_pow, arg, 2, at);
+    int64_t k = whole_exponent(arg[1]), most = arg[0].kind == V_INT ? 64 : 4;
+    if (k == 0 && arg[0].kind == V_INT) return value_int(1);
+    if (k < 1 || k > most) return apply_op(L, OP_pow, arg, 2, at);
     Value x = arg[0];
     for (int64_t i = 1; i < k; i++) x = apply_op(L, OP_mul, (Value[]){x, arg[0]}, 2, at);
     return x;

@@ -20,6 +20,9 @@ Test(lower_tensors, compile_time_numbers) {
     expect_output("f32[batch, 1]", "y = x * (if 3 > 2 and not (1 == 2) then 2 else nonsense)",
             VALUES(1, 2));
     expect_output("f32[batch, 1]", "y = x * min(max(3, 4), 5.5)", VALUES(2, 4));
+    expect_output("f32[batch, 1]", "y = x * 2 ** 0.5 ** 2 + 2 ** -1",
+            VALUES(0.5 * pow(2, 0.25) + 0.5, pow(2, 0.25) + 0.5));
+    expect_shape("f32[batch, 1]", "y = x + zeros(2 ** 10)", "batch 1024");
     expect_output("f32[batch, 1]",
             "n = 1\n for i in 1..5 { n = n * i }\n if n == 24 { y = x } else { y = -x }",
             VALUES(0.5, 1));
