@@ -2,7 +2,8 @@
  *
  * The equations are kept as expressions that are to be 0, over the outer variables and the
  * UNKNOWNS: the old variables, and the quotients and remainders that stand for u//c and
- * u%c. An unknown k is variable nouter+k while we solve. Every step keeps the set of
+ * u%c. An unknown k is variable nouter+k while we solve. (Old variables that an equation
+ * gives as they stand, which most are, never become unknowns.) Every step keeps the set of
  * satisfying assignments of the unknowns, each determined by its old variables:
  *
  *   expand  u//c and u%c become unknowns q and r with  u - c*q - r = 0,  0 <= r < c
@@ -19,6 +20,8 @@
 #include "solve.h"
 
 #include "graph_tables.h"
+
+#include <string.h>
 
 /* Wider than any extent: a quotient of the rows, which must not become a loop. */
 #define UNBOUNDED INT64_MAX
@@ -44,6 +47,7 @@ typedef struct System {
     Expr *zero[MAX_EQUATIONS]; /* each is to be 0; NULL: used up */
     int nzero;
     int solved[MAX_VARS], nsolved; /* in order of solution */
+    Expr *given[MAX_VARS];         /* by old variable: its value, if an equation states it */
 } System;
 
 /* An equation by its terms: the unknowns that it is linear in, and the rest. */
@@ -101,6 +105,7 @@ static Expr *plus(Graph *g, Expr *e, int64_t c) {
 /* ---- unknowns ------------------------------------------------------------------- */
 
 static Unknown *add_unknown(System *s, int64_t extent, int old) {
+    if (s->nouter + s->n == MAX_VARS) ICE((Span){0}, "an index map of too many variables");
     Unknown *u = &s->unknown[s->n];
     /* The variable's extent serves the ranges of expressions; no bound is said as batch. */
     *u = (Unknown){.extent = extent,
@@ -379,12 +384,21 @@ bool ex_has_load(Graph *g, Expr *e) {
 /* ---- the whole ------------------------------------------------------------------------ */
 
 static void start(System *s, int nold, const int64_t *old_dim, int neq, const Equation *eq) {
-    if (s->nouter + nold > MAX_VARS || neq > MAX_RANK + MAX_VARS)
-        ICE((Span){0}, "an index map of %d + %d variables", s->nouter, nold);
+    bool states[MAX_EQUATIONS] = {false};
     Expr *to[MAX_VARS] = {NULL};
-    for (int k = 0; k < nold; k++) to[k] = add_unknown(s, old_dim[k], k)->var;
-    for (int k = 0; k < neq; k++)
-        s->zero[s->nzero++] = ex_op2(s->g, OP_sub, ex_subst(s->g, eq[k].lhs, to), eq[k].rhs);
+    if (neq > MAX_RANK + MAX_VARS) ICE((Span){0}, "an index map of %d equations", neq);
+    for (int k = 0; k < neq; k++) {
+        int v = eq[k].lhs->kind == E_VAR ? eq[k].lhs->var : -1;
+        states[k] = v >= 0 && !s->given[v];
+        if (states[k]) to[v] = s->given[v] = eq[k].rhs;
+    }
+    for (int k = 0; k < nold; k++)
+        if (!to[k]) to[k] = add_unknown(s, old_dim[k], k)->var;
+    for (int k = 0; k < neq; k++) {
+        if (states[k]) continue;
+        Expr *lhs = ex_subst(s->g, eq[k].lhs, to);
+        s->zero[s->nzero++] = ex_op2(s->g, OP_sub, lhs, eq[k].rhs);
+    }
 }
 
 static void eliminate(System *s) {
@@ -410,6 +424,7 @@ static void name_results(System *s, Solution *out, Expr **final) {
         int at = s->solved[k];
         final[s->nouter + at] = ex_subst(s->g, s->unknown[at].value, final);
     }
+    memcpy(out->value, s->given, sizeof out->value);
     for (int k = 0; k < s->n; k++)
         if (s->unknown[k].old >= 0) out->value[s->unknown[k].old] = final[s->nouter + k];
 }
@@ -419,7 +434,7 @@ typedef struct Condition {
     int after;
 } Condition;
 typedef struct Conditions {
-    Condition at[2 * MAX_VARS + MAX_EQUATIONS];
+    Condition at[3 * MAX_VARS + MAX_EQUATIONS];
     int n;
 } Conditions;
 
@@ -434,8 +449,11 @@ static void add_condition(Conditions *list, Expr *test, const Expr *about) {
 /* The conditions in an order in which the loads of each are in bounds where those before
  * it hold: first what has no load. Then, a load whose index is made of a solved value was
  * built after the value, and so comes after the test of the value's range. */
-static Expr *conditions(System *s, Expr *const *final) {
+static Expr *conditions(System *s, const int64_t *old_dim, Expr *const *final) {
     Conditions list = {.n = 0};
+    for (int k = 0; k < MAX_VARS; k++)
+        if (s->given[k])
+            add_condition(&list, ex_in_range(s->g, s->given[k], old_dim[k]), s->given[k]);
     for (int k = 0; k < s->nsolved; k++) {
         const Unknown *u = &s->unknown[s->solved[k]];
         Expr *value = final[s->nouter + s->solved[k]];
@@ -464,6 +482,6 @@ Solution solve(
     Solution out = {0};
     Expr *final[MAX_VARS] = {NULL};
     name_results(&s, &out, final);
-    out.guard = conditions(&s, final);
+    out.guard = conditions(&s, old_dim, final);
     return out;
 }

@@ -367,3 +367,21 @@ Test(grad, stencils_stay_linear) {
     cr_assert(nodes_in(&t, d) < 300);
     cr_assert(ex_var(g, 0, 11)->id - before < 30000, "expressions");
 }
+
+/* Twelve axes and a fold: the map's inverse has room for all of them. */
+Test(grad, as_many_axes_as_there_may_be) {
+    Trial t = trial_new(1);
+    Graph *g = t.g;
+    int64_t dim[MAX_RANK], square[] = {2, 2};
+    Expr *index[MAX_RANK];
+    for (int k = 0; k < MAX_RANK; k++) {
+        dim[k] = 2;
+        index[k] = ex_var(g, k == 11 ? 12 : k, 2);
+    }
+    Node *x = trial_leaf(&t, MAX_RANK, dim, -1, 1), *w = trial_leaf(&t, 2, square, -1, 1), *d[2];
+    Expr *factor = ex_load(g, w, (Expr *[]){ex_var(g, 12, 2), ex_var(g, 11, 2)}, NULL);
+    Node *y = node_comp(g, MAX_RANK, dim, F_SUM, 1, square, NULL,
+            ex_op2(g, OP_mul, ex_load(g, x, index, NULL), factor), (Span){0});
+    cr_assert(grad(g, y, t.leaf, 2, d));
+    cr_assert(d[0]->nfold == 1 && d[1]->nfold == 11);
+}
