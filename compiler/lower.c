@@ -51,6 +51,7 @@ static Lower *lower_new(
 
 static void bind_globals(Lower *L, const Ast *std, const Ast *program) {
     Span none = {0};
+    L->std = std;
     L->library = scope_new(L, NULL);
     scope_bind(L, L->library, intern("batch"), value_batch(), none);
     scope_bind(L, L->library, intern("training"), value_bool(true), none);
@@ -126,8 +127,8 @@ static void run_training(Lower *L) {
     int errors = diag_errors();
     run_entries(L);
     if (!errors && L->train_ast && !L->loss.n)
-        diag_error(
-                L->train_ast->span, "the model `%s` has no loss to be trained on", L->model->name);
+        lower_error(L, L->train_ast->span, "the model `%s` has no loss to be trained on",
+                L->model->name);
 }
 
 static void finish(Lower *L) {

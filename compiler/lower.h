@@ -23,6 +23,9 @@ typedef struct Pack Pack;
 
 enum { MAX_CALL_DEPTH = 200 }; /* of nested calls: deeper is a recursion without an end */
 
+/* An error. Of the library's text it is said at the user's call, with the place as a note. */
+void lower_error(Lower *L, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /* ---- values: lower_value.c ------------------------------------------------------ */
 
 typedef enum {
@@ -369,7 +372,7 @@ struct Lower {
     Arena *arena;
     Graph *graph;
     Model *model;
-    const Ast *program, *model_ast, *train_ast;
+    const Ast *std, *program, *model_ast, *train_ast;
     Scope *library, *globals, *model_scope;
 
     /* where execution stands */
@@ -386,11 +389,11 @@ struct Lower {
     Metric *metric;
     struct Optimizing *optimizing;
     Span call_site;       /* of the last call that the user's own text makes */
+    const char *called;   /* what it calls */
     bool in_library;      /* the running text is the library's */
     const char *function; /* the name of the running one, or NULL */
     const Node *named;    /* got its name from the user last */
     bool abandoned;       /* the running body is given up */
-    bool told_user;       /* the message already stands at the user's call */
     int depth, layer_depth;
 
     bool training; /* `training` */

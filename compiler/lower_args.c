@@ -73,10 +73,10 @@ static void unknown_argument(Lower *L, const Function *fn, const Arg *a) {
     for (const Ast *f = fn->def->params; f && n < 64; f = f->next) names[n++] = f->name;
     const char *near = diag_nearest(a->name, names, n);
     if (near)
-        diag_error(
-                a->span, "%s() has no argument `%s`; did you mean `%s`?", fn->name, a->name, near);
+        lower_error(L, a->span, "%s() has no argument `%s`; did you mean `%s`?", fn->name, a->name,
+                near);
     else
-        diag_error(a->span, "%s() has no argument `%s`; it takes: %s", fn->name, a->name,
+        lower_error(L, a->span, "%s() has no argument `%s`; it takes: %s", fn->name, a->name,
                 formal_list(L, fn));
 }
 
@@ -125,13 +125,13 @@ static Value argument_for(Lower *L, const Ast *formal, Arg *a) {
 static bool give(Lower *L, const Function *fn, int k, Arg *a, Value *given, Span *given_at) {
     const Ast *f = formal_at(fn, k);
     if (given[k].kind != V_NONE) {
-        diag_error(a->span, "`%s` of %s() is given twice", f->name, fn->name);
+        lower_error(L, a->span, "`%s` of %s() is given twice", f->name, fn->name);
         return false;
     }
     given[k] = argument_for(L, f, a);
     given_at[k] = a->span;
     if (given[k].kind != V_NONE) return given[k].kind != V_POISON;
-    diag_error(a->span, "this has no value to be given to `%s` of %s(): no `return` was met",
+    lower_error(L, a->span, "this has no value to be given to `%s` of %s(): no `return` was met",
             f->name, fn->name);
     return false;
 }
@@ -156,10 +156,10 @@ bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given
             ok = false;
         } else if (to >= n) {
             if (n)
-                diag_error(a->span, "too many arguments: %s() takes %d (%s)", fn->name, n,
+                lower_error(L, a->span, "too many arguments: %s() takes %d (%s)", fn->name, n,
                         formal_list(L, fn));
             else
-                diag_error(a->span, "%s() takes no arguments", fn->name);
+                lower_error(L, a->span, "%s() takes no arguments", fn->name);
             return false;
         } else {
             ok = give(L, fn, to, a, given, given_at) && ok;
@@ -249,14 +249,14 @@ static bool convert_to(Lower *L, const char *type, Value *v, DType have, Span at
 static bool bind_tensor(Lower *L, const Function *fn, const Ast *f, Scope *s, Value *v, Span at) {
     Shape shape;
     if (v->kind == V_SHAPE || !value_shape_of(*v, &shape)) {
-        diag_error(at, "`%s` of %s() is a tensor, %s; this is %s", f->name, fn->name,
+        lower_error(L, at, "`%s` of %s() is a tensor, %s; this is %s", f->name, fn->name,
                 pattern_text(L, f->a, s), value_text_of(L, *v));
         return false;
     }
     const char *pattern = pattern_text(L, f->a, s);
     if (match_shape(L, f->a, &shape, s) && convert_to(L, f->a->name, v, shape.dtype, at))
         return true;
-    diag_error(at, "`%s` of %s() is %s; this is %s", f->name, fn->name, pattern,
+    lower_error(L, at, "`%s` of %s() is %s; this is %s", f->name, fn->name, pattern,
             shape_text(L, &shape));
     return false;
 }
@@ -287,8 +287,8 @@ static bool bind_scalar(Lower *L, const Function *fn, const Ast *f, Value *v, Sp
     if (scalar_fits(f->a->name, v)) return true;
     const char *article = !strcmp(f->a->name, "int") ? "an" : "a";
     bool quoted = v->kind == V_STRING && !strcmp(f->a->name, "function");
-    diag_error(at, "`%s` of %s() is %s %s; this is %s%s", f->name, fn->name, article, f->a->name,
-            value_text_of(L, *v), quoted ? " (a function's name has no quotes)" : "");
+    lower_error(L, at, "`%s` of %s() is %s %s; this is %s%s", f->name, fn->name, article,
+            f->a->name, value_text_of(L, *v), quoted ? " (a function's name has no quotes)" : "");
     return false;
 }
 
@@ -323,7 +323,7 @@ bool bind_formals(Lower *L, const Function *fn, Scope *s, const Value *given, co
             at = call;
         }
         if (v.kind == V_NONE) {
-            diag_error(call, "%s() is missing its argument `%s` (%s)", fn->name, f->name,
+            lower_error(L, call, "%s() is missing its argument `%s` (%s)", fn->name, f->name,
                     formal_list(L, fn));
             ok = false;
         } else if (v.kind == V_POISON) {

@@ -9,7 +9,7 @@
 
 static bool shape_of(Lower *L, Value v, Span at, Shape *s) {
     if (value_shape_of(v, s)) return true;
-    diag_error(at, "a tensor is needed here; this is %s", value_text_of(L, v));
+    lower_error(L, at, "a tensor is needed here; this is %s", value_text_of(L, v));
     return false;
 }
 
@@ -27,7 +27,7 @@ static Value extent_of(Lower *L, const Value *arg, const Span *at, int n, Span s
             !value_to_int(L, arg[1], at[1], "the number of an axis", &k))
         return value_poison();
     if (k < -s.rank || k >= s.rank) {
-        diag_error(at[1], "%s has no axis %" PRId64, shape_text(L, &s), k);
+        lower_error(L, at[1], "%s has no axis %" PRId64, shape_text(L, &s), k);
         return value_poison();
     }
     int64_t dim = s.dim[k < 0 ? k + s.rank : k];
@@ -64,14 +64,15 @@ static bool reshape_dims(
         Lower *L, const Node *x, const Value *arg, const Span *at, int n, Shape *out) {
     for (int k = 1; k < n; k++) {
         if (out->rank == MAX_RANK) {
-            diag_error(at[k], "a tensor has at most %d axes", MAX_RANK);
+            lower_error(L, at[k], "a tensor has at most %d axes", MAX_RANK);
             return false;
         }
         if (!value_to_size(L, arg[k], at[k], &out->dim[out->rank++])) return false;
     }
     bool rows = x->rank && x->dim[0] == DIM_BATCH;
     if (rows != (out->rank && out->dim[0] == DIM_BATCH)) {
-        diag_error(at[0], "a reshape keeps the batch axis first and apart: %s becomes [batch, ...]",
+        lower_error(L, at[0],
+                "a reshape keeps the batch axis first and apart: %s becomes [batch, ...]",
                 node_shape_text(L, x));
         return false;
     }
@@ -103,9 +104,10 @@ static Value reshape(Lower *L, const Value *arg, const Span *at, int n, Span spa
         return value_poison();
     Shape own = shape_of_node(x);
     if (static_elements(&own) != static_elements(&s)) {
-        diag_error(span, "%s has %" PRId64 " elements%s and %s has %" PRId64, shape_text(L, &own),
-                static_elements(&own), s.rank && s.dim[0] == DIM_BATCH ? " a row" : "",
-                shape_text(L, &s), static_elements(&s));
+        lower_error(L, span, "%s has %" PRId64 " elements%s and %s has %" PRId64,
+                shape_text(L, &own), static_elements(&own),
+                s.rank && s.dim[0] == DIM_BATCH ? " a row" : "", shape_text(L, &s),
+                static_elements(&s));
         return value_poison();
     }
     Expr *var[MAX_RANK], *index[MAX_RANK];
@@ -137,7 +139,7 @@ static Value random_tensor(Lower *L, const Shape *shape, Span span) {
     out.dtype = T_F32;
     if (scans + shape->rank > MAX_RANK || !shape_check(L, &out, span)) {
         if (scans + shape->rank > MAX_RANK)
-            diag_error(span, "random numbers of more than %d axes, with the scans'", MAX_RANK);
+            lower_error(L, span, "random numbers of more than %d axes, with the scans'", MAX_RANK);
         return value_poison();
     }
     for (int k = scans; k-- > 0;) {
@@ -161,7 +163,7 @@ static bool push_dim(Lower *L, Value v, Span at, Shape *s) {
         return true;
     }
     if (s->rank < MAX_RANK) return value_to_size(L, v, at, &s->dim[s->rank++]);
-    diag_error(at, "a tensor has at most %d axes", MAX_RANK);
+    lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
     return false;
 }
 
@@ -182,7 +184,7 @@ static Value uniform_like(Lower *L, const Value *arg, const Span *at, int n, Spa
 
 static Value per_row(Lower *L, Node *gradient, Value per, Span per_at, Span span) {
     if (per.kind != V_BATCH) {
-        diag_error(per_at, "a gradient is kept apart per row only: per: batch; this is %s",
+        lower_error(L, per_at, "a gradient is kept apart per row only: per: batch; this is %s",
                 value_text_of(L, per));
         return value_poison();
     }
@@ -195,7 +197,7 @@ static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span sp
     if (!y || !x) return value_poison();
     if (x->dtype != T_F32 || y->dtype != T_F32) {
         bool wrong_y = y->dtype != T_F32;
-        diag_error(at[wrong_y ? 0 : 1],
+        lower_error(L, at[wrong_y ? 0 : 1],
                 wrong_y ? "only real tensors have a gradient; this is %s"
                         : "there is no gradient in integers: this is %s; differentiate "
                           "by real(...) of it, bound to a name",
@@ -204,7 +206,8 @@ static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span sp
     }
     if (!grad(L->graph, y, &x, 1, &out)) return value_poison();
     if (out) return n == 3 ? per_row(L, out, arg[2], at[2], span) : value_node(out);
-    diag_error(span, "the first argument does not depend on the second, so there is no gradient");
+    lower_error(
+            L, span, "the first argument does not depend on the second, so there is no gradient");
     return value_poison();
 }
 
@@ -224,7 +227,7 @@ static Value stop_gradient(Lower *L, const Value *arg, const Span *at, int n, Sp
 static Value load(Lower *L, const Value *arg, const Span *at, int n, Span span) {
     (void)n, (void)span;
     if (arg[0].kind == V_STRING) return load_npy(L, arg[0].text, at[0]);
-    diag_error(at[0], "the name of a .npy file is needed here, in quotes; this is %s",
+    lower_error(L, at[0], "the name of a .npy file is needed here, in quotes; this is %s",
             value_text_of(L, arg[0]));
     return value_poison();
 }

@@ -18,13 +18,14 @@ typedef struct State {
     ElseCatch *catching;
     const Shape *wanted;
     Span call_site;
+    const char *called;
     bool in_library;
     int layer_depth;
 } State;
 
 static State state_save(const Lower *L) {
     return (State){L->scope, L->module, L->function, L->returned, L->index, L->guard, L->catching,
-            L->wanted, L->call_site, L->in_library, L->layer_depth};
+            L->wanted, L->call_site, L->called, L->in_library, L->layer_depth};
 }
 
 static void state_restore(Lower *L, const State *s) {
@@ -37,6 +38,7 @@ static void state_restore(Lower *L, const State *s) {
     L->catching = s->catching;
     L->wanted = s->wanted;
     L->call_site = s->call_site;
+    L->called = s->called;
     L->in_library = s->in_library;
     L->layer_depth = s->layer_depth;
 }
@@ -53,7 +55,10 @@ static bool element_mode(const Function *fn, const Value *given) {
 }
 
 static void enter(Lower *L, Function *fn, const Value *given, Span call) {
-    if (!L->in_library) L->call_site = call;
+    if (!L->in_library) {
+        L->call_site = call;
+        L->called = fn->name;
+    }
     L->in_library = fn->scope == L->library;
     L->wanted = NULL;
     L->function = fn->name;
@@ -75,7 +80,7 @@ static Value run_body(Lower *L, const Ast *def) {
 static bool too_deep(Lower *L, const Function *fn, Span call) {
     if (L->depth < MAX_CALL_DEPTH) return false;
     if (L->depth == MAX_CALL_DEPTH) {
-        diag_error(call, "calls nest deeper than %d: %s() calls itself without an end",
+        lower_error(L, call, "calls nest deeper than %d: %s() calls itself without an end",
                 MAX_CALL_DEPTH, fn->name);
         L->depth = 2 * MAX_CALL_DEPTH; /* once is enough */
     }
@@ -112,19 +117,15 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
     bool user_call = !state.in_library && L->in_library;
     Value v = value_poison();
     if (is_layer(fn) && L->index) {
-        diag_error(
-                call, "a layer is applied to whole tensors, not to elements under index variables");
+        lower_error(L, call,
+                "a layer is applied to whole tensors, not to elements under index variables");
     } else if (bind_formals(L, fn, s, given, given_at, call)) {
         L->scope = s;
         if (is_layer(fn)) {
             L->module = module_new(L, path);
             L->layer_depth++;
         }
-        int inside = diag_errors();
         v = run_body(L, fn->def);
-        if (user_call && diag_errors() > inside && !L->told_user)
-            diag_note(call, "in this call of %s()", fn->name);
-        if (user_call) L->told_user = false;
         if (diag_errors() > errors && v.kind == V_NONE) v = value_poison();
     }
     L->depth = depth;
@@ -143,7 +144,7 @@ static bool add_dim(Lower *L, Value v, Span at, Shape *s) {
         return true;
     }
     if (s->rank == MAX_RANK) {
-        diag_error(at, "a tensor has at most %d axes", MAX_RANK);
+        lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
         return false;
     }
     return value_to_size(L, v, at, &s->dim[s->rank++]);
@@ -163,7 +164,7 @@ static bool shape_from_args(Lower *L, const Function *fn, Args *args, Shape *s) 
     }
     args->n = named;
     if (positional) return shape_check(L, s, args->span);
-    diag_error(args->span,
+    lower_error(L, args->span,
             "%s() gives an initial value's elements; elsewhere its arguments are the shape, "
             "as in %s(batch, 16)",
             fn->name, fn->name);
@@ -211,7 +212,7 @@ static Value partial(Lower *L, Function *fn, Value *given, Span *given_at, Span 
     int k = 0;
     for (const Ast *f = fn->def->params; f; f = f->next, k++) {
         if (k < leading_tensors(fn) || k == 0 || given[k].kind != V_NONE || f->b) continue;
-        diag_error(span, "%s() is missing its argument `%s`", fn->name, f->name);
+        lower_error(L, span, "%s() is missing its argument `%s`", fn->name, f->name);
         return value_poison();
     }
     return value_instance(inst);
@@ -242,7 +243,7 @@ Value apply_instance(Lower *L, Instance *inst, Args args) {
     if (fn->def->kind == A_INITIALIZER)
         return call_initializer(L, fn, args, inst->given, inst->given_at);
     if (!inst->given) {
-        diag_error(args.span, "`%s` stands for names inside of a layer; it cannot be applied",
+        lower_error(L, args.span, "`%s` stands for names inside of a layer; it cannot be applied",
                 inst->path);
         return value_poison();
     }
@@ -267,10 +268,10 @@ static bool all_values(
         const char *given = args.at[k].name;
         if (given && (!option || strcmp(given, option) != 0 || k + 1 < args.n)) {
             if (option)
-                diag_error(args.at[k].span,
+                lower_error(L, args.at[k].span,
                         "of the arguments of %s() only the last has a name, `%s`", name, option);
             else
-                diag_error(args.at[k].span, "the arguments of %s() have no names", name);
+                lower_error(L, args.at[k].span, "the arguments of %s() have no names", name);
             return false;
         }
         v[k] = given ? option_value(L, &args.at[k]) : arg_value(L, &args.at[k]);
@@ -283,7 +284,7 @@ static bool all_values(
 static Value call_op(Lower *L, const Function *fn, Args args) {
     const OpInfo *op = &op_info[fn->op];
     if (args.n != op->arity) {
-        diag_error(args.span, "%s() takes %d argument%s; there %s %d", fn->name, op->arity,
+        lower_error(L, args.span, "%s() takes %d argument%s; there %s %d", fn->name, op->arity,
                 op->arity == 1 ? "" : "s", args.n == 1 ? "is" : "are", args.n);
         return value_poison();
     }
@@ -296,8 +297,8 @@ static Value call_op(Lower *L, const Function *fn, Args args) {
 static Value call_builtin(Lower *L, const Function *fn, Args args) {
     const Builtin *b = fn->builtin;
     if (args.n < b->least || (b->most >= 0 && args.n > b->most)) {
-        diag_error(args.span, "%s() does not take %d argument%s; it is used as %s", b->name, args.n,
-                args.n == 1 ? "" : "s", b->usage);
+        lower_error(L, args.span, "%s() does not take %d argument%s; it is used as %s", b->name,
+                args.n, args.n == 1 ? "" : "s", b->usage);
         return value_poison();
     }
     Value *v = NEW_ARRAY(L->arena, Value, args.n + 1);
@@ -332,7 +333,7 @@ Value call_value(Lower *L, const Ast *callee, Args args) {
     if (v.kind == V_FUNCTION) return call_function(L, v.fn, args);
     if (v.kind == V_INSTANCE) return apply_instance(L, v.inst, args);
     if (v.kind != V_POISON)
-        diag_error(callee->span, "only functions and layers can be called; this is %s",
+        lower_error(L, callee->span, "only functions and layers can be called; this is %s",
                 value_text_of(L, v));
     return value_poison();
 }

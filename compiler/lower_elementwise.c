@@ -13,20 +13,20 @@
 
 /* ---- compile time --------------------------------------------------------------- */
 
-static Value fold_integers(Op op, const Value *arg, int n, Span at) {
+static Value fold_integers(Lower *L, Op op, const Value *arg, int n, Span at) {
     double x[3] = {0};
     for (int k = 0; k < n; k++) x[k] = (double)arg[k].i;
     if ((op == OP_idiv || op == OP_imod) && arg[1].i == 0) {
-        diag_error(at, "division by zero at compile time");
+        lower_error(L, at, "division by zero at compile time");
         return value_poison();
     }
     double r = op_real(op, x[0], x[1], x[2]);
     if (fabs(r) <= 9007199254740992.0) return value_int((int64_t)r);
-    diag_error(at, "the integer is too large (beyond 2^53)");
+    lower_error(L, at, "the integer is too large (beyond 2^53)");
     return value_poison();
 }
 
-static Value fold_op(Op op, const Value *arg, int n, Span at) {
+static Value fold_op(Lower *L, Op op, const Value *arg, int n, Span at) {
     bool integers = true;
     double x[3] = {0};
     for (int k = 0; k < n; k++) {
@@ -36,7 +36,7 @@ static Value fold_op(Op op, const Value *arg, int n, Span at) {
     switch (op_info[op].type) {
     case OT_SAME:
     case OT_INT:
-        if (integers) return fold_integers(op, arg, n, at);
+        if (integers) return fold_integers(L, op, arg, n, at);
         return value_real(op_real(op, x[0], x[1], x[2]));
     case OT_TEST:
         return value_bool(op_real(op, x[0], x[1], x[2]) != 0);
@@ -48,7 +48,7 @@ static Value fold_op(Op op, const Value *arg, int n, Span at) {
         return arg[0].i ? arg[1] : arg[2];
     case OT_REAL:
         if (op == OP_div && x[1] == 0) {
-            diag_error(at, "division by zero at compile time");
+            lower_error(L, at, "division by zero at compile time");
             return value_poison();
         }
         return value_real(op_real(op, x[0], x[1], x[2]));
@@ -80,11 +80,11 @@ static bool axis_fits(int64_t a, int64_t b, int64_t *out) {
 
 static void misaligned(Lower *L, const Shape *a, const Shape *b, int64_t da, int64_t db, Span at) {
     if (da == DIM_BATCH || db == DIM_BATCH)
-        diag_error(at,
+        lower_error(L, at,
                 "the shapes %s and %s do not align from the right: batch aligns with batch only",
                 shape_text(L, a), shape_text(L, b));
     else
-        diag_error(at, "the shapes %s and %s do not align from the right: %s against %s",
+        lower_error(L, at, "the shapes %s and %s do not align from the right: %s against %s",
                 shape_text(L, a), shape_text(L, b), size_text(L, da), size_text(L, db));
 }
 
@@ -101,7 +101,7 @@ bool broadcast(Lower *L, const Shape *a, const Shape *b, Span at, Shape *out) {
     int rows = 0;
     for (int k = 0; k < rank; k++) rows += out->dim[k] == DIM_BATCH;
     if (rows < 2) return true;
-    diag_error(at,
+    lower_error(L, at,
             "%s against %s would give the batch axis twice: they align from the right; "
             "drop or add an axis, as in x[..., 0]",
             shape_text(L, a), shape_text(L, b));
@@ -187,8 +187,8 @@ static bool operand_fits(Op op, DType t, DType other) {
 static bool check_operands(Lower *L, Op op, const Value *arg, int n, Span at) {
     for (int k = 0; k < n; k++) {
         if (!value_is_number(arg[k]) && !value_is_tensor(arg[k]) && arg[k].kind != V_BATCH) {
-            diag_error(at, "`%s` takes numbers and tensors; operand %d is %s", op_text(op), k + 1,
-                    value_text_of(L, arg[k]));
+            lower_error(L, at, "`%s` takes numbers and tensors; operand %d is %s", op_text(op),
+                    k + 1, value_text_of(L, arg[k]));
             return false;
         }
     }
@@ -196,13 +196,13 @@ static bool check_operands(Lower *L, Op op, const Value *arg, int n, Span at) {
         DType t = operand_type(arg[k]);
         if (operand_fits(op, t, operand_type(arg[n - 1 - k]))) continue;
         if (op_info[op].type == OT_LOGIC)
-            diag_error(at, "`%s` takes conditions (bool); operand %d is %s", op_text(op), k + 1,
+            lower_error(L, at, "`%s` takes conditions (bool); operand %d is %s", op_text(op), k + 1,
                     value_text_of(L, arg[k]));
         else if (op_info[op].type == OT_INT)
-            diag_error(at, "`%s` takes integers; operand %d is %s", op_text(op), k + 1,
+            lower_error(L, at, "`%s` takes integers; operand %d is %s", op_text(op), k + 1,
                     value_text_of(L, arg[k]));
         else
-            diag_error(at,
+            lower_error(L, at,
                     "`%s` does not take a condition (bool) here; real(c) or int(c) is 1 "
                     "where it holds, and `if c then a else b` chooses",
                     op_text(op));
@@ -259,7 +259,7 @@ Value apply_op(Lower *L, Op op, const Value *arg, int n, Span at) {
     }
     if (n == 2 && fold_equality(op, arg, &out)) return out;
     if (!check_operands(L, op, arg, n, at)) return value_poison();
-    if (numbers) return fold_op(op, arg, n, at);
+    if (numbers) return fold_op(L, op, arg, n, at);
     return is_element_op(L, arg, n) ? element_op(L, op, arg, n, at) : tensor_op(L, op, arg, n, at);
 }
 
@@ -267,13 +267,13 @@ Value apply_op(Lower *L, Op op, const Value *arg, int n, Span at) {
 
 static bool inner_axes_fit(Lower *L, const Node *a, const Node *b, Span at) {
     if (a->rank == 0 || b->rank == 0) {
-        diag_error(at, "`@` multiplies matrices and vectors; these are %s and %s",
+        lower_error(L, at, "`@` multiplies matrices and vectors; these are %s and %s",
                 node_shape_text(L, a), node_shape_text(L, b));
         return false;
     }
     int64_t ka = a->dim[a->rank - 1], kb = b->dim[b->rank == 1 ? 0 : b->rank - 2];
     if (ka == kb) return true;
-    diag_error(at, "%s @ %s: the last axis of the left, %s, is not the %s of the right, %s",
+    lower_error(L, at, "%s @ %s: the last axis of the left, %s, is not the %s of the right, %s",
             node_shape_text(L, a), node_shape_text(L, b), size_text(L, ka),
             b->rank == 1 ? "axis" : "last but one", size_text(L, kb));
     return false;
@@ -365,7 +365,7 @@ static Node *lower_branch(Lower *L, const Ast *e, Branch *b) {
 
 static bool branch_types_fit(Lower *L, const Ast *e, DType a, DType b) {
     if ((a == T_BOOL) == (b == T_BOOL)) return true;
-    diag_error(e->span, "the branches of this `if` have types %s and %s", dtype_name(a),
+    lower_error(L, e->span, "the branches of this `if` have types %s and %s", dtype_name(a),
             dtype_name(b));
     (void)L;
     return false;
@@ -411,15 +411,16 @@ Value choose(Lower *L, const Ast *e) {
     Value c = lower_expr(L, e->a);
     if (c.kind == V_POISON) return c;
     if (!e->c) {
-        diag_error(e->span, "an `if` without `else` leaves elements out of a fold; "
-                            "here it needs an `else`");
+        lower_error(L, e->span,
+                "an `if` without `else` leaves elements out of a fold; "
+                "here it needs an `else`");
         return value_poison();
     }
     Shape s = {0};
     if (c.kind == V_BOOL) return lower_expr(L, c.i ? e->b : e->c);
     if (!value_is_tensor(c) || !value_shape_of(c, &s) || s.dtype != T_BOOL) {
-        diag_error(
-                e->a->span, "a condition is needed here (bool); this is %s", value_text_of(L, c));
+        lower_error(L, e->a->span, "a condition is needed here (bool); this is %s",
+                value_text_of(L, c));
         return value_poison();
     }
     return L->index && s.rank == 0 ? element_choice(L, e, c) : tensor_choice(L, e, c);

@@ -24,7 +24,7 @@ static void check_inputs(Lower *L, const Entry *e) {
         const Node *n = order.at[k];
         bool from_caller = n->kind == N_LEAF && (n->leaf == L_INPUT || n->leaf == L_TARGET);
         if (!from_caller || has_port(e->input.at, e->input.n, n)) continue;
-        diag_error(e->span, "%s needs the %s `%s`, which is not among its inputs", e->name,
+        lower_error(L, e->span, "%s needs the %s `%s`, which is not among its inputs", e->name,
                 n->leaf == L_TARGET ? "target" : "model's input", n->name);
     }
 }
@@ -65,8 +65,9 @@ static Scope *entry_scope(Lower *L) {
 
 Entry run_entry(Lower *L, const Ast *ast) {
     if (ast->name == intern("predict"))
-        diag_error(ast->span, "predict is the entry that the outputs of the model make; give this "
-                              "one another name");
+        lower_error(L, ast->span,
+                "predict is the entry that the outputs of the model make; give this "
+                "one another name");
     Entry e = {.name = ast->name, .span = ast->span};
     L->pending.n = 0;
     L->entry = &e;
@@ -76,7 +77,7 @@ Entry run_entry(Lower *L, const Ast *ast) {
     lower_block(L, ast->body);
     take_writes(L, &e);
     if (!e.output.n && diag_errors() == errors)
-        diag_error(ast->span, "the entry `%s` has no output", ast->name);
+        lower_error(L, ast->span, "the entry `%s` has no output", ast->name);
     if (diag_errors() == errors) check_inputs(L, &e);
     L->entry = NULL;
     return e;

@@ -135,7 +135,7 @@ static bool has_module(Lower *L, const char *prefix) {
 static Value instance_member(Lower *L, const Ast *e, Instance *inst) {
     const char *path = inst->path ? inst->path : inst->fn->name;
     if (!inst->path || !has_module(L, arena_printf(L->arena, "%s.", path))) {
-        diag_error(e->span,
+        lower_error(L, e->span,
                 "`%s` has no parameters yet: they are made where it is first applied "
                 "to a tensor",
                 path);
@@ -145,7 +145,7 @@ static Value instance_member(Lower *L, const Ast *e, Instance *inst) {
     Var *v = find_var(L, full);
     if (v) return value_node(v->leaf);
     if (!has_module(L, arena_printf(L->arena, "%s.", full))) {
-        diag_error(e->span, "`%s` has no parameter, state or layer `%s`", path, e->name);
+        lower_error(L, e->span, "`%s` has no parameter, state or layer `%s`", path, e->name);
         return value_poison();
     }
     Instance *inner = NEW(L->arena, Instance);
@@ -164,16 +164,16 @@ static Value member(Lower *L, const Ast *e) {
             dim[k] = s.dim[k] == DIM_BATCH ? value_batch() : value_int(s.dim[k]);
         return value_tuple(L, s.rank, dim);
     }
-    diag_error(e->span, "%s has no member `%s`", value_text_of(L, v), e->name);
+    lower_error(L, e->span, "%s has no member `%s`", value_text_of(L, v), e->name);
     return value_poison();
 }
 
 /* ---- literals ------------------------------------------------------------------- */
 
-static Value number(const Ast *e) {
+static Value number(Lower *L, const Ast *e) {
     if (e->flag) return value_real(e->num);
     if (e->num <= 9007199254740992.0) return value_int((int64_t)e->num);
-    diag_error(e->span, "the integer is too large (beyond 2^53)");
+    lower_error(L, e->span, "the integer is too large (beyond 2^53)");
     return value_poison();
 }
 
@@ -186,7 +186,7 @@ typedef struct Literal {
 } Literal;
 
 static void literal_fail(Literal *t, Span at, const char *why) {
-    if (t->ok) diag_error(at, "%s", why);
+    if (t->ok) lower_error(t->L, at, "%s", why);
     t->ok = false;
 }
 
@@ -242,7 +242,7 @@ Value lower_tensor_literal(Lower *L, const Ast *e) {
 Value lower_all(Lower *L, const Ast *e) {
     Binding *b = scope_find(L->scope, e->name);
     if (!b || !b->each) {
-        diag_error(e->span,
+        lower_error(L, e->span,
                 b ? "`%s` was not bound by a scan before this place"
                   : "unknown name `%s`; `all` takes a name bound by a scan",
                 e->name);
@@ -261,11 +261,11 @@ Value lower_all(Lower *L, const Ast *e) {
 
 /* ---- all constructs ------------------------------------------------------------- */
 
-static Value misplaced(const Ast *e) {
+static Value misplaced(Lower *L, const Ast *e) {
     if (e->kind == A_RANGE)
-        diag_error(e->span, "a range a..b stands after `in` only");
+        lower_error(L, e->span, "a range a..b stands after `in` only");
     else if (e->kind == A_ELLIPSIS)
-        diag_error(e->span, "`...` stands in the index of a tensor only");
+        lower_error(L, e->span, "`...` stands in the index of a tensor only");
     else if (e->kind != A_ERROR)
         ICE(e->span, "an expression of kind %d", (int)e->kind);
     return value_poison();
@@ -276,7 +276,7 @@ Value lower_expr(Lower *L, const Ast *e) {
     if (known) return *known;
     switch (e->kind) {
     case A_NUMBER:
-        return number(e);
+        return number(L, e);
     case A_STRING:
         return value_text(e->text);
     case A_BOOL:
@@ -306,6 +306,6 @@ Value lower_expr(Lower *L, const Ast *e) {
     case A_TENSOR:
         return lower_tensor_literal(L, e);
     default:
-        return misplaced(e);
+        return misplaced(L, e);
     }
 }

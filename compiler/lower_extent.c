@@ -104,8 +104,9 @@ static IndexVar *index_var(Walk *w, const char *name, Span at) {
 
 static bool range_end(Walk *w, const Ast *e, const Env *env, int64_t *out) {
     if (mentions(e, env)) {
-        diag_error(e->span, "a range is known at compile time; to leave elements out, "
-                            "write `if condition then ...` in the fold");
+        lower_error(w->L, e->span,
+                "a range is known at compile time; to leave elements out, "
+                "write `if condition then ...` in the fold");
         return false;
     }
     Value v = whole_value(w, e);
@@ -128,9 +129,9 @@ static void bind_range(Walk *w, const Ast *binder, IndexVar *v, const Env *env) 
     v->extent = to == DIM_BATCH ? DIM_BATCH : to - from;
     if (to == DIM_BATCH ? from == 0 : to > from && from >= INT32_MIN && to <= INT32_MAX) return;
     if (to == DIM_BATCH)
-        diag_error(binder->a->span, "a range to `batch` begins at 0");
+        lower_error(w->L, binder->a->span, "a range to `batch` begins at 0");
     else
-        diag_error(binder->a->span,
+        lower_error(w->L, binder->a->span,
                 "the range %" PRId64 "..%" PRId64 " is empty or too long "
                 "(the end is not part of it)",
                 from, to);
@@ -169,8 +170,9 @@ static void walk_list(Walk *w, const Ast *list, const Env *env, bool guarded) {
 
 static void walk_subscript(Walk *w, const Ast *e, const Env *env, bool guarded) {
     if (mentions(e->a, env)) {
-        diag_error(e->a->span, "what is indexed here has index variables itself; index the tensors "
-                               "in it instead");
+        lower_error(w->L, e->a->span,
+                "what is indexed here has index variables itself; index the tensors "
+                "in it instead");
         w->ok = false;
         return;
     }
@@ -255,7 +257,7 @@ static bool pack_length(Walk *w, const Use *u) {
     if (!p || has_slice(u->ast->list)) return true;
     int n = u->node->rank - (ast_count(u->ast->list) - 1);
     if (n < 0) {
-        diag_error(u->ast->span, "%s has fewer axes than the %d indices besides `...`",
+        lower_error(w->L, u->ast->span, "%s has fewer axes than the %d indices besides `...`",
                 node_shape_text(w->L, u->node), ast_count(u->ast->list) - 1);
         return false;
     }
@@ -269,8 +271,9 @@ static bool spread_items(Walk *w, Use *u) {
     Pack *p = use_pack(u);
     if (has_slice(u->ast->list) || (ellipsis_of(u->ast->list) && !p)) return true; /* a slice */
     if (!p && items != rank) {
-        diag_error(u->ast->span, "%s needs %d %s; there %s %d", node_shape_text(w->L, u->node),
-                rank, rank == 1 ? "index" : "indices", items == 1 ? "is" : "are", items);
+        lower_error(w->L, u->ast->span, "%s needs %d %s; there %s %d",
+                node_shape_text(w->L, u->node), rank, rank == 1 ? "index" : "indices",
+                items == 1 ? "is" : "are", items);
         return false;
     }
     int own = p ? rank - (items - 1) : 0, at = 0;
@@ -290,7 +293,7 @@ static bool make_packs(Walk *w) {
         Pack *p = w->c->binder.at[k].pack;
         if (!p || p->var) continue;
         if (!p->known) {
-            diag_error(w->c->binder.at[k].ast->span,
+            lower_error(w->L, w->c->binder.at[k].ast->span,
                     "no tensor on the right says what `...` stands for");
             return false;
         }
@@ -323,8 +326,8 @@ static bool alone_in(Walk *w, const Use *u, int axis) {
     }
     if (v->extent == dim || u->guarded) return true;
     const char *name = v->name ? v->name : "...";
-    diag_error(item_span(u, axis), "`%s` runs over two different extents: %s here, in %s", name,
-            size_text(w->L, dim), node_shape_text(w->L, u->node));
+    lower_error(w->L, item_span(u, axis), "`%s` runs over two different extents: %s here, in %s",
+            name, size_text(w->L, dim), node_shape_text(w->L, u->node));
     diag_note(v->reason, "and %s here", size_text(w->L, v->extent));
     return false;
 }
@@ -413,9 +416,9 @@ static bool fits_with(Walk *w, const Use *u, int axis, IndexVar *v, int64_t exte
     return !e || (e->lo >= 0 && e->hi < u->node->dim[axis]);
 }
 
-static bool batch_axis_compound(const Use *u, int axis) {
+static bool batch_axis_compound(Walk *w, const Use *u, int axis) {
     if (u->node->dim[axis] != DIM_BATCH) return false;
-    diag_error(item_span(u, axis),
+    lower_error(w->L, item_span(u, axis),
             "the batch axis has no fixed extent to divide or shift: its index is "
             "a variable alone (keep it with `...`), or the load has an `else`");
     return true;
@@ -451,7 +454,7 @@ static Trial try_extent(Walk *w, IndexVar *v) {
         for (int axis = 0; axis < u->naxis; axis++) {
             if (!constrains(u, axis, v)) continue;
             if (unknown_in(u->item[axis], u->env, v)) return TRIAL_WAITS;
-            if (batch_axis_compound(u, axis)) return TRIAL_ERROR;
+            if (batch_axis_compound(w, u, axis)) return TRIAL_ERROR;
             int64_t e = largest_extent(w, u, axis, v);
             if (!w->ok) return TRIAL_ERROR;
             if (e < best) best = e, by = u, by_axis = axis;
@@ -459,7 +462,7 @@ static Trial try_extent(Walk *w, IndexVar *v) {
     }
     if (!by) return TRIAL_NOTHING;
     if (best == 0) {
-        diag_error(item_span(by, by_axis),
+        lower_error(w->L, item_span(by, by_axis),
                 "no value of `%s` keeps this index inside the axis of %s, in %s", v->name,
                 size_text(w->L, by->node->dim[by_axis]), node_shape_text(w->L, by->node));
         return TRIAL_ERROR;
@@ -469,14 +472,14 @@ static Trial try_extent(Walk *w, IndexVar *v) {
     return TRIAL_FOUND;
 }
 
-static bool no_extent(const IndexVar *v, Trial why) {
+static bool no_extent(Walk *w, const IndexVar *v, Trial why) {
     if (why == TRIAL_WAITS)
-        diag_error(v->span,
+        lower_error(w->L, v->span,
                 "how far `%s` runs cannot be told: it occurs only together with other variables "
                 "of unknown extent; write `%s in 0..n`",
                 v->name, v->name);
     else
-        diag_error(v->span,
+        lower_error(w->L, v->span,
                 "how far `%s` runs cannot be told: no index of a tensor says it; "
                 "write `%s in 0..n`",
                 v->name, v->name);
@@ -500,7 +503,7 @@ static bool extents_by_trial(Walk *w) {
                 stuck = v, why = t;
         }
         if (!stuck) return true;
-        if (!progress) return no_extent(stuck, why);
+        if (!progress) return no_extent(w, stuck, why);
     }
 }
 

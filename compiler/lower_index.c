@@ -59,9 +59,9 @@ Binder *binder_find(IndexContext *c, const Ast *ast) {
     return NULL;
 }
 
-static bool number_var(IndexContext *c, IndexVar *v) {
+static bool number_var(Lower *L, IndexContext *c, IndexVar *v) {
     if (c->nvar == MAX_VARS) {
-        diag_error(v->span, "more than %d index variables at once", MAX_VARS);
+        lower_error(L, v->span, "more than %d index variables at once", MAX_VARS);
         return false;
     }
     v->number = c->nvar++;
@@ -92,13 +92,13 @@ static bool bind_vars(Lower *L, const Ast *list) {
     for (; list; list = list->next) {
         Binder *b = binder_find(c, list);
         if (b->var) {
-            if (!number_var(c, b->var)) return false;
+            if (!number_var(L, c, b->var)) return false;
             warn_hidden_size(L, list, b->var);
             scope_bind(L, L->scope, list->name, var_value(L, b->var), list->span);
             continue;
         }
         for (int k = 0; k < b->pack->n; k++)
-            if (!number_var(c, b->pack->var[k])) return false;
+            if (!number_var(L, c, b->pack->var[k])) return false;
         Value pack = {.kind = V_PACK, .pack = b->pack};
         scope_bind(L, L->scope, intern("..."), pack, list->span);
     }
@@ -108,11 +108,11 @@ static bool bind_vars(Lower *L, const Ast *list) {
 /* ---- definitions ---------------------------------------------------------------- */
 
 /* An axis begins at 0, and so do the free variables. */
-static bool free_begin_at_zero(IndexContext *c, const Ast *list) {
+static bool free_begin_at_zero(Lower *L, IndexContext *c, const Ast *list) {
     for (; list; list = list->next) {
         const IndexVar *v = binder_find(c, list)->var;
         if (!v || !v->from) continue;
-        diag_error(v->reason,
+        lower_error(L, v->reason,
                 "a free variable begins at 0, where its axis begins; write `%s in 0..n` "
                 "and shift the indices on the right",
                 v->name);
@@ -128,9 +128,9 @@ static Node *free_node(Lower *L, int base, Expr *e, Span at) {
     Shape s = {.rank = c->nvar - base, .dtype = e->dtype};
     if (s.rank > MAX_RANK || (e->vars & ((1u << base) - 1))) {
         if (s.rank > MAX_RANK)
-            diag_error(at, "a tensor has at most %d axes", MAX_RANK);
+            lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
         else
-            diag_error(at, "an index variable of the caller occurs in this definition");
+            lower_error(L, at, "an index variable of the caller occurs in this definition");
         return NULL;
     }
     for (int k = 0; k < s.rank; k++) {
@@ -143,7 +143,7 @@ static Node *free_node(Lower *L, int base, Expr *e, Span at) {
 
 static Value define(Lower *L, const Ast *s) {
     IndexContext *c = L->index;
-    if (!find_extents(L, c, s->list, s->a) || !free_begin_at_zero(c, s->list))
+    if (!find_extents(L, c, s->list, s->a) || !free_begin_at_zero(L, c, s->list))
         return value_poison();
     int base = c->nvar;
     L->scope = scope_new(L, L->scope);
@@ -195,7 +195,7 @@ static Value fold_node(Lower *L, Fold fold, int first, int last, Expr *guard, Ex
         rank++;
     }
     if (rank > MAX_RANK || rank + nfold > MAX_VARS) {
-        diag_error(at, "this fold stands under more than %d index variables", MAX_RANK);
+        lower_error(L, at, "this fold stands under more than %d index variables", MAX_RANK);
         return value_poison();
     }
     for (int k = 0; k < nfold; k++) {
@@ -212,7 +212,7 @@ static bool fold_condition(Lower *L, const Ast *e, Expr **guard) {
     if (e->a->kind != A_IF || e->a->c) return true;
     *guard = value_to_expr(L, lower_expr(L, e->a->a), e->a->a->span);
     if (*guard && (*guard)->dtype != T_BOOL) {
-        diag_error(e->a->a->span, "a condition is needed here (bool); this is %s",
+        lower_error(L, e->a->a->span, "a condition is needed here (bool); this is %s",
                 dtype_name((*guard)->dtype));
         return false;
     }
@@ -231,7 +231,7 @@ static Value build_fold(Lower *L, const Ast *e) {
     L->guard = before;
     if (!body) return value_poison();
     if (body->dtype == T_BOOL) {
-        diag_error(inner->span,
+        lower_error(L, inner->span,
                 "`%s` folds numbers; this is a condition: int(c) is 1 where it holds", e->name);
         return value_poison();
     }
@@ -307,15 +307,15 @@ static void out_of_bounds(Lower *L, const Node *n, int axis, const Expr *e, Span
     const char *shape = node_shape_text(L, n);
     int64_t last = n->dim[axis] - 1;
     if (n->dim[axis] == DIM_BATCH)
-        diag_error(at,
+        lower_error(L, at,
                 "the batch axis of %s is indexed by a variable over batch alone; this index may "
                 "lie outside: guard it (`if`, or `x[...] else v`)",
                 shape);
     else if (e->lo == e->hi)
-        diag_error(at, "this index is %" PRId64 ", but the axis of %s goes from 0 to %" PRId64,
+        lower_error(L, at, "this index is %" PRId64 ", but the axis of %s goes from 0 to %" PRId64,
                 e->lo, shape, last);
     else
-        diag_error(at,
+        lower_error(L, at,
                 "this index goes from %" PRId64 " to %" PRId64
                 ", but the axis of %s only from 0 to %" PRId64
                 "; guard the load (`x[...] else 0`) or give the variable a range",
@@ -354,7 +354,7 @@ static Value tuple_item(Lower *L, Value v, const Ast *e) {
         return value_poison();
     if (i < 0) i += v.i;
     if (i >= 0 && i < v.i) return v.item[i];
-    diag_error(e->list->span, "a tuple of %" PRId64 " values has no value %" PRId64, v.i, i);
+    lower_error(L, e->list->span, "a tuple of %" PRId64 " values has no value %" PRId64, v.i, i);
     return value_poison();
 }
 
@@ -368,7 +368,7 @@ static Expr *index_value(Lower *L, const Ast *item, int64_t dim) {
     if (v.kind == V_INT && v.i < 0 && dim > 0) v.i += dim;
     Expr *e = value_to_expr(L, v, item->span);
     if (!e || e->dtype == T_I32) return e;
-    diag_error(item->span, "an index is an integer; this is %s (// divides integers)",
+    lower_error(L, item->span, "an index is an integer; this is %s (// divides integers)",
             dtype_name(e->dtype));
     return NULL;
 }
@@ -430,7 +430,7 @@ static bool indices_fit(Lower *L, const Node *n, const Ast *e, Items s) {
     Pack *p = visible_pack(L);
     if (s.ellipsis && p && n->rank - (s.n - 1) >= 0 && n->rank - (s.n - 1) <= p->n) return true;
     if (!s.ellipsis && s.n == n->rank) return true;
-    diag_error(e->span, "%s needs %d %s; there %s %d", node_shape_text(L, n), n->rank,
+    lower_error(L, e->span, "%s needs %d %s; there %s %d", node_shape_text(L, n), n->rank,
             n->rank == 1 ? "index" : "indices", s.n == 1 ? "is" : "are", s.n);
     return false;
 }
@@ -440,7 +440,7 @@ Value lower_subscript(Lower *L, const Ast *e) {
     if (v.kind == V_POISON) return v;
     if (v.kind == V_TUPLE) return tuple_item(L, v, e);
     if (v.kind != V_TENSOR) {
-        diag_error(e->a->span, "only tensors have elements; this is %s", value_text_of(L, v));
+        lower_error(L, e->a->span, "only tensors have elements; this is %s", value_text_of(L, v));
         return value_poison();
     }
     Items s = survey(L, e->list);
@@ -448,7 +448,7 @@ Value lower_subscript(Lower *L, const Ast *e) {
     if (!L->index || (!s.variable && !packed && (s.slice || s.ellipsis || s.n < v.node->rank)))
         return lower_slice(L, v, e);
     if (s.slice) {
-        diag_error(e->span,
+        lower_error(L, e->span,
                 "a slice a:b and index variables do not mix; index each axis by a variable");
         return value_poison();
     }

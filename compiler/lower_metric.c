@@ -52,7 +52,7 @@ Metric loss_metric(Lower *L, Node *loss, Span at) {
 static Node *scalar_node(Lower *L, const Ast *e, const char *what) {
     Node *n = value_to_node(L, lower_expr(L, e), e->span);
     if (!n || n->rank == 0) return n;
-    diag_error(e->span, "%s is a single number; this is %s: fold it, sum(...) x[...]", what,
+    lower_error(L, e->span, "%s is a single number; this is %s: fold it, sum(...) x[...]", what,
             node_shape_text(L, n));
     return NULL;
 }
@@ -70,7 +70,7 @@ static void check_result(Lower *L, Node *n, Span at) {
     for (int k = 0; k < order.n; k++) {
         const Node *leaf = order.at[k];
         if (leaf->kind != N_LEAF || leaf->leaf == L_TOTAL || leaf->leaf == L_DATA) continue;
-        diag_error(at, "a metric's result is made of its totals alone; this also needs `%s`",
+        lower_error(L, at, "a metric's result is made of its totals alone; this also needs `%s`",
                 leaf->name ? leaf->name : "other values");
         return;
     }
@@ -79,7 +79,7 @@ static void check_result(Lower *L, Node *n, Span at) {
 bool metric_statement(Lower *L, const Ast *s) {
     if (s->kind != A_TOTAL && s->kind != A_RESULT) return false;
     if (!L->metric) {
-        diag_error(s->span, "totals and results stand in a metric's definition only");
+        lower_error(L, s->span, "totals and results stand in a metric's definition only");
         return true;
     }
     if (s->kind == A_TOTAL) {
@@ -106,17 +106,14 @@ static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
     Span call_site = L->call_site;
     int errors = diag_errors();
     L->call_site = args.span;
+    L->called = fn->name;
     L->in_library = fn->scope == L->library;
     if (bind_formals(L, fn, s, given, given_at, args.span)) {
-        int inside = diag_errors();
         L->scope = s;
         L->metric = m;
         lower_block(L, fn->def->body);
-        if (L->in_library && diag_errors() > inside && !L->told_user)
-            diag_note(args.span, "in this use of %s", fn->name);
     }
     L->scope = before;
-    L->told_user = false;
     L->metric = NULL;
     L->in_library = in_library;
     L->call_site = call_site;
@@ -128,7 +125,7 @@ static bool scalar_metric(Lower *L, const Ast *s, const char *name, Metric *m) {
     Node *n = value_to_node(L, v, s->a->span);
     if (!n) return false;
     if (n->rank) {
-        diag_error(s->a->span,
+        lower_error(L, s->a->span,
                 "a metric is one number for the whole batch; this is %s: take its mean, mean(...)",
                 node_shape_text(L, n));
         return false;
@@ -143,9 +140,9 @@ static bool unknown_metric(Lower *L, const Ast *call, Value callee) {
     if (scope_find(L->scope, name) || callee.kind != V_NONE) return false;
     const char *near = nearest_definition(L, A_METRIC, name);
     if (near)
-        diag_error(call->a->span, "there is no metric `%s`; did you mean `%s`?", name, near);
+        lower_error(L, call->a->span, "there is no metric `%s`; did you mean `%s`?", name, near);
     else
-        diag_error(call->a->span, "there is no metric `%s`", name);
+        lower_error(L, call->a->span, "there is no metric `%s`", name);
     return true;
 }
 

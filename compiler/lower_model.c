@@ -29,9 +29,9 @@ static Node *declare_port(Lower *L, const Ast *s) {
     if (known) return known->node;
     if (!type_shape(L, s->a, &shape)) return NULL;
     if (shape.dtype == T_BOOL || !rows_first(&shape)) {
-        diag_error(s->a->span, rows_first(&shape)
-                                       ? "the caller's arrays are f32, i32 or u8"
-                                       : "the batch axis comes first in the caller's arrays");
+        lower_error(L, s->a->span,
+                rows_first(&shape) ? "the caller's arrays are f32, i32 or u8"
+                                   : "the batch axis comes first in the caller's arrays");
         return NULL;
     }
     bool target = s->kind == A_TARGET;
@@ -64,8 +64,8 @@ static void lower_output(Lower *L, const Ast *s) {
     if (!n) return;
     Shape shape = shape_of_node(n);
     if (!rows_first(&shape)) {
-        diag_error(
-                s->span, "an output has the batch axis first; this is %s", shape_text(L, &shape));
+        lower_error(L, s->span, "an output has the batch axis first; this is %s",
+                shape_text(L, &shape));
         return;
     }
     if (n->dtype == T_BOOL || n->dtype == T_U8) n = convert_node(L, n, T_I32, s->span);
@@ -81,20 +81,20 @@ static void lower_output(Lower *L, const Ast *s) {
 static void lower_loss(Lower *L, const Ast *s) {
     Value v = lower_expr(L, s->a);
     if (value_is_number(v)) {
-        diag_error(s->a->span, "this loss is the constant %g: nothing makes it smaller",
+        lower_error(L, s->a->span, "this loss is the constant %g: nothing makes it smaller",
                 value_number(v));
         return;
     }
     Node *n = value_to_node(L, v, s->a->span);
     if (!n) return;
     if (n->rank) {
-        diag_error(s->a->span,
+        lower_error(L, s->a->span,
                 "a loss is one number for the whole batch; this is %s: take its mean, mean(...)",
                 node_shape_text(L, n));
         return;
     }
     if (n->dtype != T_F32) {
-        diag_error(s->a->span,
+        lower_error(L, s->a->span,
                 "a loss is a real number; this is %s, through which no gradient flows",
                 node_shape_text(L, n));
         return;

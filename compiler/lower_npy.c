@@ -14,10 +14,11 @@ typedef struct Npy {
     Shape shape;
     int64_t elements;
     Span span;
+    Lower *L;
 } Npy;
 
 static bool refuse(const Npy *f, const char *why) {
-    diag_error(f->span, "%s: %s", f->path, why);
+    lower_error(f->L, f->span, "%s: %s", f->path, why);
     return false;
 }
 
@@ -133,7 +134,7 @@ static const char *beside(Lower *L, const char *file, Span at) {
 static unsigned char *read_bytes(Lower *L, const Npy *f, const char *path, size_t *size) {
     FILE *file = fopen(path, "rb");
     if (!file) {
-        diag_error(f->span, "cannot read %s: %s", f->path, strerror(errno));
+        lower_error(L, f->span, "cannot read %s: %s", f->path, strerror(errno));
         return NULL;
     }
     unsigned char *bytes = NULL;
@@ -149,7 +150,7 @@ static unsigned char *read_bytes(Lower *L, const Npy *f, const char *path, size_
 }
 
 Value load_npy(Lower *L, const char *file, Span at) {
-    Npy f = {.path = file, .span = at};
+    Npy f = {.path = file, .span = at, .L = L};
     double *data;
     size_t size;
     f.at = read_bytes(L, &f, beside(L, file, at), &size);

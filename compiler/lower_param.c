@@ -99,13 +99,13 @@ Node *present_value(Lower *L, Var *v) {
     return v->leaf;
 }
 
-static bool dtype_of_type(const Ast *type, DType *out) {
+static bool dtype_of_type(Lower *L, const Ast *type, DType *out) {
     for (int t = T_F32; t <= T_BOOL; t++) {
         if (strcmp(dtype_name((DType)t), type->name) != 0) continue;
         *out = (DType)t;
         return true;
     }
-    diag_error(type->span, "a tensor's elements are f32, i32, u8 or bool; not %s", type->name);
+    lower_error(L, type->span, "a tensor's elements are f32, i32, u8 or bool; not %s", type->name);
     return false;
 }
 
@@ -113,21 +113,22 @@ static bool like_shape(Lower *L, const Ast *type, Shape *out) {
     Value v = scope_value(L, type->name, type->span);
     if (v.kind != V_POISON && value_shape_of(v, out)) return true;
     if (v.kind != V_POISON)
-        diag_error(type->span, "`like` takes a tensor; this is %s", value_text_of(L, v));
+        lower_error(L, type->span, "`like` takes a tensor; this is %s", value_text_of(L, v));
     return false;
 }
 
 bool type_shape(Lower *L, const Ast *type, Shape *out) {
     *out = (Shape){0};
     if (type->kind == A_TYPE_LIKE) return like_shape(L, type, out);
-    if (!dtype_of_type(type, &out->dtype)) return false;
+    if (!dtype_of_type(L, type, &out->dtype)) return false;
     for (const Ast *d = type->list; d; d = d->next) {
         if (d->kind == A_ELLIPSIS) {
-            diag_error(d->span, "a declaration gives every size; `...` matches in a formal's type");
+            lower_error(
+                    L, d->span, "a declaration gives every size; `...` matches in a formal's type");
             return false;
         }
         if (out->rank == MAX_RANK) {
-            diag_error(type->span, "a tensor has at most %d axes", MAX_RANK);
+            lower_error(L, type->span, "a tensor has at most %d axes", MAX_RANK);
             return false;
         }
         if (!value_to_size(L, lower_expr(L, d), d->span, &out->dim[out->rank++])) return false;
@@ -150,12 +151,13 @@ Node *fit_to_shape(Lower *L, Value v, const Shape *s, const char *what, Span at)
         fits = own.dim[own.rank - k] == 1 || own.dim[own.rank - k] == s->dim[s->rank - k];
     both = *s;
     if (!fits) {
-        diag_error(at, "%s is %s; it must be, or repeat to, %s", what, shape_text(L, &own),
+        lower_error(L, at, "%s is %s; it must be, or repeat to, %s", what, shape_text(L, &own),
                 shape_text(L, s));
         return NULL;
     }
     if (!converts(n->dtype, s->dtype)) {
-        diag_error(at, "%s is %s; it must be %s", what, dtype_name(n->dtype), dtype_name(s->dtype));
+        lower_error(
+                L, at, "%s is %s; it must be %s", what, dtype_name(n->dtype), dtype_name(s->dtype));
         return NULL;
     }
     return broadcast_to(L, convert_node(L, n, s->dtype, at), &both, at);
@@ -170,7 +172,7 @@ static Node *independent(Lower *L, Node *n, Span at) {
         if (leaf->kind != N_LEAF || leaf->leaf == L_DATA || leaf->leaf == L_UNIFORM) continue;
         Var *v = leaf->name ? find_var(L, intern(leaf->name)) : NULL;
         if (!v || v->leaf != leaf || !v->init) {
-            diag_error(at,
+            lower_error(L, at,
                     "an initial value cannot depend on `%s`, which is not known when the model is "
                     "created",
                     leaf->name ? leaf->name : "this");
@@ -213,7 +215,6 @@ static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at,
     if (!v) return NULL;
     Shape own = shape_of_node(v->leaf);
     if (shape_equal(&own, s) && own.dtype == s->dtype) return v;
-    L->told_user = L->in_library;
     abandon(L);
     diag_error(user_span(L, at),
             "`%s` is %s here, but %s where it was made: what shares parameters is applied to "
@@ -226,7 +227,6 @@ static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at,
 
 static Var *new_var(Lower *L, LeafKind kind, const char *path, const Shape *s, const Ast *decl) {
     if (L->entry) {
-        L->told_user = L->in_library;
         abandon(L);
         diag_error(user_span(L, decl->span),
                 "an entry uses the model's parameters and states; `%s` would be a new one "
@@ -251,13 +251,13 @@ static Var *declare_param(Lower *L, const Ast *s) {
     bool ok;
     if (!type_shape(L, s->a, &shape)) return NULL;
     if (has_batch(&shape, 0) || shape.dtype != T_F32) {
-        diag_error(s->a->span,
+        lower_error(L, s->a->span,
                 has_batch(&shape, 0) ? "a parameter has no batch axis: it is the same for every row"
                                      : "a parameter's elements are f32: gradients move them");
         return NULL;
     }
     if (!s->b) {
-        diag_error(s->span,
+        lower_error(L, s->span,
                 "a parameter needs its initial value: `param %s: ... = glorot_uniform()`", s->name);
         return NULL;
     }
@@ -281,7 +281,7 @@ static Var *declare_state(Lower *L, const Ast *s) {
     bool ok;
     if (!type_shape(L, s->a, &shape)) return NULL;
     if (has_batch(&shape, 1)) {
-        diag_error(s->a->span, "a state per row has the batch axis first");
+        lower_error(L, s->a->span, "a state per row has the batch axis first");
         return NULL;
     }
     bool rows = has_batch(&shape, 0);
@@ -325,7 +325,7 @@ void assign_var(Lower *L, Binding *b, Value v, Span at) {
     b->value = value_poison();
     if (v.kind == V_POISON) return;
     if (L->scan) {
-        diag_error(at,
+        lower_error(L, at,
                 "`%s` is a state; inside of a scan carry a value and assign the state after it",
                 b->name);
         return;

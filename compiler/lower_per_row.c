@@ -101,8 +101,9 @@ Node *gradient_per_row(Lower *L, Node *gradient, Span at) {
     Apart p = {.L = L};
     Node *n = has_row_axis(gradient) ? NULL : take_apart(&p, gradient);
     if (n && !p.mixed) return n;
-    diag_error(at, "this gradient is no sum over rows, so there is none for each row: the first "
-                   "argument has a value a row, and the second, without a batch axis, acts on each "
-                   "row by itself");
+    lower_error(L, at,
+            "this gradient is no sum over rows, so there is none for each row: the first "
+            "argument has a value a row, and the second, without a batch axis, acts on each "
+            "row by itself");
     return NULL;
 }

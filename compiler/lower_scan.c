@@ -25,14 +25,15 @@ static bool scan_extent(Lower *L, ScanText *x) {
     }
     if (!value_to_size(L, lower_expr(L, a), a->span, &to)) return false;
     if (to == DIM_BATCH) {
-        diag_error(a->span, "a scan runs over a fixed number of steps, not over the batch: rows "
-                            "know nothing of "
-                            "each other's order");
+        lower_error(L, a->span,
+                "a scan runs over a fixed number of steps, not over the batch: rows "
+                "know nothing of "
+                "each other's order");
         return false;
     }
     x->extent = to - x->from;
     if (x->extent > 0) return true;
-    diag_error(x->s->a->span, "this scan has no steps");
+    lower_error(L, x->s->a->span, "this scan has no steps");
     return false;
 }
 
@@ -75,7 +76,7 @@ static Node *next_value(Lower *L, ScanText *x, int k, Scan *scan, Value v, bool 
     }
     both = b;
     if (shape_equal(&a, &both) && n->dtype == start->dtype) return n;
-    diag_error(x->at[k],
+    lower_error(L, x->at[k],
             "`%s` starts as %s, but a step makes it %s; a carried value keeps its shape and type",
             x->name[k], shape_text(L, &a), node_shape_text(L, n));
     *ok = false;
@@ -129,7 +130,7 @@ static Scope *run_scan_body(Lower *L, const ScanText *x, Scan *scan) {
     L->scope = body;
     L->scan = &open;
     if (lower_block(L, x->s->body) && !L->abandoned)
-        diag_error(x->s->span, "`return` cannot leave a scan");
+        lower_error(L, x->s->span, "`return` cannot leave a scan");
     L->scan = open.up;
     L->scope = outside;
     return body;

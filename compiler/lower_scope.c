@@ -153,14 +153,14 @@ static bool was_folded(const Lower *L, const char *name) {
 static Value unknown_name(Lower *L, const char *name, Span at) {
     const char *near = nearest_name(L, name);
     if (was_folded(L, name))
-        diag_error(at,
+        lower_error(L, at,
                 "`%s` is not known outside of its fold, which takes the product to its right: "
                 "put what it folds in parentheses",
                 name);
     else if (near && near != name)
-        diag_error(at, "unknown name `%s`; did you mean `%s`?", name, near);
+        lower_error(L, at, "unknown name `%s`; did you mean `%s`?", name, near);
     else
-        diag_error(at, "unknown name `%s`", name);
+        lower_error(L, at, "unknown name `%s`", name);
     /* Once is enough: later uses of the name are poison, silently. */
     if (L->scope && L->scope != L->library) scope_bind(L, L->scope, name, value_poison(), at);
     return value_poison();
@@ -169,7 +169,7 @@ static Value unknown_name(Lower *L, const char *name, Span at) {
 Value scope_value(Lower *L, const char *name, Span at) {
     Binding *b = scope_find(L->scope, name);
     if (b && !b->readable) {
-        diag_error(at,
+        lower_error(L, at,
                 "`%s` is known inside of its scan only; `all %s` is its values over the steps",
                 name, name);
         return value_poison();

@@ -16,7 +16,7 @@ typedef struct Slice {
 
 static bool add_axis(Slice *s, int64_t dim, Span at) {
     if (s->out.rank == MAX_RANK) {
-        diag_error(at, "a tensor has at most %d axes", MAX_RANK);
+        lower_error(s->L, at, "a tensor has at most %d axes", MAX_RANK);
         return false;
     }
     s->out.dim[s->out.rank++] = dim;
@@ -41,7 +41,7 @@ static bool slice_end(Slice *s, const Ast *e, int64_t absent, int64_t *out) {
     if (!value_to_int(s->L, lower_expr(s->L, e), e->span, "the end of a slice", out)) return false;
     if (*out < 0) *out += dim;
     if (*out >= 0 && *out <= dim) return true;
-    diag_error(e->span, "the end of this slice lies outside of the axis of %s in %s",
+    lower_error(s->L, e->span, "the end of this slice lies outside of the axis of %s in %s",
             size_text(s->L, dim), node_shape_text(s->L, s->node));
     return false;
 }
@@ -50,12 +50,13 @@ static bool cut_axis(Slice *s, const Ast *e) {
     int64_t from, to, dim = s->node->dim[s->axis];
     if (!e->a && !e->b) return keep_axis(s, e->span);
     if (dim == DIM_BATCH) {
-        diag_error(e->span, "the batch axis has no fixed extent to cut: it is kept whole, `:`");
+        lower_error(
+                s->L, e->span, "the batch axis has no fixed extent to cut: it is kept whole, `:`");
         return false;
     }
     if (!slice_end(s, e->a, 0, &from) || !slice_end(s, e->b, dim, &to)) return false;
     if (from >= to) {
-        diag_error(e->span, "the slice %" PRId64 ":%" PRId64 " is empty", from, to);
+        lower_error(s->L, e->span, "the slice %" PRId64 ":%" PRId64 " is empty", from, to);
         return false;
     }
     if (!add_axis(s, to - from, e->span)) return false;
@@ -72,7 +73,7 @@ static bool pick(Slice *s, const Ast *e) {
     if (v.kind == V_POISON) return false;
     if (v.kind == V_INT && v.i < 0 && s->node->dim[s->axis] > 0) v.i += s->node->dim[s->axis];
     if (!value_shape_of(v, &own) || (own.dtype != T_I32 && own.dtype != T_U8)) {
-        diag_error(e->span, "an index is an integer; this is %s", value_text_of(s->L, v));
+        lower_error(s->L, e->span, "an index is an integer; this is %s", value_text_of(s->L, v));
         return false;
     }
     Expr *x = NULL, *var[MAX_RANK];
@@ -105,8 +106,9 @@ static bool slice_items(Slice *s, const Ast *e) {
         }
     }
     if (rest + ellipsis < 0) {
-        diag_error(e->span, "%s has %d %s; there are %d indices", node_shape_text(s->L, s->node),
-                s->node->rank, s->node->rank == 1 ? "axis" : "axes", items - ellipsis);
+        lower_error(s->L, e->span, "%s has %d %s; there are %d indices",
+                node_shape_text(s->L, s->node), s->node->rank, s->node->rank == 1 ? "axis" : "axes",
+                items - ellipsis);
         return false;
     }
     while (s->axis < s->node->rank)

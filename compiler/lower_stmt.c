@@ -37,7 +37,7 @@ void assign(Lower *L, const char *name, Value v, Span at) {
         return;
     }
     if (v.kind == V_NONE) {
-        diag_error(at, "there is no value to bind to `%s`: no `return` was met", name);
+        lower_error(L, at, "there is no value to bind to `%s`: no `return` was met", name);
         v = value_poison();
     }
     if (!scope_find_here(L->scope, name)) warn_hidden_size(L, name, at);
@@ -54,7 +54,7 @@ static void name_instance(Lower *L, Value v, const char *name) {
 static void assign_several(Lower *L, const Ast *s, Value v) {
     int n = ast_count(s->list);
     if (v.kind != V_POISON && (v.kind != V_TUPLE || v.i != n)) {
-        diag_error(s->span, "%d names are bound here, but the right side is %s", n,
+        lower_error(L, s->span, "%d names are bound here, but the right side is %s", n,
                 value_text_of(L, v));
         v = value_poison();
     }
@@ -89,15 +89,14 @@ void lower_check(Lower *L, const Ast *call) {
     const Ast *cond = call->list, *message = cond ? cond->next : NULL;
     bool holds;
     if (!message || message->next) {
-        diag_error(call->span,
+        lower_error(L, call->span,
                 "check takes a condition and a message: check(n > 0, \"n is positive\")");
         return;
     }
     Value v = lower_expr(L, cond->a), text = lower_expr(L, message->a);
     if (!value_to_bool(L, v, cond->span, "what is checked", &holds) || holds) return;
-    diag_error(
-            user_span(L, call->span), "%s", text.kind == V_STRING ? text.text : "a check failed");
-    L->told_user = L->in_library;
+    lower_error(L, user_span(L, call->span), "%s",
+            text.kind == V_STRING ? text.text : "a check failed");
     abandon(L);
 }
 
@@ -109,7 +108,7 @@ static void lower_alone(Lower *L, const Ast *s) {
     }
     Value v = lower_expr(L, e);
     if (v.kind != V_POISON && v.kind != V_NONE)
-        diag_error(s->span, "the value of this expression is not used; bind it to a name");
+        lower_error(L, s->span, "the value of this expression is not used; bind it to a name");
 }
 
 /* ---- control -------------------------------------------------------------------- */
@@ -131,8 +130,8 @@ static bool lower_for(Lower *L, const Ast *s) {
             !value_to_int(L, lower_expr(L, s->a->b), s->a->b->span, "the end of a range", &to))
         return false;
     if (to - from > MAX_ROUNDS) {
-        diag_error(s->a->span, "a compile-time loop has at most %d rounds; a `scan` runs longer",
-                MAX_ROUNDS);
+        lower_error(L, s->a->span,
+                "a compile-time loop has at most %d rounds; a `scan` runs longer", MAX_ROUNDS);
         return false;
     }
     const char *suffix = L->module->suffix;
@@ -151,7 +150,7 @@ static bool lower_for(Lower *L, const Ast *s) {
 static bool lower_return(Lower *L, const Ast *s) {
     int n = ast_count(s->list), k = 0;
     if (!L->returned) {
-        diag_error(s->span, "`return` stands in a layer or function only");
+        lower_error(L, s->span, "`return` stands in a layer or function only");
         return true;
     }
     Value *v = NEW_ARRAY(L->arena, Value, n + 1);
@@ -164,7 +163,7 @@ static void lower_penalty(Lower *L, const Ast *s) {
     Node *n = value_to_node(L, lower_expr(L, s->a), s->a->span);
     if (!n) return;
     if (n->rank || n->dtype != T_F32) {
-        diag_error(s->a->span, "a penalty is a real number for the whole batch; this is %s",
+        lower_error(L, s->a->span, "a penalty is a real number for the whole batch; this is %s",
                 node_shape_text(L, n));
         return;
     }
@@ -211,7 +210,7 @@ static bool lower_statement(Lower *L, const Ast *s) {
     else if (s->kind == A_STATE)
         lower_state(L, s);
     else if (!lower_model_statement(L, s))
-        diag_error(s->span, "this statement does not belong here");
+        lower_error(L, s->span, "this statement does not belong here");
     return false;
 }
 

@@ -13,7 +13,7 @@ static bool positive(Lower *L, const Ast *s, int64_t *out) {
                 arena_printf(L->arena, "`%s`", s->name), out))
         return false;
     if (*out >= 1 && *out <= INT32_MAX) return true;
-    diag_error(s->list->span, "`%s` is at least 1; this is %" PRId64, s->name, *out);
+    lower_error(L, s->list->span, "`%s` is at least 1; this is %" PRId64, s->name, *out);
     return false;
 }
 
@@ -33,7 +33,7 @@ static const char *data_text(Lower *L, const Ast *arg) {
     default:
         break;
     }
-    diag_error(arg->span, "a reader's arguments are strings and numbers; this is %s",
+    lower_error(L, arg->span, "a reader's arguments are strings and numbers; this is %s",
             value_text_of(L, v));
     return NULL;
 }
@@ -95,10 +95,10 @@ static Function *optimizer_of(Lower *L, const Ast *call) {
     if (fn) return fn;
     const char *near = nearest_definition(L, A_OPTIMIZER, call->a->name);
     if (near)
-        diag_error(call->a->span, "there is no optimizer `%s`; did you mean `%s`?", call->a->name,
-                near);
+        lower_error(L, call->a->span, "there is no optimizer `%s`; did you mean `%s`?",
+                call->a->name, near);
     else
-        diag_error(call->a->span, "there is no optimizer `%s`", call->a->name);
+        lower_error(L, call->a->span, "there is no optimizer `%s`", call->a->name);
     return NULL;
 }
 
@@ -138,7 +138,7 @@ static Node *loss_for(Lower *L, const Var *v) {
     if (!value) return L->model->loss;
     Node *loss = value->kind == A_NAME ? total_loss(L, value->name) : NULL;
     if (loss) return loss;
-    diag_error(value->span, "the model has no loss of this name (`loss NAME = ...` gives one)");
+    lower_error(L, value->span, "the model has no loss of this name (`loss NAME = ...` gives one)");
     return NULL;
 }
 
@@ -269,10 +269,10 @@ bool optimizer_statement(Lower *L, const Ast *s) {
     return true;
 }
 
-static void check_assigned(const Optimizing *o) {
+static void check_assigned(Lower *L, const Optimizing *o) {
     for (int k = 0; k < o->param.n; k++) {
         if (o->param.at[k]->next) continue;
-        diag_error(o->line->span,
+        lower_error(L, o->line->span,
                 "the optimizer %s leaves the parameter `%s` as it is: it never assigns it",
                 o->fn->name, o->param.at[k]->path);
         return;
@@ -292,17 +292,15 @@ static void run_optimizer(Lower *L, Optimizing *o, Args args) {
     L->optimizing = o;
     L->in_library = fn->scope == L->library;
     L->call_site = args.span;
+    L->called = fn->name;
     L->module = module_new(L, o->name);
     bind_optimizer(L, o, s);
     L->scope = s;
-    int inside = diag_errors();
     lower_block(L, fn->def->body);
-    if (L->in_library && diag_errors() > inside)
-        diag_note(args.span, "in this use of %s", fn->name);
     L->scope = L->globals;
     L->in_library = false;
     L->optimizing = NULL;
-    if (diag_errors() == errors) check_assigned(o);
+    if (diag_errors() == errors) check_assigned(L, o);
 }
 
 static void take_params(Lower *L, Optimizing *o, const Ast *train) {
@@ -331,8 +329,9 @@ static bool has_optimizer(const Ast *train) {
 void lower_optimizers(Lower *L, const Ast *train) {
     Module *names = module_new(L, "");
     if (!has_optimizer(train)) {
-        diag_error(train->span, "this train block has no optimizer, so nothing would be trained: "
-                                "write optimizer adam(rate: 0.001)");
+        lower_error(L, train->span,
+                "this train block has no optimizer, so nothing would be trained: "
+                "write optimizer adam(rate: 0.001)");
         return;
     }
     warn_unmatched_patterns(L, train);

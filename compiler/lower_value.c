@@ -4,7 +4,28 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
+
+static bool is_library_text(const Lower *L, Span at) {
+    for (const Ast *d = L->std->list; d; d = d->next)
+        if (d->span.src == at.src) return true;
+    return false;
+}
+
+void lower_error(Lower *L, Span at, const char *fmt, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (!is_library_text(L, at) || !L->call_site.src) {
+        diag_error(at, "%s", text);
+        return;
+    }
+    diag_error(L->call_site, "in %s(): %s", L->called, text);
+    diag_note(at, "in the library's text, here");
+}
 
 Value value_poison(void) {
     return (Value){.kind = V_POISON};
@@ -163,14 +184,15 @@ static bool batch_once(Lower *L, const Shape *s, Span at) {
     int rows = 0;
     for (int k = 0; k < s->rank; k++) rows += s->dim[k] == DIM_BATCH;
     if (rows < 2) return true;
-    diag_error(at, "the result would be %s, with the batch axis twice", shape_text(L, s));
+    lower_error(L, at, "the result would be %s, with the batch axis twice", shape_text(L, s));
     return false;
 }
 
 bool shape_check(Lower *L, const Shape *s, Span at) {
     const int64_t most = INT64_C(1) << 40;
     if (s->rank > MAX_RANK) {
-        diag_error(at, "a tensor has at most %d axes; this one would have %d", MAX_RANK, s->rank);
+        lower_error(
+                L, at, "a tensor has at most %d axes; this one would have %d", MAX_RANK, s->rank);
         return false;
     }
     if (!batch_once(L, s, at)) return false;
@@ -178,7 +200,7 @@ bool shape_check(Lower *L, const Shape *s, Span at) {
     for (int k = 0; k < s->rank; k++) {
         int64_t dim = s->dim[k] == DIM_BATCH ? L->model->batch : s->dim[k];
         if (dim > INT32_MAX || elements > most / dim) {
-            diag_error(at, "%s is too large: it would have more than %" PRId64 " elements",
+            lower_error(L, at, "%s is too large: it would have more than %" PRId64 " elements",
                     shape_text(L, s), dim > INT32_MAX ? (int64_t)INT32_MAX : most);
             return false;
         }
@@ -205,7 +227,7 @@ static Node *rows_leaf(Lower *L, Span at) {
 static bool int32_fits(Lower *L, int64_t i, Span at) {
     (void)L;
     if (i >= INT32_MIN && i <= INT32_MAX) return true;
-    diag_error(at, "the integer %" PRId64 " does not fit into an i32 tensor", i);
+    lower_error(L, at, "the integer %" PRId64 " does not fit into an i32 tensor", i);
     return false;
 }
 
@@ -213,8 +235,9 @@ Node *value_to_node(Lower *L, Value v, Span at) {
     if (v.kind == V_TENSOR) return v.node;
     if (v.kind == V_POISON) return NULL;
     if (v.kind == V_EXPR && v.expr->vars) {
-        diag_error(at, "this is one element of a tensor under its index variables; "
-                       "a whole tensor is needed here");
+        lower_error(L, at,
+                "this is one element of a tensor under its index variables; "
+                "a whole tensor is needed here");
         return NULL;
     }
     Expr *e = value_to_expr(L, v, at);
@@ -236,13 +259,13 @@ Expr *value_to_expr(Lower *L, Value v, Span at) {
         return v.expr;
     case V_TENSOR:
         if (v.node->rank == 0) return ex_load(g, v.node, NULL, NULL);
-        diag_error(at, "%s stands here without an index for each of its axes",
+        lower_error(L, at, "%s stands here without an index for each of its axes",
                 node_shape_text(L, v.node));
         return NULL;
     case V_POISON:
         return NULL;
     default:
-        diag_error(at, "a number or a tensor is needed here; this is %s", value_text_of(L, v));
+        lower_error(L, at, "a number or a tensor is needed here; this is %s", value_text_of(L, v));
         return NULL;
     }
 }
@@ -251,11 +274,12 @@ bool value_to_int(Lower *L, Value v, Span at, const char *what, int64_t *out) {
     *out = v.i;
     if (v.kind == V_INT) return true;
     if (v.kind == V_REAL)
-        diag_error(at, "%s is an integer; %g is a real number (// divides integers)", what, v.r);
+        lower_error(
+                L, at, "%s is an integer; %g is a real number (// divides integers)", what, v.r);
     else if (value_is_tensor(v))
-        diag_error(at, "%s is known at compile time; this is a tensor's value", what);
+        lower_error(L, at, "%s is known at compile time; this is a tensor's value", what);
     else if (v.kind != V_POISON)
-        diag_error(at, "%s is an integer; this is %s", what, value_text_of(L, v));
+        lower_error(L, at, "%s is an integer; this is %s", what, value_text_of(L, v));
     return false;
 }
 
@@ -264,7 +288,7 @@ bool value_to_size(Lower *L, Value v, Span at, int64_t *out) {
     if (v.kind == V_BATCH) return true;
     if (!value_to_int(L, v, at, "a size", out)) return false;
     if (*out >= 1 && *out <= INT32_MAX) return true;
-    diag_error(at, "a size is between 1 and %d; this is %" PRId64, INT32_MAX, *out);
+    lower_error(L, at, "a size is between 1 and %d; this is %" PRId64, INT32_MAX, *out);
     return false;
 }
 
@@ -272,12 +296,12 @@ bool value_to_bool(Lower *L, Value v, Span at, const char *what, bool *out) {
     *out = v.i != 0;
     if (v.kind == V_BOOL) return true;
     if (value_is_tensor(v))
-        diag_error(at,
+        lower_error(L, at,
                 "%s is known at compile time; this is a tensor's value "
                 "(`if c then a else b` chooses between values)",
                 what);
     else if (v.kind != V_POISON)
-        diag_error(at, "%s is true or false; this is %s", what, value_text_of(L, v));
+        lower_error(L, at, "%s is true or false; this is %s", what, value_text_of(L, v));
     return false;
 }
 
