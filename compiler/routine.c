@@ -13,6 +13,7 @@ typedef struct Driver {
     Text text;
     int indent;
     Vec(const char *) name;
+    Vec(int) number;                  /* the last that was put behind each */
     Vec(const Scan *) scan;           /* open ones */
     Vec(const char *) time;           /* their steps' names */
     Vec(Storage *) declared;          /* in the open blocks */
@@ -32,15 +33,21 @@ const char *c_name(Arena *a, const char *text, const char *otherwise) {
     return isdigit((unsigned char)name[0]) || !name[0] ? arena_printf(a, "x%s", name) : name;
 }
 
+static int place_of_name(const Driver *d, const char *name) {
+    int i = 0;
+    while (i < d->name.n && d->name.at[i] != name) i++;
+    return i;
+}
+
+/* The wish, or the wish with the least number from 2 on that is free. */
 static const char *unique(Driver *d, const char *wish) {
     const char *name = intern(wish);
-    for (int n = 1;; name = intern(arena_printf(d->k->arena, "%s_%d", wish, ++n))) {
-        bool used = false;
-        for (int i = 0; i < d->name.n; i++) used |= d->name.at[i] == name;
-        if (used) continue;
-        vec_push(d->k->arena, &d->name, name);
-        return name;
-    }
+    int first = place_of_name(d, name);
+    while (place_of_name(d, name) < d->name.n)
+        name = intern(arena_printf(d->k->arena, "%s_%d", wish, ++d->number.at[first]));
+    vec_push(d->k->arena, &d->name, name);
+    vec_push(d->k->arena, &d->number, 1);
+    return name;
 }
 
 /* ---- pointers ------------------------------------------------------------------------------ */
