@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_BOUNDS = 32 };
+
 typedef struct Loops {
     int nloop;
     int var[MAX_VARS];        /* variable of loop k, outermost first; -1: of several */
@@ -23,10 +25,12 @@ typedef struct Loops {
     Counter *out;      /* the element that a point belongs to */
     Counter *position; /* in the fold, for arg folds; or NULL */
     int ncounter;
-    Counter **counter;         /* these two and the loads' elements */
-    int64_t *at;               /* by counter: its value at the cursor */
-    int64_t (*step)[MAX_VARS]; /* by counter and loop */
-    int named;                 /* the out variable that is computed, or -1 */
+    Counter **counter; /* these two and the loads' elements */
+    int nbound;
+    Counter *bound[MAX_BOUNDS]; /* a point is left out unless each is negative */
+    int64_t *at;                /* by counter, then by bound: its value at the cursor */
+    int64_t (*step)[MAX_VARS];  /* the same, and by loop */
+    int named;                  /* the out variable that is computed, or -1 */
     int64_t named_extent, named_stride;
     Program *name, *guard, *body;
 } Loops;
@@ -105,9 +109,52 @@ static void add_loops(Eval *e, Loops *l, const Node *n) {
     }
 }
 
+/* sum < 0 as a bound. False where loops do not count everything in it. */
+static bool add_bound(Eval *e, Loops *l, const Affine *sum, int64_t sign, int64_t c0) {
+    Counter *b = NEW(e->arena, Counter);
+    b->c0 = sign * sum->c0 + c0;
+    for (int k = 0; k < sum->n; k++) {
+        const Expr *v = sum->term[k].atom;
+        if (v->kind != E_VAR || v->var == l->named) return false;
+        b->stride[v->var] = sign * sum->term[k].c;
+    }
+    l->bound[l->nbound++] = b;
+    return true;
+}
+
+/* Takes a test of integers that says something of loop variables alone as bounds of the
+ * loops: they need not visit what it leaves out. */
+static bool bounds_loops(Eval *e, Loops *l, const Expr *test) {
+    Affine a, b;
+    int64_t lo, hi;
+    bool order = test->kind == E_OP && (test->op == OP_lt || test->op == OP_eq);
+    if (!order || l->nbound + 2 > MAX_BOUNDS || !ex_affine(test->arg[0], &a) ||
+            !ex_affine(test->arg[1], &b) || !affine_range(&a, &lo, &hi) ||
+            !affine_range(&b, &lo, &hi) || !affine_add(&a, &b, -1))
+        return false;
+    if (test->op == OP_lt) return add_bound(e, l, &a, 1, 0);
+    return add_bound(e, l, &a, 1, -1) && add_bound(e, l, &a, -1, -1);
+}
+
+/* Sets the bounds; what is left of the guard is asked at every point. */
+static Expr *bound_loops(Eval *e, Loops *l, const Node *n) {
+    Expr *rest = NULL;
+    for (Expr *g = n->guard; g;) {
+        bool more = g->kind == E_OP && g->op == OP_and;
+        Expr *test = more ? g->arg[1] : g;
+        if (!bounds_loops(e, l, test)) rest = ex_and(e->graph, rest, test);
+        g = more ? g->arg[0] : NULL;
+    }
+    return rest;
+}
+
+static const Counter *count_of(const Loops *l, int c) {
+    return c < l->ncounter ? l->counter[c] : l->bound[c - l->ncounter];
+}
+
 static void add_counters(Eval *e, Loops *l) {
     const Program *p[3] = {l->name, l->guard, l->body};
-    int most = 2 + l->name->counter.n + l->guard->counter.n + l->body->counter.n;
+    int most = 2 + l->name->counter.n + l->guard->counter.n + l->body->counter.n + l->nbound;
     l->counter = NEW_ARRAY(e->arena, Counter *, most);
     l->counter[l->ncounter++] = l->out;
     if (l->position) l->counter[l->ncounter++] = l->position;
@@ -117,8 +164,8 @@ static void add_counters(Eval *e, Loops *l) {
     }
     l->at = NEW_ARRAY(e->arena, int64_t, most);
     l->step = arena_array(e->arena, (size_t)most, sizeof *l->step);
-    for (int c = 0; c < l->ncounter; c++)
-        for (int k = 0; k < l->nloop; k++) l->step[c][k] = l->counter[c]->stride[l->var[k]];
+    for (int c = 0; c < l->ncounter + l->nbound; c++)
+        for (int k = 0; k < l->nloop; k++) l->step[c][k] = count_of(l, c)->stride[l->var[k]];
 }
 
 static bool is_read(const Loops *l, int k) {
@@ -129,24 +176,41 @@ static bool is_read(const Loops *l, int k) {
  * goes on over the end of the inner one. */
 static bool are_one(const Loops *l, int k) {
     bool one = !is_read(l, k) && !is_read(l, k + 1);
-    for (int c = 0; one && c < l->ncounter; c++)
+    for (int c = 0; one && c < l->ncounter + l->nbound; c++)
         one = l->step[c][k] == l->extent[k + 1] * l->step[c][k + 1];
     return one;
+}
+
+static void move_loop(Loops *l, int to, int from) {
+    l->extent[to] = l->extent[from];
+    l->var[to] = l->var[from];
+    for (int c = 0; c < l->ncounter + l->nbound; c++) l->step[c][to] = l->step[c][from];
 }
 
 static void join_loops(Loops *l) {
     for (int k = l->nloop - 2; k >= 0; k--) {
         if (!are_one(l, k)) continue;
-        l->extent[k] *= l->extent[k + 1];
+        int64_t extent = l->extent[k];
+        move_loop(l, k, k + 1);
+        l->extent[k] *= extent;
         l->var[k] = -1;
-        for (int c = 0; c < l->ncounter; c++) l->step[c][k] = l->step[c][k + 1];
-        for (int j = k + 1; j + 1 < l->nloop; j++) {
-            l->extent[j] = l->extent[j + 1];
-            l->var[j] = l->var[j + 1];
-            for (int c = 0; c < l->ncounter; c++) l->step[c][j] = l->step[c][j + 1];
-        }
+        for (int j = k + 1; j + 1 < l->nloop; j++) move_loop(l, j, j + 1);
         l->nloop--;
     }
+}
+
+/* Long runs cost least. Loops over elements may stand anywhere: each element meets its terms
+ * in the order of the fold all the same. So the longest of them goes innermost where the
+ * fold's last loop is short. (The place behind the loops is free: it is the hand.) */
+static void choose_inner(Loops *l) {
+    int best = l->nloop - 1;
+    for (int k = l->nloop - 1; k >= 0; k--) {
+        bool elements = l->step[0][k] != 0;
+        if (elements && l->extent[k] > 2 * l->extent[best]) best = k;
+    }
+    if (l->nloop == MAX_VARS || best < 0 || l->extent[l->nloop - 1] >= BLOCK / 4) return;
+    move_loop(l, l->nloop, best);
+    for (int k = best; k < l->nloop; k++) move_loop(l, k, k + 1);
 }
 
 static Loops *loops_of(Eval *e, Node *n) {
@@ -158,9 +222,11 @@ static Loops *loops_of(Eval *e, Node *n) {
     uint32_t counted = l->named < 0 ? ~0u : ~(1u << l->named);
     add_loops(e, l, n);
     l->name = program_new(e, name, l->column, counted, n->span);
-    l->guard = program_new(e, n->guard, l->column, counted, n->span);
+    l->guard = program_new(e, bound_loops(e, l, n), l->column, counted, n->span);
     l->body = program_new(e, n->body, l->column, counted, n->span);
     add_counters(e, l);
+    join_loops(l);
+    choose_inner(l);
     join_loops(l);
     return l;
 }
@@ -173,7 +239,7 @@ typedef struct Cursor {
 } Cursor;
 
 static void rewind_counters(Loops *l) {
-    for (int c = 0; c < l->ncounter; c++) l->at[c] = l->counter[c]->c0;
+    for (int c = 0; c < l->ncounter + l->nbound; c++) l->at[c] = count_of(l, c)->c0;
 }
 
 /* Moves on by a run of the innermost loop. */
@@ -182,32 +248,60 @@ static void advance(Loops *l, Cursor *c, int64_t run) {
     c->left -= run;
     if (k < 0) return;
     c->at[k] += run;
-    for (int j = 0; j < l->ncounter; j++) l->at[j] += run * l->step[j][k];
+    for (int j = 0; j < l->ncounter + l->nbound; j++) l->at[j] += run * l->step[j][k];
     for (; k > 0 && c->at[k] == l->extent[k]; k--) {
         c->at[k] = 0;
         c->at[k - 1]++;
-        for (int j = 0; j < l->ncounter; j++)
+        for (int j = 0; j < l->ncounter + l->nbound; j++)
             l->at[j] += l->step[j][k - 1] - l->extent[k] * l->step[j][k];
     }
 }
 
-/* Fills the columns with the next points, a run of the innermost loop at a time. */
+/* Narrows a run [*first, *end) of the innermost loop, counted from the cursor, to what every
+ * bound leaves. */
+static void narrow(const Loops *l, int *first, int *end) {
+    for (int j = l->ncounter; j < l->ncounter + l->nbound; j++) {
+        int64_t at = l->at[j], step = l->nloop > 0 ? l->step[j][l->nloop - 1] : 0;
+        if (step == 0 && at >= 0) *end = *first;
+        if (step > 0) { /* at + k*step < 0 up to here */
+            int64_t k = at < 0 ? (-at + step - 1) / step : 0;
+            if (k < *end) *end = (int)k;
+        }
+        if (step < 0) { /* from here on */
+            int64_t k = at < 0 ? 0 : at / -step + 1;
+            if (k > *first) *first = k < *end ? (int)k : *end;
+        }
+    }
+}
+
+/* Writes the points [first, end) of a run behind the n that there are. */
+static void fill(const Loops *l, const Cursor *c, int n, int first, int end) {
+    int inner = l->nloop - 1, count = end - first;
+    for (int k = 0; k < l->nloop; k++) {
+        if (!is_read(l, k)) continue;
+        double *column = l->column[l->var[k]] + n, v = (double)c->at[k];
+        if (k == inner) v += first;
+        for (int i = 0; i < count; i++) column[i] = k == inner ? v + i : v;
+    }
+    for (int j = 0; j < l->ncounter; j++) {
+        int64_t step = inner >= 0 ? l->step[j][inner] : 0, at = l->at[j] + first * step;
+        int64_t *column = l->counter[j]->column + n;
+        for (int i = 0; i < count; i++) column[i] = at + i * step;
+    }
+}
+
+/* Fills the columns with the next points, a run of the innermost loop at a time. Returns how
+ * many there are: none only when all are done. */
 static int next_block(Loops *l, Cursor *c) {
     int n = 0, inner = l->nloop - 1;
     while (n < BLOCK && c->left > 0) {
         int64_t left = inner >= 0 ? l->extent[inner] - c->at[inner] : 1;
-        int run = left > BLOCK - n ? BLOCK - n : (int)left;
-        for (int k = 0; k < l->nloop; k++) {
-            if (!is_read(l, k)) continue;
-            double *column = l->column[l->var[k]] + n, first = (double)c->at[k];
-            for (int i = 0; i < run; i++) column[i] = k == inner ? first + i : first;
+        int run = left > BLOCK - n ? BLOCK - n : (int)left, first = 0, end = run;
+        narrow(l, &first, &end);
+        if (first < end) {
+            fill(l, c, n, first, end);
+            n += end - first;
         }
-        for (int j = 0; j < l->ncounter; j++) {
-            int64_t *column = l->counter[j]->column + n, at = l->at[j];
-            int64_t step = inner >= 0 ? l->step[j][inner] : 0;
-            for (int i = 0; i < run; i++) column[i] = at + i * step;
-        }
-        n += run;
         advance(l, c, run);
     }
     return n;
