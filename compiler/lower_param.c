@@ -324,6 +324,13 @@ void assign_var(Lower *L, Binding *b, Value v, Span at) {
     Shape s = shape_of_node(var->leaf);
     b->value = value_poison();
     if (v.kind == V_POISON) return;
+    if (L->entry && var->leaf->leaf == L_STATE) {
+        lower_error(L, at,
+                "`%s` is a state of the model, which training alone writes; an entry writes states "
+                "of rows, as in state %s: f32[batch, ...]",
+                b->name, b->name);
+        return;
+    }
     if (L->scan) {
         lower_error(L, at,
                 "`%s` is a state; inside of a scan carry a value and assign the state after it",
