@@ -188,3 +188,37 @@ Test(lower_train, predict_writes_no_state_of_the_model) {
     cr_assert_eq(m->metric.at[1].total[0]->dtype, T_I32);
     arena_free(arena);
 }
+
+/* One word a call, with keys and values kept from call to call, gives what the whole text
+ * gives at once. */
+Test(lower_train, a_key_value_cache_gives_what_the_whole_gives) {
+    enum { WORDS = 5, CLASSES = 7, ROWS = 2 };
+    arena = arena_new();
+    Ast *std = ast_load_std(arena), *program = ast_load(arena, "tests/programs/key_value_cache.dl");
+    LowerOptions o = {0};
+    Model *m = lower(arena, std, program, "key_value_cache.dl", &o);
+    cr_assert(m);
+    Entry *decode = &m->entry.at[1];
+    double word[ROWS][WORDS] = {{3, 1, 4, 1, 5}, {6, 0, 2, 6, 3}}, *state[3];
+    Eval *whole = bound_eval(m, ROWS);
+    eval_bind(whole, m->input.at[0].node, word[0]);
+    const double *scores = values_of(whole, output_node(m, "scores"));
+    for (int k = 0; k < 3; k++)
+        state[k] = calloc((size_t)node_elements(decode->writes.at[k]->leaf, ROWS), sizeof(double));
+    for (int t = 0; t < WORDS; t++) {
+        Eval *e = bound_eval(m, ROWS);
+        eval_bind(e, decode->input.at[0].node, (double[]){word[0][t], word[1][t]});
+        for (int k = 0; k < 3; k++) eval_bind(e, decode->writes.at[k]->leaf, state[k]);
+        const double *got = values_of(e, decode->output.at[0].node);
+        for (int row = 0; row < ROWS; row++)
+            expect_near(
+                    got + row * CLASSES, scores + (row * WORDS + t) * CLASSES, CLASSES, "logits");
+        for (int k = 0; k < 3; k++)
+            memcpy(state[k], values_of(e, decode->next.at[k]),
+                    (size_t)node_elements(decode->writes.at[k]->leaf, ROWS) * sizeof(double));
+        eval_free(e);
+    }
+    for (int k = 0; k < 3; k++) free(state[k]);
+    eval_free(whole);
+    arena_free(arena);
+}
