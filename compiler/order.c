@@ -121,6 +121,7 @@ static void move_down(Order *o) {
 }
 
 static void order_list(Kernels *k, UnitList *list) {
+    if (list->n == 0) return;
     Order o = {.k = k, .list = list};
     o.reads = NEW_ARRAY(k->arena, Reads, list->n + 1);
     o.left = NEW_ARRAY(k->arena, int, k->view.n);
