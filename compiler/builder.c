@@ -68,6 +68,10 @@ LoopArray *builder_array(Builder *b, Storage *s) {
     for (int i = 0; i < b->unit->argument.n; i++)
         if (b->unit->argument.at[i] == s) return b->f->array.at[i];
     LoopArray *array = loop_array(b->a, s->type, s->elements, c_name(b->a, s->name, NULL));
+    if (s->lo <= s->hi) {
+        array->lo = s->lo;
+        array->hi = s->hi;
+    }
     vec_push(b->a, &b->unit->argument, s);
     vec_push(b->a, &b->f->array, array);
     return array;

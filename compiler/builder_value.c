@@ -108,10 +108,10 @@ static bool is_assumed(const Builder *b, const Expr *e) {
 
 /* Is what it reads there wherever its variables are known? Else only inside the loops and
  * tests that its guard was taken over by. */
-static bool readable_anywhere(const Builder *b, const Expr *e) {
+static bool readable_anywhere(const Expr *e) {
     if (e->kind != E_LOAD) {
         for (int i = 0; i < e->narg; i++)
-            if (!readable_anywhere(b, e->arg[i])) return false;
+            if (!readable_anywhere(e->arg[i])) return false;
         return true;
     }
     bool inside = true;
@@ -119,13 +119,9 @@ static bool readable_anywhere(const Builder *b, const Expr *e) {
         int64_t dim = e->node->dim[i];
         bool rows = dim == DIM_BATCH && e->arg[i]->kind == E_VAR;
         inside &= e->arg[i]->lo >= 0 && (rows || (dim != DIM_BATCH && e->arg[i]->hi < dim));
-        if (!readable_anywhere(b, e->arg[i])) return false;
+        if (!readable_anywhere(e->arg[i])) return false;
     }
-    ExprList all = {0};
-    guard_conditions(b->a, e->guard, &all);
-    bool guarded = all.n > 0;
-    for (int i = 0; i < all.n; i++) guarded &= !is_assumed(b, all.at[i]);
-    return inside || guarded;
+    return inside;
 }
 
 static LoopExpr *member_value(const Builder *b, const Node *n) {
@@ -152,7 +148,7 @@ static int least_depth(Builder *b, const Expr *e) {
     if (operands > depth) depth = operands;
     if (e->kind != E_LOAD) return depth;
     if (member_value(b, e->node)) return b->member_depth;
-    return depth >= b->barrier || readable_anywhere(b, e) ? depth : b->barrier;
+    return depth >= b->barrier || readable_anywhere(e) ? depth : b->barrier;
 }
 
 /* Names the value in front of the loops that do not change it. */
@@ -237,6 +233,12 @@ static int merged_at(const Builder *b, const Node *n, Expr *const *index, int k)
     return count;
 }
 
+/* The nearest index of the axis: reading elsewhere is not to be excluded. */
+static LoopExpr *clamped(Builder *b, LoopExpr *index, int64_t dim) {
+    LoopExpr *last = lx_sub(b->a, builder_extent(b, dim), lx_int(b->a, LT_INDEX, 1));
+    return lx_min(b->a, lx_max(b->a, index, lx_int(b->a, LT_INDEX, 0)), last);
+}
+
 Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
     Access access = {.array = builder_array(b, s)};
     bool caller = resolve(s)->kind == ST_PLACE && resolve(s)->place.object == P_ARG;
@@ -246,8 +248,8 @@ Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
         if (dim == DIM_BATCH && (!caller || k == 0)) dim = b->k->batch;
         for (int i = 1; i < count; i++) dim *= n->dim[k + i];
         access.dim[access.rank] = dim;
-        access.index[access.rank++] =
-                count > 1 ? b->var[index[k]->var] : build_index(b, index[k]);
+        LoopExpr *at = count > 1 ? b->var[index[k]->var] : build_index(b, index[k]);
+        access.index[access.rank++] = b->clamp && !is_index(index[k]) ? clamped(b, at, dim) : at;
         k += count;
     }
     return access;

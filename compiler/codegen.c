@@ -25,6 +25,8 @@ struct Codegen {
     Vec(const char *) driver;
 };
 
+const char *codegen_prefix(const Codegen *cg) { return cg->prefix; }
+
 Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch) {
     Codegen *cg = NEW(a, Codegen);
     cg->arena = a;
@@ -111,13 +113,20 @@ static const char *function_name(Codegen *cg, const Unit *u) {
     if (!n) n = u->write.at[0].value;
     const char *what = c_name(cg->arena, n->name, n->kind == N_COMP && n->fold ? "fold" : "map");
     const char *grad = n->is_grad ? "grad_" : u->member.n ? "" : "copy_";
-    const char *wish = arena_printf(cg->arena, "%s_%s%s", cg->prefix, grad, what), *name = wish;
+    const char *wish = arena_printf(cg->arena, "%s%s", grad, what);
+    const char *name = arena_printf(cg->arena, "%s_kernel", wish);
     for (int i = 0, count = 1; i < cg->function.n; i++) {
         if (strcmp(cg->function.at[i].name, name)) continue;
-        name = arena_printf(cg->arena, "%s_%d", wish, ++count);
+        name = arena_printf(cg->arena, "%s_%d_kernel", wish, ++count);
         i = -1;
     }
     return name;
+}
+
+/* What no guard is known to keep in bounds is kept there by force. */
+static void schedule_checked(Kernels *k, Unit *u) {
+    schedule_unit(k, u, false);
+    if (loop_check(k->arena, u->function, k->batch)) schedule_unit(k, u, true);
 }
 
 static void keep_function(Codegen *cg, Unit *u) {
@@ -133,6 +142,7 @@ static void keep_function(Codegen *cg, Unit *u) {
     const char *wrong = loop_check(cg->arena, f, cg->batch);
     f->name = function_name(cg, u);
     f->comment = unit_text(cg, u);
+    f->avoid = cg->prefix;
     const char *text = emit_function(cg->arena, f, cg->batch, false);
     if (wrong) ICE((Span){0}, "%s: %s\n%s", f->name, wrong, text);
     vec_push(cg->arena, &cg->function, ((Function){f->name, text, key, hash}));
@@ -145,7 +155,7 @@ static void keep_functions(Kernels *k, UnitList *list, int depth) {
         PlanKernel line = {.function = "scan", .depth = depth};
         if (u->kind == U_SCAN) vec_push(k->arena, &k->plan->kernel, line);
         if (u->kind == U_KERNEL) {
-            schedule_unit(k, u);
+            schedule_checked(k, u);
             keep_function(k->codegen, u);
             line.function = u->function_name;
             line.what = unit_text(k->codegen, u);

@@ -78,6 +78,7 @@ struct Storage {
     StorageKind kind;
     PlaceType type;
     int64_t elements;         /* with all rows */
+    int64_t lo, hi;           /* range of integers in it; lo > hi: not known */
     const char *name;
     Place place;
     int table;                /* ST_TABLE: number in the file */
@@ -138,11 +139,14 @@ void group_build(Kernels *k);         /* group.c */
 void storage_build(Kernels *k);       /* storage.c */
 void order_build(Kernels *k);         /* order.c */
 void plan_build(Kernels *k);          /* plan.c: what is in place of what, offsets */
-void schedule_unit(Kernels *k, Unit *u);   /* schedule.c */
+/* schedule.c: `clamp` keeps looked up indices in their axes, for where no guard does. */
+void schedule_unit(Kernels *k, Unit *u, bool clamp);
 
 Storage *resolve(Storage *s);         /* follows `shared` */
 
 /* codegen.c: the number of a table of constants in the file; alike ones are one. */
 int codegen_table(Codegen *cg, Node *data);
+/* The type's name in the file, which no local name may hide. */
+const char *codegen_prefix(const Codegen *cg);
 
 #endif

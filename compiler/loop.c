@@ -170,6 +170,8 @@ LoopArray *loop_array(Arena *a, PlaceType t, int64_t elements, const char *name)
     array->name = name;
     array->type = t;
     array->elements = elements;
+    array->lo = t == PT_U8 ? 0 : INT32_MIN;
+    array->hi = t == PT_U8 ? UINT8_MAX : INT32_MAX;
     return array;
 }
 

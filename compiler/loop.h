@@ -36,6 +36,7 @@ typedef struct LoopArray {
     const char *text;         /* the printer's */
     PlaceType type;
     int64_t elements;         /* with all rows */
+    int64_t lo, hi;           /* of integers: range of the values, where known */
     bool written, local;
 } LoopArray;
 
@@ -107,6 +108,7 @@ struct LoopStmt {
 /* A kernel as a function. Parameters: n and threads where used, arrays, scalars. */
 typedef struct LoopFunction {
     const char *name;
+    const char *avoid;        /* a name that parameters and locals may not hide, or NULL */
     const char *comment;      /* what it computes, where from, its shape; lines */
     LoopVar *rows, *threads;  /* NULL: not used */
     Vec(LoopArray *) array;

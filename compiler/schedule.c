@@ -179,8 +179,10 @@ static void fill_function(Builder *b) {
     else if (!schedule_contraction(b)) schedule_fold(b);
 }
 
-void schedule_unit(Kernels *k, Unit *u) {
+void schedule_unit(Kernels *k, Unit *u, bool clamp) {
+    u->argument.n = u->time.n = 0;
     Builder *b = builder_new(k, u);
+    b->clamp = clamp;
     fill_function(b);
     b->f->body = *builder_block(b);
     u->function = b->f;

@@ -8,6 +8,7 @@
  *     and the lanes are joined by a fixed tree of halves. A vector of any width can do it.
  *   - a scalar chain.
  * The form depends on shapes alone, and so do the bits. */
+#include "graph_tables.h"
 #include "schedule.h"
 
 #include <math.h>
@@ -152,13 +153,15 @@ static void add_term(FoldState *s, LoopExpr *lane) {
     b->barrier = barrier;
 }
 
+/* A position is one of the fold's; 0 where everything was left out. */
 static LoopExpr *result(FoldState *s, LoopExpr *lane) {
     if (!is_arg(s->node)) return best_now(s, lane);
     Arena *a = s->b->a;
-    LoopExpr *zero = lx_int(a, LT_I32, 0);
     LoopExpr *at = at_now(s, lane);
-    if (!s->guard) return at;
-    return lx_op(a, OP_max, LT_I32, (LoopExpr *[]){at, zero});
+    if (s->guard) at = lx_op(a, OP_max, LT_I32, (LoopExpr *[]){at, lx_int(a, LT_I32, 0)});
+    LoopVar *position = loop_var(a, LT_I32, "position");
+    node_range(s->node, &position->lo, &position->hi);
+    return ls_let(a, builder_block(s->b), position, at);
 }
 
 static void epilogue(FoldState *s, LoopExpr *lane) {

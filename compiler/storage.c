@@ -33,6 +33,9 @@ static Storage *storage_new(Kernels *k, StorageKind kind, const Node *n, const S
     s->elements = node_elements(n, k->batch);
     s->name = n->name;
     s->home = home;
+    s->lo = 0;
+    s->hi = -1;
+    if (n->dtype != T_F32) node_range(n, &s->lo, &s->hi);
     s->first = INT32_MAX;
     s->last = -1;
     s->bytes = s->elements * bytes_of(s->type);
@@ -50,10 +53,20 @@ Storage *place_storage(Kernels *k, Place p, const Node *n) {
     Storage *s = storage_new(k, ST_PLACE, n, NULL);
     s->place = p;
     s->type = p.type;
+    if (p.name) s->name = p.name;
     return s;
 }
 
 /* ---- leaves and direct roots ------------------------------------------------------------- */
+
+static Storage *bound_storage(Kernels *k, const Binding *b) {
+    Storage *s = place_storage(k, b->from, b->leaf);
+    if (b->bound > 0) {
+        s->lo = 0;
+        s->hi = b->bound - 1;
+    }
+    return s;
+}
 
 static Storage *leaf_storage(Kernels *k, Node *n) {
     if (n->leaf == L_DATA) {
@@ -62,7 +75,7 @@ static Storage *leaf_storage(Kernels *k, Node *n) {
         return s;
     }
     for (int i = 0; i < k->routine->leaf.n; i++)
-        if (k->routine->leaf.at[i].leaf == n) return place_storage(k, k->routine->leaf.at[i].from, n);
+        if (k->routine->leaf.at[i].leaf == n) return bound_storage(k, &k->routine->leaf.at[i]);
     if (n->leaf == L_UNIFORM || n->leaf == L_ROWS || n->leaf == L_STEP) return NULL;
     ICE(n->span, "no place is given for %s", n->name ? n->name : "a leaf");
 }
