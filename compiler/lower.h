@@ -251,6 +251,7 @@ typedef struct IndexVar {
     int number;           /* its E_VAR number in the context; -1: not numbered */
     int64_t from, extent; /* values from..from+extent-1; extent 0: not known yet */
     bool by_range;        /* written as `i in a..b` */
+    bool in_branch;       /* only loads in branches say its extent */
     Span reason;          /* the index that gave it its extent */
 } IndexVar;
 

@@ -321,10 +321,13 @@ static bool alone_in(Walk *w, const Use *u, int axis) {
     int64_t dim = u->node->dim[axis];
     if (!v || v->by_range) return true;
     if (!v->extent) {
-        v->extent = dim, v->reason = item_span(u, axis);
+        v->extent = dim;
+        v->reason = item_span(u, axis);
+        v->in_branch = u->guarded;
         return true;
     }
-    if (v->extent == dim || u->guarded) return true;
+    /* In a branch a load may lack elements that a load outside of all branches needs. */
+    if (v->extent == dim || (u->guarded && !v->in_branch)) return true;
     const char *name = v->name ? v->name : "...";
     lower_error(w->L, item_span(u, axis), "`%s` runs over two different extents: %s here, in %s",
             name, size_text(w->L, dim), node_shape_text(w->L, u->node));
