@@ -254,13 +254,15 @@ void graph_replace(Graph *g, Node **root, int n, Node *const *from, Node *const 
 
 /* ---- the other files over graphs ------------------------------------------- */
 
-/* graph_text.c: prints roots and what they need, and reads it back to the same text. */
+/* graph_text.c: prints roots and what they need (graph_text.h describes the form);
+ * graph_read.c reads it back to the same text. */
 void graph_print(FILE *f, Graph *g, Node *const *root, const char *const *root_name, int n);
 /* false with a diag_error when the text is wrong. */
 bool graph_read(Graph *g, const Source *src, NodeList *root, const char ***root_name);
 
-/* graph_check.c: every load has its node's rank, guards imply bounds where provable
- * (ranges), types fit, no cycles but through carries, spans present; ICE otherwise. */
+/* graph_check.c: every load has its node's rank and is not out of bounds for certain, types
+ * fit, variables are the comprehension's own, no cycles but through carries, nothing leaves a
+ * scan but through a stack; ICE otherwise. */
 void graph_check(Graph *g, Node *const *root, int n);
 
 #endif
