@@ -175,16 +175,17 @@ static bool is_size(Value v) {
     return v.kind == V_INT || v.kind == V_BATCH;
 }
 
+static const char *source_text(Lower *L, Span at) {
+    return arena_printf(L->arena, "%.*s", (int)(at.end - at.start), at.src->text + at.start);
+}
+
 /* The type as written, and what its names are by now: "f32[batch, n] with n = 3". */
 static const char *pattern_text(Lower *L, const Ast *type, Scope *s) {
     const char *text = arena_printf(L->arena, "%s[", type->name), *known = "";
     for (const Ast *d = type->list; d; d = d->next) {
         const char *name = d->kind == A_NAME ? d->name : NULL;
         Binding *b = name ? scope_find_here(s, name) : NULL;
-        const char *item = d->kind == A_ELLIPSIS ? "..."
-                           : name                ? name
-                           : d->kind == A_NUMBER ? size_text(L, (int64_t)d->num)
-                                                 : "size";
+        const char *item = source_text(L, d->span);
         text = arena_printf(L->arena, "%s%s%s", text, d == type->list ? "" : ", ", item);
         if (!b || !is_size(b->value)) continue;
         const char *size = size_text(L, b->value.kind == V_INT ? b->value.i : DIM_BATCH);
