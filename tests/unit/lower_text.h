@@ -16,7 +16,7 @@
 static Arena *arena;
 
 /* The model of a text; NULL after errors. */
-static Model *lower_text(const char *text) {
+static inline Model *lower_text(const char *text) {
     arena = arena_new();
     diag_reset();
     const Source *s = source_from_text(arena, "test.dl", text, strlen(text));
@@ -25,13 +25,13 @@ static Model *lower_text(const char *text) {
     return diag_errors() ? NULL : lower(arena, std, program, "test.dl", &o);
 }
 
-static Model *model_of(const char *text) {
+static inline Model *model_of(const char *text) {
     Model *m = lower_text(text);
     cr_assert(m, "does not lower:\n%s", text);
     return m;
 }
 
-static void bind_sequence(Eval *e, const Port *p, int64_t rows) {
+static inline void bind_sequence(Eval *e, const Port *p, int64_t rows) {
     int64_t n = node_elements(p->node, rows), bound = p->bound ? p->bound : 5;
     double *v = malloc((size_t)n * sizeof *v);
     for (int64_t i = 0; i < n; i++)
@@ -40,14 +40,14 @@ static void bind_sequence(Eval *e, const Port *p, int64_t rows) {
     free(v);
 }
 
-static void bind_initial(Eval *e, Eval *init, const Var *v) {
+static inline void bind_initial(Eval *e, Eval *init, const Var *v) {
     const double *value = eval_node(init, v->init);
     cr_assert(value, "%s: %s", v->path, eval_error(init));
     eval_bind(e, v->leaf, value);
 }
 
 /* An evaluation of the model with everything bound. */
-static Eval *bound_eval(Model *m, int64_t rows) {
+static inline Eval *bound_eval(Model *m, int64_t rows) {
     Eval *e = eval_new(m->graph, rows, 1, 0), *init = eval_new(m->graph, rows, 1, 0);
     for (int k = 0; k < m->input.n; k++) bind_sequence(e, &m->input.at[k], rows);
     for (int k = 0; k < m->target.n; k++) bind_sequence(e, &m->target.at[k], rows);
@@ -64,14 +64,14 @@ static Eval *bound_eval(Model *m, int64_t rows) {
     return e;
 }
 
-static const double *values_of(Eval *e, Node *n) {
+static inline const double *values_of(Eval *e, Node *n) {
     const double *v = eval_node(e, n);
     cr_assert(v, "%s", eval_error(e));
     return v;
 }
 
 /* An output's node by its name. */
-static Node *output_node(const Model *m, const char *name) {
+static inline Node *output_node(const Model *m, const char *name) {
     for (int k = 0; k < m->entry.n; k++)
         for (int i = 0; i < m->entry.at[k].output.n; i++)
             if (!strcmp(m->entry.at[k].output.at[i].name, name))
@@ -80,7 +80,7 @@ static Node *output_node(const Model *m, const char *name) {
     return NULL;
 }
 
-static Var *var_at(const Model *m, const char *path) {
+static inline Var *var_at(const Model *m, const char *path) {
     for (int k = 0; k < m->param.n; k++)
         if (!strcmp(m->param.at[k]->path, path)) return m->param.at[k];
     for (int k = 0; k < m->state.n; k++)
@@ -91,14 +91,14 @@ static Var *var_at(const Model *m, const char *path) {
     return NULL;
 }
 
-static void expect_near(const double *got, const double *want, int n, const char *what) {
+static inline void expect_near(const double *got, const double *want, int n, const char *what) {
     for (int i = 0; i < n; i++)
         cr_assert(got[i] == want[i] || fabs(got[i] - want[i]) <= 1e-6 * (1 + fabs(want[i])),
                 "%s: element %d is %.9g, not %.9g", what, i, got[i], want[i]);
 }
 
 /* y of a model with input x (0.5, 1, ...) of the given type, for 2 rows. */
-static void expect_output(const char *type, const char *body, int n, const double *want) {
+static inline void expect_output(const char *type, const char *body, int n, const double *want) {
     char text[4096];
     snprintf(text, sizeof text, "model m {\n input x: %s\n %s\n output y\n}\n", type, body);
     Model *m = model_of(text);
@@ -112,7 +112,7 @@ static void expect_output(const char *type, const char *body, int n, const doubl
 }
 
 /* y's shape without evaluating it, as "batch 3 4". */
-static void expect_shape(const char *type, const char *body, const char *want) {
+static inline void expect_shape(const char *type, const char *body, const char *want) {
     char text[4096], got[128] = "";
     snprintf(text, sizeof text, "model m {\n input x: %s\n %s\n output y\n}\n", type, body);
     Node *y = output_node(model_of(text), "y");
