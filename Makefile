@@ -70,15 +70,25 @@ units: $(UNITS)
 packages-build packages-check:
 	@tools/packages $(subst packages-,,$@)
 
-FAST = "tests/run $(B)/dlc" "tests/language.sh $(B)/dlc"
-SLOW = "tests/e2e/hosts.sh $(B)/dlc $(B)" \
-       "tests/e2e/bits.sh $(B)/dlc $(B) tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl"
+# Programs of the tests' own that link the archives.
+$(B)/tests/%: tests/e2e/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -MF $@.d -o $@ $< $(ARCHIVES) $(LIBS)
+
+PROGRAMS = $(B)/tests/compare $(B)/tests/first_losses
+SMALL = tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl
+FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh
+SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
+       "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
+       "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
+       "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
+       "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
 check-fast: packages-check
 	@$(MAKE) --no-print-directory all units
 	@tests/check $(UNITS) $(FAST)
 check: packages-check
-	@$(MAKE) --no-print-directory all units
+	@$(MAKE) --no-print-directory all units $(PROGRAMS)
 	@tests/check $(UNITS) $(FAST) $(SLOW)
 
 demo: packages-build

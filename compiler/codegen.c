@@ -125,8 +125,9 @@ static const char *function_name(Codegen *cg, const Unit *u) {
 
 /* What no guard is known to keep in bounds is kept there by force. */
 static void schedule_checked(Kernels *k, Unit *u) {
-    schedule_unit(k, u, false);
-    if (loop_check(k->arena, u->function, k->batch)) schedule_unit(k, u, true);
+    Clamp clamp = CLAMP_NONE;
+    do schedule_unit(k, u, clamp);
+    while (loop_check(k->arena, u->function, k->batch) && clamp++ < CLAMP_ALL);
 }
 
 static void keep_function(Codegen *cg, Unit *u) {

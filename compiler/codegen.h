@@ -31,6 +31,7 @@ typedef struct Place {
     PlaceObject object;
     int64_t offset;          /* bytes from the start of the object (of an argument too: totals) */
     int arg;                 /* P_ARG: which of the routine's arguments */
+    const char *name;        /* of the member there, for people; NULL: the tensor's */
     PlaceType type;
 } Place;
 

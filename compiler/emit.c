@@ -34,8 +34,22 @@ const char *place_type_c(PlaceType t) {
 
 /* ---- names ------------------------------------------------------------------------------ */
 
+static bool is_taken(const Printer *p, const char *name) {
+    for (int k = 0; k < p->name.n; k++)
+        if (p->name.at[k] == name) return true;
+    return false;
+}
+
+static const char *next_number(Printer *p) {
+    const char *name;
+    do
+        name = intern(arena_printf(p->arena, "t%d", ++p->unnamed));
+    while (is_taken(p, name));
+    return name;
+}
+
 static const char *unique(Printer *p, const char *wish) {
-    if (!wish || p->canonical) return arena_printf(p->arena, "t%d", ++p->unnamed);
+    if (!wish || p->canonical) wish = next_number(p);
     wish = intern(wish);
     for (int k = 0; k < p->name.n; k++)
         if (p->name.at[k] == wish)
@@ -375,6 +389,7 @@ static void print_parameters(Printer *p, const LoopFunction *f) {
 char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonical) {
     Printer p = {.text = {.arena = a}, .arena = a, .batch = batch, .canonical = canonical};
     if (!canonical && f->comment) print_comment(&p, f->comment);
+    if (!canonical && f->avoid) unique(&p, f->avoid);
     text_printf(&p.text, "DL_KERNEL void %s(", canonical ? "" : f->name);
     print_parameters(&p, f);
     text_printf(&p.text, ")\n");

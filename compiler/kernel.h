@@ -139,8 +139,10 @@ void group_build(Kernels *k);         /* group.c */
 void storage_build(Kernels *k);       /* storage.c */
 void order_build(Kernels *k);         /* order.c */
 void plan_build(Kernels *k);          /* plan.c: what is in place of what, offsets */
-/* schedule.c: `clamp` keeps looked up indices in their axes, for where no guard does. */
-void schedule_unit(Kernels *k, Unit *u, bool clamp);
+/* Which indices are kept in their axis by force: those that were looked up, where no guard
+ * is known to; all that are more than a variable, where no proof was found. */
+typedef enum { CLAMP_NONE, CLAMP_LOOKED_UP, CLAMP_ALL } Clamp;
+void schedule_unit(Kernels *k, Unit *u, Clamp clamp);        /* schedule.c */
 
 Storage *resolve(Storage *s);         /* follows `shared` */
 

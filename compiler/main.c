@@ -79,7 +79,7 @@ static void print_help(FILE *f) {
     }
     fprintf(f, "  %-22s %s\n", "--batch=N", "most rows of a training step (default: the train block's, or 32)");
     fprintf(f, "\nOptions of train, evaluate, predict and gradients\n");
-    dl_print_options(f, "train");
+    dl_print_options(f, NULL);
     fprintf(f, "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong.\n");
 }
 

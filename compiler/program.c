@@ -23,12 +23,15 @@ static const char *const c_words[] = {"auto", "break", "case", "char", "const", 
         "class", "delete", "new", "operator", "private", "public", "template", "this", "virtual",
         /* names that the emitted functions use themselves */
         "n", "model", "work", "totals", "arena", "head", "loss", "row", "rows", "status", "mem",
-        "size", "threads", "seed", "out", "data", "path", "main"};
+        "size", "threads", "seed", "out", "data", "path", "main",
+        /* macros of the standard headers */
+        "errno", "NULL", "EOF", "offsetof", "unix", "linux"};
 
 const char *c_identifier(Arena *a, const char *path) {
     char *name = arena_printf(a, "%s%s", isdigit((unsigned char)path[0]) ? "_" : "", path);
     for (char *p = name; *p; p++)
         if (!isalnum((unsigned char)*p)) *p = '_';
+    if (strncmp(name, "dl_", 3) == 0 || strncmp(name, "DL_", 3) == 0) return arena_printf(a, "_%s", name);
     for (size_t i = 0; i < sizeof c_words / sizeof *c_words; i++)
         if (strcmp(name, c_words[i]) == 0) return arena_printf(a, "%s_", name);
     return name;
@@ -101,7 +104,8 @@ static void add_members(Arena *a, Program *p) {
 
 static Place member_place(const Member *m) {
     bool in_work = m->role == DL_ROW_STATE || m->role == DL_GRADIENT;
-    return (Place){.object = in_work ? P_WORK : P_MODEL, .offset = m->offset, .type = m->type};
+    return (Place){.object = in_work ? P_WORK : P_MODEL, .offset = m->offset, .type = m->type,
+            .name = m->c_name};
 }
 
 static Place place_of_leaf(const Program *p, const Node *leaf) {

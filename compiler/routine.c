@@ -3,6 +3,7 @@
  * Pointers into model, work, arena and arguments are named once at the top; those that
  * move with a scan's step at the top of its loop. */
 #include "emit_text.h"
+#include "program.h"
 #include "routine.h"
 
 #include <ctype.h>
@@ -26,11 +27,7 @@ static void start_line(Driver *d) { text_printf(&d->text, "%*s", 4 * d->indent, 
 const char *c_name(Arena *a, const char *text, const char *otherwise) {
     if (!text) return otherwise;
     const char *dot = strrchr(text, '.');
-    if (dot) text = dot + 1;
-    char *name = arena_printf(a, "%s", text);
-    for (char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c)) *c = '_';
-    return isdigit((unsigned char)name[0]) || !name[0] ? arena_printf(a, "x%s", name) : name;
+    return c_identifier(a, dot ? dot + 1 : text);
 }
 
 static int place_of_name(const Driver *d, const char *name) {
@@ -284,6 +281,7 @@ static void print_head(Driver *d) {
             r->name, writes_model(r) ? "" : "const ");
     text_printf(&d->text, "        uint64_t seed, uint32_t step");
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) unique(d, fixed[i]);
+    unique(d, codegen_prefix(d->k->codegen));
     for (int i = 0; i < r->arg.n; i++) {
         const RoutineArg *arg = &r->arg.at[i];
         const char *type = arg->struct_type ? arg->struct_type : place_type_c(arg->type);
