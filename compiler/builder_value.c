@@ -233,6 +233,11 @@ static int merged_at(const Builder *b, const Node *n, Expr *const *index, int k)
     return count;
 }
 
+static bool wants_clamp(const Builder *b, const Expr *index) {
+    if (b->clamp == CLAMP_ALL) return index->kind != E_VAR && index->kind != E_CONST;
+    return b->clamp == CLAMP_LOOKED_UP && !is_index(index);
+}
+
 /* The nearest index of the axis: reading elsewhere is not to be excluded. */
 static LoopExpr *clamped(Builder *b, LoopExpr *index, int64_t dim) {
     LoopExpr *last = lx_sub(b->a, builder_extent(b, dim), lx_int(b->a, LT_INDEX, 1));
@@ -249,7 +254,7 @@ Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
         for (int i = 1; i < count; i++) dim *= n->dim[k + i];
         access.dim[access.rank] = dim;
         LoopExpr *at = count > 1 ? b->var[index[k]->var] : build_index(b, index[k]);
-        access.index[access.rank++] = b->clamp && !is_index(index[k]) ? clamped(b, at, dim) : at;
+        access.index[access.rank++] = wants_clamp(b, index[k]) ? clamped(b, at, dim) : at;
         k += count;
     }
     return access;

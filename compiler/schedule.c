@@ -179,7 +179,7 @@ static void fill_function(Builder *b) {
     else if (!schedule_contraction(b)) schedule_fold(b);
 }
 
-void schedule_unit(Kernels *k, Unit *u, bool clamp) {
+void schedule_unit(Kernels *k, Unit *u, Clamp clamp) {
     u->argument.n = u->time.n = 0;
     Builder *b = builder_new(k, u);
     b->clamp = clamp;

@@ -29,7 +29,7 @@ typedef struct Builder {
     LoopFunction *f;
     Level level[MAX_LEVELS];
     int depth;                /* index of the innermost level */
-    bool clamp;               /* indices that were looked up are kept in their axis */
+    Clamp clamp;
     int barrier;              /* level of the innermost test, or loop that took over a guard */
     int serials;
     LoopExpr *var[MAX_VARS];  /* what stands for variable k */
