@@ -150,9 +150,20 @@ static bool was_folded(const Lower *L, const char *name) {
     return false;
 }
 
+/* A name of another namespace, used as a function. */
+static const char *other_use(Lower *L, const char *name) {
+    if (find_definition(L, A_METRIC, name))
+        return "a metric: it stands in a line of its own, metric";
+    if (find_definition(L, A_OPTIMIZER, name))
+        return "an optimizer: it stands in a train block, optimizer";
+    return NULL;
+}
+
 static Value unknown_name(Lower *L, const char *name, Span at) {
-    const char *near = nearest_name(L, name);
-    if (was_folded(L, name))
+    const char *near = nearest_name(L, name), *other = other_use(L, name);
+    if (other)
+        lower_error(L, at, "`%s` is %s %s(...)", name, other, name);
+    else if (was_folded(L, name))
         lower_error(L, at,
                 "`%s` is not known outside of its fold, which takes the product to its right: "
                 "put what it folds in parentheses",
