@@ -334,6 +334,27 @@ def recurrent():
     )
 
 
+def attention():
+    names = [part + "." + n for part in ("query", "key", "value", "attention_output") for n in "wb"]
+    for name, shape, heads, size, causal in [
+        ("plain", (2, 3, 4), 2, 3, False),
+        ("causal", (2, 4, 3), 3, 2, True),
+        ("one", (1, 1, 1), 1, 1, True),
+    ]:
+        layer = L.MultiHeadAttention(heads, size)
+        layer._inverse_sqrt_key_dim = np.float64(size) ** -0.5  # else rounded to single precision
+        x = normal(*shape)
+        layer(tf.constant(x), tf.constant(x))
+        randomise(layer)
+        found = {v.path.split("/", 1)[1]: v for v in layer.trainable_weights}
+        kinds = {"w": "kernel", "b": "bias"}
+        order = [found[n[:-1].replace(".", "/") + kinds[n[-1]]] for n in names]
+        call = "x |> multi_head_attention(%d, %d%s)" % (heads, size, ", causal: true" * causal)
+        params = [("multi_head_attention." + n, v) for n, v in zip(names, order)]
+        run = lambda v, training: layer(v, v, use_causal_mask=causal)
+        differentiated("attention", name, call, x, run, params)
+
+
 def normalization():
     moving = ["moving_mean", "moving_variance"]
     for name, shape, args, options in [
@@ -374,12 +395,9 @@ def normalization():
         )
 
 
-def leaky(v, slope):
-    """TensorFlow's own takes the slope in single precision."""
-    return tf.where(v > 0, v, slope * v)
-
-
 def activations():
+    # TensorFlow's own takes the slope in single precision.
+    leaky = lambda v, slope: tf.where(v > 0, v, slope * v)
     a = keras.activations
     x = np.concatenate([normal(2, 6), [[30.0, -30.0], [3.5, -0.001]]], axis=1)
     table = [
@@ -668,18 +686,8 @@ def optimizers():
 
 
 def main():
-    for make in [
-        dense,
-        conv2d,
-        pooling,
-        embedding,
-        recurrent,
-        normalization,
-        activations,
-        losses,
-        metrics,
-        optimizers,
-    ]:
+    for make in [dense, conv2d, pooling, embedding, recurrent, normalization, activations, losses,
+                 metrics, optimizers, attention]:
         make()
     for name, cases in files.items():
         with open(os.path.join(HERE, name + ".ref"), "w") as f:

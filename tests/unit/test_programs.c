@@ -12,7 +12,7 @@
 #include "../../compiler/grad.h"
 #include "../../compiler/model.h"
 
-enum { ROWS = 3, LEAVES = 24 };
+enum { ROWS = 3, LEAVES = 48 };
 
 /* Leaves and what they are bound to; the first `nreal` are differentiated by. */
 typedef struct Binding {
@@ -161,6 +161,7 @@ PROGRAM(cumulative_sum_guard)
 PROGRAM(cumulative_sum_scan)
 PROGRAM(diagonals)
 PROGRAM(exchange)
+PROGRAM(gpt)
 PROGRAM(gradient_penalty)
 PROGRAM(grouped_convolution)
 PROGRAM(images)

@@ -295,6 +295,7 @@ Test(reference, losses) {
 Test(reference, metrics) {
     run_file("tests/ref/metrics.ref", 11);
 }
+Test(reference, attention) { run_file("tests/ref/attention.ref", 3); }
 Test(reference, optimizers) {
     run_file("tests/ref/optimizers.ref", 8);
 }
