@@ -80,6 +80,11 @@ static bool leaves(const Hoist *h, const Node *n) {
     return h->move[n->id] == LATE || (h->move[n->id] == EARLY && !is_reading(n));
 }
 
+/* The stack of what need not be in the scan: the comprehension outside in its place. */
+static bool is_needless_stack(const Hoist *h, const Node *n) {
+    return n->kind == N_STACK && h->move[n->of->id] != STAYS && innermost(h, n->of) == n->scan;
+}
+
 static void find_early(Hoist *h) {
     for (int k = 0; k < h->order.n; k++) {
         const Node *n = h->order.at[k];
@@ -239,7 +244,7 @@ static Node *rebuild(Hoist *h, Node *n) {
         return new_scan(h, n->scan)->carry[n->carry];
     case N_STACK:
         close_scan(h, n->scan);
-        if (leaves(h, n->of) && innermost(h, n->of) == n->scan) return moved(h, n->of);
+        if (is_needless_stack(h, n)) return moved(h, n->of);
         return node_stack(h->g, new_scan(h, n->scan), h->image[n->of->id], n->span);
     case N_COMP:
         if (h->move[n->id] == LATE) return NULL; /* nothing in the body loads it */
@@ -273,7 +278,8 @@ static bool hoist_once(Graph *g, Node **root, int n) {
     find_early(&h);
     find_late(&h);
     bool moves = false;
-    for (int k = 0; k < h.order.n; k++) moves = moves || leaves(&h, h.order.at[k]);
+    for (int k = 0; k < h.order.n; k++)
+        moves = moves || leaves(&h, h.order.at[k]) || is_needless_stack(&h, h.order.at[k]);
     if (moves) {
         rebuild_all(&h);
         for (int k = 0; k < n; k++) root[k] = h.image[root[k]->id];

@@ -63,6 +63,10 @@ Test(hoist, only_the_recurrence_remains) {
     cr_assert_eq(folds_in_scans(g, all, 4), 4);
     hoist(g, all, 4);
     cr_assert_eq(folds_in_scans(g, all, 4), 2);
+    order = graph_order(g, all, 4);
+    int stacks = 0;
+    for (int k = 0; k < order.n; k++) stacks += order.at[k]->kind == N_STACK;
+    cr_assert_eq(stacks, 2, "of h and of its adjoint before tanh; x is read where it is");
 }
 
 /* A sum over what nobody stacks stays: its operands would be stored for every step. */
