@@ -273,15 +273,8 @@ static Expr *nothing(const Comp *c) {
 
 /* A select evaluates both of its branches: what the fold's guard kept in bounds, a load now
  * has to see to by itself. */
-static Expr *guard_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
-    bool safe = true;
-    for (int k = 0; k < n->rank; k++) safe = safe && index_in_bounds(n, k, index[k]);
-    return ex_load(g, n, index, safe ? guard : ex_and(g, ctx, guard));
-}
-
 static Expr *value_under_guard(const Comp *c) {
-    Expr *body = ex_rewrite(c->g, c->body, NULL, NULL, NULL, guard_load, c->guard);
-    return ex_select(c->g, c->guard, body, nothing(c));
+    return ex_select(c->g, c->guard, ex_where(c->g, c->guard, c->body), nothing(c));
 }
 
 static void become_value(Comp *c) {

@@ -350,17 +350,10 @@ static bool pivot_any(System *s, bool with_opaque) {
 
 /* ---- conditions ---------------------------------------------------------------------- */
 
-static bool in_bounds(const Node *n, Expr *const *index) {
-    for (int k = 0; k < n->rank; k++) {
-        bool row = index[k]->kind == E_VAR && index[k]->extent == DIM_BATCH;
-        if (n->dim[k] == DIM_BATCH ? !row : index[k]->lo < 0 || index[k]->hi >= n->dim[k])
-            return false;
-    }
-    return true;
-}
-
 static Expr *guard_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
-    return ex_load(g, n, index, in_bounds(n, index) ? guard : ex_and(g, ctx, guard));
+    bool safe = true;
+    for (int k = 0; k < n->rank; k++) safe = safe && index_in_bounds(n, k, index[k]);
+    return ex_load(g, n, index, safe ? guard : ex_and(g, ctx, guard));
 }
 
 Expr *ex_where(Graph *g, Expr *condition, Expr *e) {
