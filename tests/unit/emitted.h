@@ -91,7 +91,7 @@ static inline Node *trial_integers(Trial *t, DType type, int rank, const int64_t
 }
 
 static inline void trial_root(Trial *t, Node *n) {
-    Place to = {P_WORK, t->work_bytes, 0, place_type(n->dtype)};
+    Place to = {.object = P_WORK, .offset = t->work_bytes, .type = place_type(n->dtype)};
     t->work_bytes += aligned64(node_elements(n, t->batch) * element_bytes(n->dtype));
     t->root[t->nroot++] = (Root){n, to, false, false};
 }
@@ -104,7 +104,7 @@ static inline void trial_emit(Trial *t, FILE *f, int number) {
     Routine *r = NEW(t->arena, Routine);
     r->name = arena_printf(t->arena, "%s_step", prefix);
     for (int k = 0; k < t->nleaf; k++) {
-        Place from = {P_MODEL, t->offset[k], 0, place_type(t->leaf[k]->dtype)};
+        Place from = {.object = P_MODEL, .offset = t->offset[k], .type = place_type(t->leaf[k]->dtype)};
         vec_push(t->arena, &r->leaf, ((Binding){t->leaf[k], from, 0}));
     }
     for (int k = 0; k < t->nroot; k++) vec_push(t->arena, &r->root, t->root[k]);
