@@ -25,6 +25,7 @@ import tensorflow as tf
 keras.config.set_floatx("float64")
 HERE = os.path.dirname(os.path.abspath(__file__))
 RNG = np.random.default_rng(20240607)
+L = keras.layers
 files = {}
 
 
@@ -118,9 +119,6 @@ def layer_case(file, name, call, layer, x, path, names, x_type="f32", mode=False
     params = list(zip([path + "." + n for n in names], layer.trainable_weights))
     moving = list(zip([path + "." + n for n in states], layer.non_trainable_weights))
     differentiated(file, name, call, x, run, params, x_type, moving)
-
-
-L = keras.layers
 
 
 def dense():
