@@ -87,15 +87,19 @@ static const char *read_text(Reader *r) {
     return intern_n(text.at ? text.at : "", (size_t)text.n);
 }
 
+static int64_t read_extent(Reader *r) {
+    int64_t d = read_integer(r);
+    if (d < 1 || d > MAX_ROWS) fail(r, "an extent before this");
+    return r->failed ? 1 : d;
+}
+
 static int read_dims(Reader *r, int64_t *dim, int limit, const char *end) {
     int n = 0;
     while (!r->failed && !take(r, end)) {
         if (n) want(r, ",");
         if (n == limit) fail(r, "fewer axes");
         if (r->failed) return 0;
-        dim[n] = take(r, "batch") ? DIM_BATCH : read_integer(r);
-        if (dim[n] == 0 || dim[n] < DIM_BATCH) fail(r, "an extent");
-        n++;
+        dim[n++] = take(r, "batch") ? DIM_BATCH : read_extent(r);
     }
     return n;
 }
@@ -325,7 +329,7 @@ static Node *read_leaf(Reader *r, LeafKind kind) {
         vec_push(r->g->arena, &data, read_number(r)->value);
     }
     int64_t count = 1;
-    for (int k = 0; k < rank; k++) count *= dim[k];
+    for (int k = 0; k < rank && count >= 1 && count <= data.n; k++) count *= dim[k];
     if (data.n != count) fail(r, "as many elements as the shape has");
     return r->failed ? NULL : node_data(r->g, t, rank, dim, data.at, (Span){0});
 }
@@ -342,6 +346,10 @@ static Node *read_scan_node(Reader *r, bool stack) {
     bool is_grad = take(r, "grad");
     if (r->failed) return NULL;
     Scan *scan = r->scan.at[s];
+    if (stack && (!scan->closed || r->node.at[k]->rank == MAX_RANK)) {
+        fail(r, "a closed scan and a node of fewer axes before this");
+        return NULL;
+    }
     Node *n = stack ? node_stack(r->g, scan, r->node.at[k], (Span){0}) : scan->carry[k];
     if (name) n->name = name;
     n->is_grad = n->is_grad || is_grad;
@@ -371,7 +379,7 @@ static NodeList read_nodes(Reader *r) {
 
 static void read_scan(Reader *r) {
     want(r, "scan");
-    int64_t extent = read_integer(r);
+    int64_t extent = read_extent(r);
     bool reversed = take(r, "reversed");
     int around = take(r, "in") ? read_name(r, 's', r->scan.n) : -1;
     NodeList init = read_nodes(r);
@@ -381,11 +389,24 @@ static void read_scan(Reader *r) {
     vec_push(r->g->arena, &r->scan, s);
 }
 
+static bool alike(const Node *a, const Node *b) {
+    bool same = a->rank == b->rank && a->dtype == b->dtype;
+    for (int k = 0; same && k < a->rank; k++) same = a->dim[k] == b->dim[k];
+    return same;
+}
+
 static void read_close(Reader *r) {
     int s = read_name(r, 's', r->scan.n);
+    if (!r->failed && r->scan.at[s]->closed) fail(r, "a scan that is open before this");
     NodeList next = read_nodes(r);
-    if (!r->failed && next.n != r->scan.at[s]->n) fail(r, "one value for each that is carried");
-    if (!r->failed) scan_close(r->g, r->scan.at[s], next.at);
+    if (r->failed) return;
+    Scan *scan = r->scan.at[s];
+    bool fits = next.n == scan->n;
+    for (int k = 0; fits && k < next.n; k++) fits = alike(next.at[k], scan->carry[k]);
+    if (fits)
+        scan_close(r->g, scan, next.at);
+    else
+        fail(r, "a value like each that is carried before this");
 }
 
 static void read_definition(Reader *r) {

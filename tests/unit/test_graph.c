@@ -177,6 +177,35 @@ Test(graph, wrong_text_is_an_error) {
     }
 }
 
+/* Whatever happens to a text, it is read or refused with a message. */
+Test(graph, damaged_text_is_read_or_refused) {
+    static const char odd[] = "0123456789-nseit[](){},.:?=\"+*%<>/ \n\\x";
+    uint32_t s = 1;
+    size_t n = strlen(example);
+    freopen("/dev/null", "w", stderr);
+    for (int round = 0; round < 5000; round++) {
+        Arena *a = arena_new();
+        char *text = arena_copy(a, example, n + 1);
+        for (int k = 0; k <= round % 3; k++) {
+            s = s * 1664525u + 1013904223u;
+            char *at = &text[(s >> 8) % n], *other = &text[(s >> 16) % n];
+            if (round % 4 < 2)
+                *at = odd[(s >> 20) % (sizeof odd - 1)];
+            else if (round % 4 == 2)
+                memmove(at, at + 1, strlen(at));
+            else if (at + 8 < text + n && other + 8 < text + n)
+                memmove(at, other, 7);
+        }
+        NodeList root;
+        const char **name;
+        diag_reset();
+        bool ok = graph_read(
+                graph_new(a), source_from_text(a, "damaged", text, strlen(text)), &root, &name);
+        cr_assert_eq(ok, diag_errors() == 0, "%s", text);
+        arena_free(a);
+    }
+}
+
 /* ---- order and replacing -------------------------------------------------------------------- */
 
 Test(graph, deep_graphs_are_ordered_without_recursion) {
