@@ -126,7 +126,8 @@ Scope *scope_new(Lower *L, Scope *up);
 Binding *scope_find(Scope *s, const char *name); /* here or further up, or NULL */
 Binding *scope_find_here(Scope *s, const char *name);
 Binding *scope_bind(Lower *L, Scope *s, const char *name, Value v, Span at); /* again: replaces */
-void scope_unbind(Scope *s, const char *name);
+Binding scope_keep(Scope *s, const char *name);
+void scope_restore(Scope *s, const char *name, Binding kept);
 void scope_add_globals(Lower *L, Scope *s, const Ast *program);
 Value scope_value(Lower *L, const char *name, Span at); /* of a name in the present scope; error */
 Value scope_provided(Lower *L, const char *name); /* operator, built-in, initializer; or V_NONE */

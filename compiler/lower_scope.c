@@ -35,11 +35,20 @@ Binding *scope_bind(Lower *L, Scope *s, const char *name, Value v, Span at) {
     return b;
 }
 
-void scope_unbind(Scope *s, const char *name) {
+/* What the name was bound to here before a loop bound it; name NULL: nothing. */
+Binding scope_keep(Scope *s, const char *name) {
     Binding *b = scope_find_here(s, name);
-    if (!b) return;
-    memmove(b, b + 1, (size_t)(s->binding.at + s->binding.n - (b + 1)) * sizeof *b);
-    s->binding.n--;
+    return b ? *b : (Binding){0};
+}
+
+void scope_restore(Scope *s, const char *name, Binding kept) {
+    Binding *b = scope_find_here(s, name);
+    if (b && kept.name) {
+        *b = kept;
+    } else if (b) {
+        memmove(b, b + 1, (size_t)(s->binding.at + s->binding.n - (b + 1)) * sizeof *b);
+        s->binding.n--;
+    }
 }
 
 /* ---- the top level of a program ------------------------------------------------- */

@@ -135,6 +135,7 @@ static bool lower_for(Lower *L, const Ast *s) {
         return false;
     }
     const char *suffix = L->module->suffix;
+    Binding kept = scope_keep(L->scope, s->name);
     int errors = diag_errors();
     bool returned = false;
     for (int64_t i = from; i < to && !returned && diag_errors() == errors; i++) {
@@ -143,7 +144,7 @@ static bool lower_for(Lower *L, const Ast *s) {
         returned = lower_block(L, s->body);
     }
     L->module->suffix = suffix;
-    scope_unbind(L->scope, s->name);
+    scope_restore(L->scope, s->name, kept);
     return returned;
 }
 

@@ -244,6 +244,7 @@ static void lower_slot(Lower *L, const Ast *s) {
 
 static void for_each_param(Lower *L, const Ast *s) {
     Optimizing *o = L->optimizing;
+    Binding p = scope_keep(L->scope, s->name), g = scope_keep(L->scope, s->name2);
     int errors = diag_errors();
     for (int k = 0; k < o->param.n && diag_errors() == errors; k++) {
         Var *v = o->param.at[k];
@@ -254,8 +255,8 @@ static void for_each_param(Lower *L, const Ast *s) {
         lower_block(L, s->body);
         o->current = NULL;
     }
-    scope_unbind(L->scope, s->name);
-    scope_unbind(L->scope, s->name2);
+    scope_restore(L->scope, s->name, p);
+    scope_restore(L->scope, s->name2, g);
 }
 
 bool optimizer_statement(Lower *L, const Ast *s) {

@@ -22,6 +22,8 @@ Test(lower_tensors, compile_time_numbers) {
     expect_output("f32[batch, 1]", "y = x * min(max(3, 4), 5.5)", VALUES(2, 4));
     expect_output("f32[batch, 1]", "y = x * 2 ** 0.5 ** 2 + 2 ** -1",
             VALUES(0.5 * pow(2, 0.25) + 0.5, pow(2, 0.25) + 0.5));
+    expect_output(
+            "f32[batch, 1]", "i = 7\n for i in 0..3 { x = x + i }\n y = x * 0 + i", VALUES(7, 7));
     expect_shape("f32[batch, 1]", "y = x + zeros(2 ** 10)", "batch 1024");
     expect_output("f32[batch, 1]",
             "n = 1\n for i in 1..5 { n = n * i }\n if n == 24 { y = x } else { y = -x }",
