@@ -68,14 +68,16 @@ typedef Vec(Frame) FrameStack;
 
 typedef struct Walk {
     Graph *g;
-    unsigned char *met; /* by id */
     NodeList out;
     FrameStack stack;
 } Walk;
 
+/* The marks of all walks stand in one array, as the number of the walk: orders are asked for
+ * often, of a few nodes of a large graph. */
 static void enter(Walk *w, Node *n) {
-    if (w->met[n->id]) return;
-    w->met[n->id] = 1;
+    struct GraphTables *t = w->g->t;
+    if (t->node_mark.at[n->id] == t->node_walk) return;
+    t->node_mark.at[n->id] = t->node_walk;
     vec_push(w->g->arena, &w->stack, ((Frame){n, 0}));
 }
 
@@ -95,7 +97,10 @@ static void walk_from(Walk *w, Node *root) {
 }
 
 NodeList graph_order(Graph *g, Node *const *root, int n) {
-    Walk w = {.g = g, .met = NEW_ARRAY(g->arena, unsigned char, g->t->node.n)};
+    struct GraphTables *t = g->t;
+    Walk w = {.g = g};
+    while (t->node_mark.n < t->node.n) vec_push(g->arena, &t->node_mark, 0);
+    t->node_walk++;
     for (int k = 0; k < n; k++) walk_from(&w, root[k]);
     /* A root inside a body: the rest of the scan belongs to it as well. */
     for (int k = 0; k < w.out.n; k++) {

@@ -17,6 +17,8 @@ struct GraphTables {
     Node **node_slot; size_t node_cap;
     Vec(int) expr_mark;          /* by id: the last walk that met it */
     int walk;
+    Vec(int) node_mark;          /* the same for nodes (graph_order) */
+    int node_walk;
     Vec(NodeList *) operands;    /* by node id; NULL: not asked for yet */
 };
 
