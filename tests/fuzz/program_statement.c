@@ -121,18 +121,20 @@ static void put_map(Maker *m) {
     y->magnitude = squash(m, body.at, size);
 }
 
-/* Terms of a fold, with what leaves some of them out. */
-static double put_terms(Maker *m, Text *body, bool product) {
+/* Terms of a fold, with what leaves some of them out; factors that stay near 1 where there
+ * are many (of how many? 0: not a product). */
+static double put_terms(Maker *m, Text *body, double factors) {
     if (chance(m, 30)) {
         put(body, "if ");
         put_condition(m, body, 1);
         put(body, " then ");
     }
-    put(body, product ? "(1 + 0.3 * sin(" : "(");
+    if (factors > 0) put(body, "(1 + %.2g * sin(", 1 / (1 + factors));
+    else put(body, "(");
     double size = put_real(m, body, m->cost > 4000 ? 1 : 2);
     load_rows(m, body);
-    put(body, product ? "))" : ")");
-    return product ? 1.3 : size;
+    put(body, factors > 0 ? "))" : ")");
+    return factors > 0 ? 1 : size;
 }
 
 static void put_fold(Maker *m) {
@@ -144,7 +146,7 @@ static void put_fold(Maker *m) {
     for (int i = 0; i < m->nindex; i++)
         *(i < nfree ? &before : &terms) *= m->index[i].hi == ROWS ? 4 : m->index[i].hi;
     Text body = {.n = 0};
-    double size = put_terms(m, &body, fold[0] == 'p');
+    double size = put_terms(m, &body, fold[0] == 'p' ? terms : 0);
     Tensor *y = result(m, "f", REAL, nfree);
     put_left(m, y, nfree);
     Text value = {.n = 0};

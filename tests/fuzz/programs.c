@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -282,6 +283,7 @@ static void keep(Case *c) {
     text = fails_alike(&f, text) ? reduce(a, text, fails_alike, &f, tries) : text;
     char path[2 * PATH], *whole = arena_printf(a, "// seed %" PRIu64 "\n%s", c->seed, text);
     snprintf(path, sizeof path, "%s/seed_%" PRIu64 ".dl", kept_folder, c->seed);
+    mkdir(kept_folder, 0777);
     write_text(path, whole);
     printf("    kept as %s:\n%s", path, whole);
     fails_alike(&f, text);
