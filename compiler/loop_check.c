@@ -52,13 +52,20 @@ static bool is_inside(const Check *c, const LoopExpr *index, int64_t extent, int
     return is_never_negative(&c->known, &low) && is_never_negative(&c->known, &high);
 }
 
+/* The axis along which a vector's lanes lie. */
+static int lane_axis(int rank, const int64_t *dim) {
+    int axis = rank - 1;
+    while (axis > 0 && dim[axis] == 1) axis--;
+    return axis;
+}
+
 static void check_access(Check *c, const LoopArray *a, int rank, const int64_t *dim,
         LoopExpr *const *index, int lanes) {
     int64_t elements = 1;
     for (int i = 0; i < rank; i++) {
         int64_t extent = extent_of(c, dim[i]);
         elements *= extent;
-        if (!is_inside(c, index[i], extent, i == rank - 1 ? lanes - 1 : 0))
+        if (!is_inside(c, index[i], extent, i == lane_axis(rank, dim) ? lanes - 1 : 0))
             fail(c, "an index may be out of bounds", array_name(a));
     }
     if (elements > a->elements) fail(c, "the axes do not fit the array", array_name(a));
@@ -125,11 +132,12 @@ static bool keeps_apart(Parallel *p, const LoopExpr *index, int reach) {
     return is_never_negative(k, &rest) && is_never_negative(k, &left);
 }
 
-static void narrow_axes(Parallel *p, const LoopArray *a, int rank, LoopExpr *const *index, int lanes) {
+static void narrow_axes(Parallel *p, const LoopArray *a, int rank, const int64_t *dim,
+        LoopExpr *const *index, int lanes) {
     if (a != p->array) return;
     uint32_t axes = 0;
     for (int i = 0; i < rank; i++)
-        if (keeps_apart(p, index[i], i == rank - 1 ? lanes - 1 : 0)) axes |= 1u << i;
+        if (keeps_apart(p, index[i], i == lane_axis(rank, dim) ? lanes - 1 : 0)) axes |= 1u << i;
     if (p->rank >= 0 && p->rank != rank) axes = 0;
     p->rank = rank;
     p->axes &= axes;
@@ -137,8 +145,8 @@ static void narrow_axes(Parallel *p, const LoopArray *a, int rank, LoopExpr *con
 
 static void look_at_expr(Parallel *p, const LoopExpr *e) {
     for (int i = 0; i < e->narg; i++) look_at_expr(p, e->arg[i]);
-    if (e->kind == X_LOAD) narrow_axes(p, e->array, e->narg, e->arg, 1);
-    if (e->kind == X_VLOAD) narrow_axes(p, e->array, e->narg, e->arg, e->lanes);
+    if (e->kind == X_LOAD) narrow_axes(p, e->array, e->narg, e->dim, e->arg, 1);
+    if (e->kind == X_VLOAD) narrow_axes(p, e->array, e->narg, e->dim, e->arg, e->lanes);
 }
 
 static VarFact loop_fact(const LoopStmt *s) {
@@ -166,8 +174,8 @@ static void look_at_block(Parallel *p, const LoopBlock *block) {
         if (s->lo) look_at_expr(p, s->lo);
         if (s->hi) look_at_expr(p, s->hi);
         for (int j = 0; j < s->rank; j++) look_at_expr(p, s->index[j]);
-        if (s->kind == S_STORE) narrow_axes(p, s->array, s->rank, s->index, 1);
-        if (s->kind == S_VSTORE) narrow_axes(p, s->array, s->rank, s->index, s->lanes);
+        if (s->kind == S_STORE) narrow_axes(p, s->array, s->rank, s->dim, s->index, 1);
+        if (s->kind == S_VSTORE) narrow_axes(p, s->array, s->rank, s->dim, s->index, s->lanes);
         enter_statement(k, s);
         look_at_block(p, &s->body);
         if (s->kind != S_LET) k->var.n = inner;
@@ -252,7 +260,7 @@ static void check_block(Check *c, const LoopBlock *block) {
 }
 
 const char *loop_check(Arena *a, const LoopFunction *f, int64_t batch) {
-    int patience = 0;
+    struct Patience patience = {0};
     Check c = {.arena = a, .known = {.arena = a, .batch = batch, .patience = &patience}};
     LoopVar *const parameter[] = {f->rows, f->threads, f->seed, f->step};
     for (int i = 0; i < 4; i++)

@@ -240,7 +240,8 @@ static bool prove_by_atom(const Known *k, const Linear *e, int t, int depth) {
     if (atom->type == LT_BOOL) return prove_by_number(k, e, t, 0, 1, depth);
     bool lower = e->term[t].c > 0, least = atom->kind == X_MIN, most = atom->kind == X_MAX;
     if (least || most || atom->kind == X_SELECT) {
-        Linear x = linear_of(k, atom->arg[atom->narg - 2]), y = linear_of(k, atom->arg[atom->narg - 1]);
+        /* the last operand first: of a clamp it is the simple one */
+        Linear y = linear_of(k, atom->arg[atom->narg - 2]), x = linear_of(k, atom->arg[atom->narg - 1]);
         bool either = (least && !lower) || (most && lower);
         bool first = prove_with(k, e, t, &x, 0, depth);
         if (either ? first : !first) return first;
@@ -264,7 +265,7 @@ static bool prove_by_fact(const Known *k, const Linear *e, int t, int depth) {
 }
 
 static bool prove(const Known *k, const Linear *e, int depth) {
-    if (e->broken || depth > DEEPEST || --*k->patience < 0) return false;
+    if (e->broken || depth > DEEPEST || --k->patience->left < 0) return false;
     if (e->n == 0) return e->c0 >= 0;
     int inner = 0, order = -2;
     for (int i = 0; i < e->n; i++) {
@@ -277,9 +278,10 @@ static bool prove(const Known *k, const Linear *e, int depth) {
 
 /* A question inside of a question shares its patience. */
 bool is_never_negative(const Known *k, const Linear *e) {
-    bool outer = *k->patience <= 0;
-    if (outer) *k->patience = PATIENCE;
-    bool proved = prove(k, e, 0);
-    if (outer) *k->patience = 0;
+    struct Patience *p = k->patience;
+    if (p->asking == 0) p->left = PATIENCE;
+    p->asking++;
+    bool proved = p->left > 0 && prove(k, e, 0);
+    p->asking--;
     return proved;
 }

@@ -27,7 +27,7 @@ typedef struct Known {
     int64_t batch;
     Vec(VarFact) var;         /* in order of definition */
     Vec(Linear) fact;         /* never negative: what tests around have made sure */
-    int *patience;            /* steps left for the question at hand */
+    struct Patience { int left, asking; } *patience;   /* steps left for the question at hand */
 } Known;
 
 Linear linear_of(const Known *k, const LoopExpr *e);
