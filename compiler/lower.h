@@ -161,7 +161,7 @@ typedef struct Arg {
 typedef struct Args {
     int n;
     Arg *at;
-    Span span; /* of the whole call */
+    Span span; /* of the call; in a pipe without what flows in */
 } Args;
 
 /* A layer (or function) with all but its leading tensors given. Its path is fixed when it

@@ -119,7 +119,7 @@ static Value pipe(Lower *L, const Ast *e) {
     Value x = lower_expr(L, e->a);
     const Ast *callee = e->b->kind == A_CALL ? e->b->a : e->b;
     const Ast *list = e->b->kind == A_CALL ? e->b->list : NULL;
-    return call_value(L, callee, args_of(L, list, &x, e->a->span, e->span));
+    return call_value(L, callee, args_of(L, list, &x, e->a->span, e->b->span));
 }
 
 static bool has_module(Lower *L, const char *prefix) {

@@ -243,7 +243,10 @@ static Var *new_var(Lower *L, LeafKind kind, const char *path, const Shape *s, c
         v->init = initial_value(L, decl->b, s, path, decl->b->span);
     else
         v->init = node_zeros(L->graph, s->dtype, s->rank, s->dim, decl->span);
-    return v->init ? v : NULL;
+    if (!v->init) return NULL;
+    bool named = v->init->kind != N_COMP || v->init->name;
+    if (!named) v->init->name = arena_printf(L->arena, "initial %s", path);
+    return v;
 }
 
 static Var *declare_param(Lower *L, const Ast *s) {
@@ -339,6 +342,7 @@ void assign_var(Lower *L, Binding *b, Value v, Span at) {
     }
     Node *n = fit_to_shape(L, v, &s, arena_printf(L->arena, "the next value of `%s`", b->name), at);
     if (!n) return;
+    if (n->kind == N_COMP && !n->name) n->name = var->path;
     b->value = value_node(n);
     set_pending(L, var, n);
     if (L->optimizing || (L->training && var->leaf->leaf == L_STATE)) var->next = n;

@@ -149,6 +149,7 @@ static void gradients_of(Lower *L, Node *loss, Var **var, int n) {
     for (int k = 0; k < n; k++) {
         Var *v = var[k];
         v->grad = out[k];
+        if (out[k] && out[k]->kind == N_COMP && !out[k]->name) out[k]->name = v->path;
         v->grad_leaf =
                 node_leaf(L->graph, L_GRAD, T_F32, v->leaf->rank, v->leaf->dim, v->path, v->span);
         if (!v->grad)

@@ -221,7 +221,7 @@ static Node *rank0(Lower *L, Expr *e, Span at) {
 }
 
 static Node *rows_leaf(Lower *L, Span at) {
-    return node_leaf(L->graph, L_ROWS, T_I32, 0, NULL, "rows", at);
+    return node_leaf(L->graph, L_ROWS, T_I32, 0, NULL, "rows", user_span(L, at));
 }
 
 static bool int32_fits(Lower *L, int64_t i, Span at) {
