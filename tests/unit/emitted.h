@@ -98,6 +98,21 @@ static inline void trial_root(Trial *t, Node *n) {
 
 /* ---- emitting --------------------------------------------------------------------------- */
 
+/* Kernels are named for one model a file; here each trial's get its number. */
+static inline void print_numbered(Codegen *cg, FILE *f, int number) {
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory) return;
+    codegen_print(cg, memory);
+    fclose(memory);
+    const char *at = text;
+    for (const char *k; (k = strstr(at, "_kernel")); at = k + 7)
+        fprintf(f, "%.*s_kernel_of%d", (int)(k - at), at, number);
+    fputs(at, f);
+    free(text);
+}
+
 static inline void trial_emit(Trial *t, FILE *f, int number) {
     const char *prefix = arena_printf(t->arena, "c%d", number);
     Codegen *cg = codegen_new(t->arena, t->g, prefix, "trial.dl", t->batch);
@@ -109,7 +124,7 @@ static inline void trial_emit(Trial *t, FILE *f, int number) {
     }
     for (int k = 0; k < t->nroot; k++) vec_push(t->arena, &r->root, t->root[k]);
     t->plan = codegen_routine(cg, r);
-    codegen_print(cg, f);
+    print_numbered(cg, f, number);
     fprintf(f, "int run%d(char *model, char *work, char *arena, int64_t n, int threads, uint64_t seed, "
             "uint32_t step);\nint run%d(char *model, char *work, char *arena, int64_t n, int threads, "
             "uint64_t seed, uint32_t step)\n{\n    return %s(model, work, arena, n, threads, seed, step);\n}\n\n",
