@@ -59,7 +59,7 @@ bool eval_fail(Eval *e, Span at, const char *fmt, ...) {
     return false;
 }
 
-/* ---- room -------------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------------ */
 
 int64_t eval_extent(const Eval *e, int64_t dim) {
     return dim == DIM_BATCH ? e->rows : dim;
@@ -103,7 +103,7 @@ static size_t elements(const Eval *e, const Node *n) {
     return (size_t)node_elements(n, e->rows);
 }
 
-/* ---- leaves -------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------- */
 
 /* A leaf is exact: its scale is its size, and nothing was compared. */
 static void complete_leaf(Eval *e, const Node *n) {
@@ -290,8 +290,7 @@ static bool run_scan(Eval *e, ScanRun *r, const Scan *const *open, int nopen) {
     return true;
 }
 
-/* ---- nodes
- * ---------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------- */
 
 static bool eval_one(Eval *e, Node *n, const Scan *const *open, int nopen) {
     if (n->kind == N_CARRY) return true; /* its scan has set it */

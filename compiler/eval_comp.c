@@ -35,7 +35,7 @@ typedef struct Loops {
     Program *name, *guard, *body;
 } Loops;
 
-/* ---- setting up ------------------------------------------------------------------------- */
+/* ---- setting up ------------------------------------------------------------------------ */
 
 /* The expression that a test equates with variable v alone, or NULL. */
 static Expr *equated(Graph *g, const Expr *test, int v) {
@@ -231,7 +231,7 @@ static Loops *loops_of(Eval *e, Node *n) {
     return l;
 }
 
-/* ---- points -------------------------------------------------------------------------------- */
+/* ---- points ---------------------------------------------------------------------------- */
 
 typedef struct Cursor {
     int64_t at[MAX_VARS];
@@ -345,7 +345,7 @@ static int thin_out(Eval *e, Loops *l, int n, Values to) {
     return kept;
 }
 
-/* ---- folds ----------------------------------------------------------------------------------- */
+/* ---- folds ----------------------------------------------------------------------------- */
 
 /* What a fold keeps beside its elements. */
 typedef struct Extra {

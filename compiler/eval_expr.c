@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- compiling ------------------------------------------------------------------------ */
+/* ---- compiling ------------------------------------------------------------------------- */
 
 static double *column(Eval *e, double fill) {
     double *c = NEW_ARRAY(e->arena, double, BLOCK);
@@ -108,7 +108,7 @@ Values program_result(const Program *p) {
     return p->reg[p->n - 1];
 }
 
-/* ---- loads --------------------------------------------------------------------------------- */
+/* ---- loads ----------------------------------------------------------------------------- */
 
 static bool in_bounds(Eval *e, const Program *p, const Instr *in, int point) {
     const Node *n = in->expr->node;
@@ -154,7 +154,7 @@ static bool run_load(Eval *e, const Program *p, const Instr *in, int n, Values o
     return true;
 }
 
-/* ---- scales and margins of operators --------------------------------------------------------- */
+/* ---- scales and margins of operators --------------------------------------------------- */
 
 /* How fast op changes with operand k, by a central difference; 0 where there is none. */
 static double slope(Op op, const double *x, int k) {

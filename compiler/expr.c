@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- interning --------------------------------------------------------------- */
+/* ---- interning ------------------------------------------------------------------------- */
 
 uint64_t hash_mix(uint64_t h, uint64_t v) {
     h = (h ^ v) * 0x9e3779b97f4a7c15u;
@@ -165,7 +165,7 @@ Expr *expr_raw(Graph *g, Op op, DType dtype, Expr *const *arg) {
     return expr_intern(g, &(Expr){.kind = E_OP, .dtype = dtype, .op = op, .narg = n, .arg = copy});
 }
 
-/* ---- leaves of expressions ------------------------------------------------------- */
+/* ---- leaves of expressions ------------------------------------------------------------- */
 
 static Expr *constant(Graph *g, DType dtype, double v) {
     if (v != v) v = (double)NAN; /* one NaN */
@@ -233,7 +233,7 @@ Expr *ex_load(Graph *g, Node *n, Expr *const *index, Expr *guard) {
                                   .guard = guard});
 }
 
-/* ---- operators ---------------------------------------------------------------------- */
+/* ---- operators ------------------------------------------------------------------------- */
 
 static Expr *to_real(Graph *g, Expr *e) {
     if (e->dtype == T_F32) return e;

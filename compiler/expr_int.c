@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* ---- sums ------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------ */
 
 static bool fits(int64_t v) {
     return v >= INT32_MIN && v <= INT32_MAX;
@@ -171,7 +171,7 @@ Expr *ex_from_affine(Graph *g, const Affine *given) {
     return e;
 }
 
-/* ---- quotients and remainders by a positive constant -------------------------------- */
+/* ---- quotients and remainders by a positive constant ----------------------------------- */
 
 static int64_t floor_div(int64_t x, int64_t c) {
     return x / c - (x % c != 0 && (x < 0) != (c < 0));
@@ -342,7 +342,7 @@ Expr *expr_int(Graph *g, Op op, Expr *const *arg) {
     }
 }
 
-/* ---- ranges of what is no sum ------------------------------------------------------------ */
+/* ---- ranges of what is no sum ---------------------------------------------------------- */
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;

@@ -160,7 +160,7 @@ static Expr *test(Graph *g, Op op, Expr *a, Expr *b) {
     return NULL;
 }
 
-/* ---- logic ---------------------------------------------------------------------------------- */
+/* ---- logic ----------------------------------------------------------------------------- */
 
 static Expr *negation(Graph *g, Expr *e) {
     if (e->kind != E_OP) return NULL;
@@ -321,8 +321,7 @@ Expr *expr_test(Graph *g, Op op, Expr *const *arg) {
     }
 }
 
-/* ---- ranges as tests
- * ------------------------------------------------------------------------------ */
+/* ---- ranges as tests ------------------------------------------------------------------- */
 
 /* Row numbers of this call are below n, and so is what is no larger than one of them. */
 static bool below_rows(const Expr *e) {

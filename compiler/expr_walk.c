@@ -26,7 +26,7 @@ void expr_walk(Graph *g, Expr *e, ExprVisit *visit, void *ctx) {
     expr_walk_more(g, e, visit, ctx);
 }
 
-/* ---- rebuilding ------------------------------------------------------------------ */
+/* ---- rebuilding ------------------------------------------------------------------------ */
 
 typedef struct Done {
     Expr *from, *to;

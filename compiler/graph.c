@@ -25,7 +25,7 @@ Graph *graph_new(Arena *a) {
     return g;
 }
 
-/* ---- sets of scans, ascending by id ------------------------------------------------ */
+/* ---- sets of scans, ascending by id ---------------------------------------------------- */
 
 ScanSet scan_union(Graph *g, ScanSet a, ScanSet b) {
     if (b.n == 0 || (a.n == b.n && memcmp(a.at, b.at, (size_t)a.n * sizeof *a.at) == 0)) return a;
@@ -61,7 +61,7 @@ bool node_in_scan(const Node *n, const Scan *s) {
     return has_scan((ScanSet){n->in, n->nin}, s);
 }
 
-/* ---- interning ---------------------------------------------------------------------- */
+/* ---- interning ------------------------------------------------------------------------- */
 
 static uint64_t dims_hash(uint64_t h, int n, const int64_t *dim) {
     h = hash_mix(h, (uint64_t)n);
@@ -158,7 +158,7 @@ Node *node_intern(Graph *g, const Node *given) {
     return n;
 }
 
-/* ---- leaves ----------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------- */
 
 int64_t node_elements(const Node *n, int64_t batch) {
     int64_t count = 1;
@@ -204,7 +204,7 @@ Node *node_uniform(Graph *g, int rank, const int64_t *dim, uint32_t stream, Span
                                   .span = at});
 }
 
-/* ---- scans ---------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------- */
 
 Scan *scan_open(Graph *g, int64_t extent, bool reversed, int n, Node *const *init, Span at) {
     Scan *s = NEW(g->arena, Scan);
@@ -333,7 +333,7 @@ Node *scan_last(Graph *g, Scan *s, Node *of, Span at) {
     return load_of(g, node_stack(g, s, of, at), ex_int(g, last), at);
 }
 
-/* ---- ranges --------------------------------------------------------------------------------- */
+/* ---- ranges ---------------------------------------------------------------------------- */
 
 static int64_t positions(const Node *n) {
     int64_t count = 1;
@@ -385,7 +385,7 @@ bool index_in_bounds(const Node *n, int axis, const Expr *index) {
     return index->kind == E_VAR && index->extent == DIM_BATCH;
 }
 
-/* ---- whole tensors --------------------------------------------------------------------------- */
+/* ---- whole tensors --------------------------------------------------------------------- */
 
 Node *node_map(Graph *g, Op op, Node *const *arg, Span at) {
     int n = op_info[op].arity, rank = 0;

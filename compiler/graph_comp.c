@@ -1,7 +1,8 @@
 /* graph_comp.c - building a comprehension: the simplifications that need more than its
- * expressions by themselves. In order: fold variables of one value go, equalities in the
- * guard fix fold variables (solve.h), the body is freed of tests that the guard has made,
- * a fold of nothing or over nothing is a value, and a copy is what it copies. */
+ * expressions by themselves. Again and again until nothing changes: what a sum's body selects
+ * joins the guard and the body is freed of tests that the guard makes, fold variables that do
+ * not matter go, and equalities in the guard fix fold variables (solve.h). In the end a fold
+ * of nothing or over nothing is a value, and a copy is what it copies. */
 #include "graph_tables.h"
 #include "solve.h"
 
@@ -28,7 +29,7 @@ static void substitute(Comp *c, Expr *const *to) {
     if (c->guard) c->guard = ex_subst(c->g, c->guard, to);
 }
 
-/* ---- the guard as a list of tests ------------------------------------------------------- */
+/* ---- the guard as a list of tests ------------------------------------------------------ */
 
 enum { MAX_TESTS = 48 };
 
@@ -39,7 +40,7 @@ static int tests_of(Expr *e, Expr **test, int n) {
     return n;
 }
 
-/* ---- fold variables of one value ---------------------------------------------------------- */
+/* ---- fold variables of one value ------------------------------------------------------- */
 
 /* Those of extent 1 are the constant 0 already; of a maximum, a minimum or a sum also those
  * that occur nowhere. The others close up. Returns what a sum has to be multiplied by: how
@@ -67,7 +68,7 @@ static Expr *drop_variables(Comp *c) {
     return times;
 }
 
-/* ---- fold variables fixed by equalities ------------------------------------------------------ */
+/* ---- fold variables fixed by equalities ------------------------------------------------ */
 
 typedef struct System {
     uint32_t fold_vars;
@@ -223,8 +224,7 @@ static bool eliminate(Comp *c) {
     return true;
 }
 
-/* ---- what the guard says need not be asked again
- * --------------------------------------------------- */
+/* ---- what the guard says need not be asked again --------------------------------------- */
 
 static bool is_zero(const Expr *e) {
     return ex_is_const(e, 0);
@@ -251,8 +251,7 @@ static void use_guard(Comp *c) {
     if (n > 0) c->body = expr_assume(c->g, c->body, n, test);
 }
 
-/* ---- folds that are values
- * ---------------------------------------------------------------------------- */
+/* ---- folds that are values ------------------------------------------------------------- */
 
 /* The value of a fold from which everything is left out. */
 static Expr *nothing(const Comp *c) {

@@ -22,7 +22,7 @@ typedef struct Reader {
     Vec(const char *) named_text; /* where the definition stands */
 } Reader;
 
-/* ---- words ------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------- */
 
 static void fail(Reader *r, const char *expected) {
     if (r->failed) return;
@@ -117,7 +117,7 @@ static DType read_type(Reader *r, int *rank, int64_t *dim) {
     return t;
 }
 
-/* ---- expressions -------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------- */
 
 static Expr *read_expr(Reader *r);
 
@@ -258,7 +258,7 @@ static Expr *read_expr(Reader *r) {
     return apply(r, op, (Expr *[]){left, right});
 }
 
-/* ---- comprehensions -------------------------------------------------------------------------- */
+/* ---- comprehensions -------------------------------------------------------------------- */
 
 /* Notes where the definitions behind `with` stand: " eK =" up to the end of the line. */
 static void find_named(Reader *r) {
@@ -310,8 +310,7 @@ static Node *read_comp(Reader *r) {
     return n;
 }
 
-/* ---- statements
- * ---------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------ */
 
 static Node *read_leaf(Reader *r, LeafKind kind) {
     const char *name = read_text(r);

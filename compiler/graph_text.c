@@ -62,7 +62,7 @@ typedef struct Printer {
     int printed;       /* of these */
 } Printer;
 
-/* ---- expressions ------------------------------------------------------------------------ */
+/* ---- expressions ----------------------------------------------------------------------- */
 
 static void print_number(FILE *f, double v, bool real) {
     char text[40];
@@ -157,7 +157,7 @@ static void forget_uses(void *ctx, Expr *e) {
     p->uses[e->id] = p->name[e->id] = 0;
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------- */
 
 static void print_text(FILE *f, const char *text) {
     fputs(" \"", f);

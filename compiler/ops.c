@@ -37,7 +37,7 @@ Op op_by_name(const char *name) {
     return (Op)k;
 }
 
-/* ---- the integer functions of the table ------------------------------------- */
+/* ---- the integer functions of the table ------------------------------------------------ */
 
 static int32_t wrap(uint32_t bits) {
     int32_t v;
@@ -82,7 +82,7 @@ static int32_t dl_imod(int32_t x, int32_t y) {
     return y == 0 ? 0 : dl_isub(x, dl_imul(dl_idiv(x, y), y));
 }
 
-/* ---- the real ones, in double -------------------------------------------------- */
+/* ---- the real ones, in double ---------------------------------------------------------- */
 
 #define dl_floor floor
 #define dl_ceil ceil
@@ -126,7 +126,7 @@ static int32_t dl_int(double x) {
     return (int32_t)x;
 }
 
-/* ---- one element, and many --------------------------------------------------------- */
+/* ---- one element, and many ------------------------------------------------------------- */
 
 #define NO 0
 /* A select's condition is held in a double here. */

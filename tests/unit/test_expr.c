@@ -135,7 +135,7 @@ Test(expr, reals_keep_every_bit) {
             {"(n0[i0] + n0[1]) * (n0[1] + n0[i0])", "e0 * e0 with e0 = n0[i0] + n0[1]"});
 }
 
-/* ---- random expressions ------------------------------------------------------------------- */
+/* ---- random expressions ---------------------------------------------------------------- */
 
 enum { NVARS = 3, TABLE = 6 };
 static const int64_t fuzz_extent[NVARS] = {3, 5, 7};
@@ -253,7 +253,7 @@ Test(expr, random_expressions_keep_their_values) {
     }
 }
 
-/* ---- random reals: every bit, for every special value ---------------------------------------- */
+/* ---- random reals: every bit, for every special value ---------------------------------- */
 
 enum { NREALS = 3 };
 static const double special[] = {0, -0.0, 1, -1.5, INFINITY, -INFINITY, NAN, 1e-310};

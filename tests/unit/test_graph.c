@@ -206,7 +206,7 @@ Test(graph, damaged_text_is_read_or_refused) {
     }
 }
 
-/* ---- order and replacing -------------------------------------------------------------------- */
+/* ---- order and replacing --------------------------------------------------------------- */
 
 Test(graph, deep_graphs_are_ordered_without_recursion) {
     Arena *a = arena_new();

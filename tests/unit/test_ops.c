@@ -14,7 +14,7 @@ enum { POINTS = 40 };
 
 static const Span here = {0};
 
-/* ---- the texts, as generated code compiles them -------------------------------------------- */
+/* ---- the texts, as generated code compiles them ---------------------------------------- */
 
 #define NO 0
 
@@ -141,8 +141,7 @@ Test(ops, properties_hold) {
     }
 }
 
-/* ---- gradients
- * ------------------------------------------------------------------------------------ */
+/* ---- gradients ------------------------------------------------------------------------- */
 
 static double at(Graph *g, Node *y, Node *const *x, int n, const double *v) {
     Eval *e = eval_new(g, 1, 0, 0);
