@@ -118,11 +118,17 @@ static void add_placed(Api *api, const Member *k, int n, const char *object) {
     }
 }
 
-/* Initial values need room for a moment: where the slots will be, if that is enough. */
+/* Initial values need room for a moment: where the slots will be, if that is enough and all
+ * slots begin as zeros. */
 static void add_init_arena(Api *api) {
     int64_t need = api->p->init->plan->arena, slots = 0;
     const char *first = NULL;
+    bool free = true;
     for (int i = 0; i < api->p->in_model.n; i++) {
+        const Member *k = &api->p->in_model.at[i];
+        free = free && (k->role != DL_SLOT || member_begins_zero(k));
+    }
+    for (int i = 0; free && i < api->p->in_model.n; i++) {
         const Member *k = &api->p->in_model.at[i];
         if (k->role != DL_SLOT) continue;
         if (!first) first = k->c_name;

@@ -149,10 +149,18 @@ static void add_root(Arena *a, Routine *r, Node *value, Place to) {
     vec_push(a, &r->root, ((Root){.value = value, .to = to}));
 }
 
+bool member_begins_zero(const Member *m) {
+    const Node *init = m->var ? m->var->init : NULL;
+    return init && init->kind == N_COMP && init->fold == F_NONE && init->body->kind == E_CONST &&
+           init->body->value == 0;
+}
+
+/* Slots that begin as zeros are left out: their place is the room for the others' values. */
 static Use *build_init(Arena *a, Program *p) {
     Use *u = new_use(a, p, "initial_values", "Draws the initial values of parameters, states and slots.");
     for (int i = 0; i < p->in_model.n; i++) {
         const Member *m = &p->in_model.at[i];
+        if (m->role == DL_SLOT && member_begins_zero(m)) continue;
         if (m->var && m->var->init) add_root(a, &u->routine, m->var->init, member_place(m));
     }
     return u;

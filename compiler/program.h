@@ -20,6 +20,9 @@ typedef struct Member {
     Span span;
 } Member;
 
+/* Whether it begins as zeros, which init leaves there. */
+bool member_begins_zero(const Member *m);
+
 /* A routine and, once generated, its plan. */
 typedef struct Use { Routine routine; const Plan *plan; } Use;
 
