@@ -374,7 +374,8 @@ static LoopExpr *select_value(Builder *b, Expr *e) {
 static bool calls(const LoopExpr *x) {
     bool index = (x->kind == X_QUO || x->kind == X_REM) && x->integer;
     if (index || x->kind == X_MIN || x->kind == X_MAX || x->kind == X_UNIFORM) return true;
-    if (x->kind == X_OP && !(op_info[x->op].flags & OPF_SYNTAX)) return true;
+    const char *text = x->kind == X_OP ? op_info[x->op].integer : NULL;
+    if (text && strchr(text, '(')) return true;
     for (int i = 0; i < x->narg; i++)
         if (calls(x->arg[i])) return true;
     return false;

@@ -17,7 +17,7 @@ enum {
     FEW_ROWS = 6,             /* a tile with fewer takes a second variable */
     BATCH_ROWS = 8,
     PACK_GAIN = 4,            /* products for each element packed */
-    LONG_FOLD = 2048          /* terms in one chain before the outer folds leave the tile */
+    LONG_FOLD = 1024          /* terms in one chain before the outer folds leave the tile */
 };
 
 /* ---- how an operand depends on a variable ------------------------------------------------- */

@@ -7,13 +7,14 @@
  *   - lanes of the fold: the last fold axis is contiguous. Term i goes to lane i mod 16,
  *     and the lanes are joined by a fixed tree of halves. A vector of any width can do it.
  *   - a scalar chain.
- * The form depends on shapes alone, and so do the bits. */
+ * Long sums in the first and third form are sums of partial sums. The form depends on
+ * shapes alone, and so do the bits. */
 #include "graph_tables.h"
 #include "schedule.h"
 
 #include <math.h>
 
-enum { FEWEST_LANES = 4, MOST_LANES = 64 };
+enum { FEWEST_LANES = 4, MOST_LANES = 64, LONG_CHAIN = 512 };
 
 typedef struct FoldState {
     Builder *b;
@@ -25,6 +26,7 @@ typedef struct FoldState {
     bool lanes;
     LoopArray *best, *at;     /* accumulators, by lane */
     LoopVar *best_var, *at_var;   /* or scalars */
+    int outer;                /* folds outside of partial sums */
 } FoldState;
 
 /* ---- how loads run -------------------------------------------------------------------------- */
@@ -172,8 +174,8 @@ static void epilogue(FoldState *s, LoopExpr *lane) {
 
 /* ---- loops ------------------------------------------------------------------------------------------ */
 
-static void open_folds(FoldState *s, int count) {
-    for (int i = 0; i < count; i++) {
+static void open_folds(FoldState *s, int from, int to) {
+    for (int i = from; i < to; i++) {
         FoldLoop loop = fold_bounds(s->b, s->node, i, &s->conditions);
         fold_enter(s->b, s->node, i, loop.lo, &loop);
     }
@@ -222,6 +224,11 @@ static void make_lanes(FoldState *s, int64_t lanes) {
     fill(s, s->at, lx_int(b->a, LT_I32, -1));
 }
 
+static void add_lanes(FoldState *s, LoopArray *total, LoopExpr *lane) {
+    Arena *a = s->b->a;
+    lane_store(s, total, lane, combine(s, lane_load(a, total, lane), lane_load(a, s->best, lane)));
+}
+
 /* ---- lanes of the output ----------------------------------------------------------------------------- */
 
 /* How many elements side by side: all, or a divisor that is a multiple of the vector, or a
@@ -249,9 +256,16 @@ static void lanes_of_output(FoldState *s) {
     }
     make_lanes(s, lanes);
     int depth = b->depth;
-    open_folds(s, s->node->nfold);
+    open_folds(s, 0, s->outer);
+    int inner = b->depth;
+    LoopArray *total = s->best;
+    if (s->outer) make_lanes(s, lanes);
+    open_folds(s, s->outer, s->node->nfold);
     add_term(s, open_lanes(s, last, base, count));
+    builder_close_to(b, inner);
+    if (s->outer) add_lanes(s, total, open_lanes(s, -1, NULL, count));
     builder_close_to(b, depth);
+    s->best = total;
     epilogue(s, open_lanes(s, last, base, count));
 }
 
@@ -274,7 +288,7 @@ static void lanes_of_fold(FoldState *s) {
     open_outputs(s, s->node->rank);
     make_lanes(s, LANES);
     int depth = b->depth;
-    open_folds(s, last);
+    open_folds(s, 0, last);
     FoldLoop loop = fold_bounds(b, s->node, last, &s->conditions);
     LoopExpr *lanes = lx_int(b->a, LT_INDEX, LANES);
     LoopExpr *size = lx_sub(b->a, loop.hi, loop.lo);
@@ -301,19 +315,31 @@ static void lanes_of_fold(FoldState *s) {
 
 /* ---- a chain ------------------------------------------------------------------------------------------ */
 
+static void start_chain(FoldState *s) {
+    Builder *b = s->b;
+    s->best_var = loop_var(b->a, s->type, is_arg(s->node) ? "best" : "acc");
+    ls_var(b->a, builder_block(b), s->best_var, first_value(s));
+    if (!is_arg(s->node)) return;
+    s->at_var = loop_var(b->a, LT_I32, "at");
+    ls_var(b->a, builder_block(b), s->at_var, lx_int(b->a, LT_I32, -1));
+}
+
 static void chain(FoldState *s) {
     Builder *b = s->b;
     open_outputs(s, s->node->rank);
     int depth = b->depth;
-    s->best_var = loop_var(b->a, s->type, is_arg(s->node) ? "best" : "acc");
-    ls_var(b->a, builder_block(b), s->best_var, first_value(s));
-    if (is_arg(s->node)) {
-        s->at_var = loop_var(b->a, LT_I32, "at");
-        ls_var(b->a, builder_block(b), s->at_var, lx_int(b->a, LT_I32, -1));
-    }
-    open_folds(s, s->node->nfold);
+    start_chain(s);
+    open_folds(s, 0, s->outer);
+    int inner = b->depth;
+    LoopVar *total = s->best_var;
+    if (s->outer) start_chain(s);
+    open_folds(s, s->outer, s->node->nfold);
     add_term(s, NULL);
+    builder_close_to(b, inner);
+    LoopExpr *part = lx_var(b->a, s->best_var);
+    if (s->outer) ls_set(b->a, builder_block(b), total, combine(s, lx_var(b->a, total), part));
     builder_close_to(b, depth);
+    s->best_var = total;
     epilogue(s, NULL);
 }
 
@@ -327,6 +353,20 @@ static bool takes_steps(FoldState *s) {
     return false;
 }
 
+/* Long sums are sums of partial sums: the first folds are outside of these. */
+static int outer_folds(FoldState *s) {
+    const Node *n = s->node;
+    double inner = 1;
+    int outer = 0;
+    if (n->fold != F_SUM || s->type != LT_F32) return 0;
+    for (int i = 0; i < n->nfold; i++) inner *= (double)extent_of(s->b->k, n->fold_dim[i]);
+    while (outer + 1 < n->nfold && inner > LONG_CHAIN) {
+        inner /= (double)extent_of(s->b->k, n->fold_dim[outer]);
+        outer++;
+    }
+    return outer;
+}
+
 void schedule_fold(Builder *b) {
     View *v = view_of(b->k, b->unit->member.at[0]);
     Node *n = v->node;
@@ -334,6 +374,7 @@ void schedule_fold(Builder *b) {
     if (s.type == LT_BOOL) s.type = LT_I32;
     guard_conditions(b->a, v->guard, &s.conditions);
     if (n->fold == F_SUM) guard_of_term(b->a, v->body, &s.conditions);
+    s.outer = outer_folds(&s);
     int last = n->rank - 1;
     Strides out = {0}, in = strides_of(b, v, n->rank + n->nfold - 1);
     if (last >= 0) out = strides_of(b, v, last);
