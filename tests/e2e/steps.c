@@ -4,6 +4,8 @@
  *     cc -DTABLE=cifar10_model steps.c cifar10.c ...;  ./steps THREADS STEPS [SECONDS]
  *
  * With SECONDS, also how long a step takes (median), for people; no test looks at it. */
+#define _POSIX_C_SOURCE 200809L
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
