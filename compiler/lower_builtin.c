@@ -129,27 +129,30 @@ static Value reshape(Lower *L, const Value *arg, const Span *at, int n, Span spa
 
 /* ---- random numbers ------------------------------------------------------------- */
 
-/* Inside of scans the numbers are drawn afresh in each step: an axis for each open scan. */
+static void push_axis(Shape *s, Expr **index, int64_t dim, Expr *at) {
+    index[s->rank] = at;
+    s->dim[s->rank++] = dim;
+}
+
+/* Inside of scans the numbers are drawn afresh in each step: an axis for each open scan,
+ * outermost first, behind a leading batch axis. */
 static Value random_tensor(Lower *L, const Shape *shape, Span span) {
     const OpenScan *open[MAX_RANK];
     Shape s = {.dtype = T_F32}, out = *shape;
-    Expr *index[MAX_RANK];
-    int scans = 0;
+    Expr *index[MAX_RANK], *var[MAX_RANK];
+    int scans = 0, first = shape->rank && shape->dim[0] == DIM_BATCH;
     for (const OpenScan *o = L->scan; o && scans < MAX_RANK; o = o->up) open[scans++] = o;
     out.dtype = T_F32;
-    if (scans + shape->rank > MAX_RANK || !shape_check(L, &out, span)) {
-        if (scans + shape->rank > MAX_RANK)
-            lower_error(L, span, "random numbers of more than %d axes, with the scans'", MAX_RANK);
+    if (!shape_check(L, &out, span)) return value_poison();
+    if (scans + shape->rank > MAX_RANK) {
+        lower_error(L, span, "random numbers of more than %d axes, with the scans'", MAX_RANK);
         return value_poison();
     }
-    for (int k = scans; k-- > 0;) {
-        index[s.rank] = ex_time(L->graph, open[k]->scan);
-        s.dim[s.rank++] = open[k]->scan->extent;
-    }
-    for (int k = 0; k < shape->rank; k++) {
-        index[s.rank] = ex_var(L->graph, k, shape->dim[k]);
-        s.dim[s.rank++] = shape->dim[k];
-    }
+    for (int k = 0; k < shape->rank; k++) var[k] = ex_var(L->graph, k, shape->dim[k]);
+    for (int k = 0; k < first; k++) push_axis(&s, index, shape->dim[k], var[k]);
+    for (int k = scans; k-- > 0;)
+        push_axis(&s, index, open[k]->scan->extent, ex_time(L->graph, open[k]->scan));
+    for (int k = first; k < shape->rank; k++) push_axis(&s, index, shape->dim[k], var[k]);
     Node *n = node_uniform(L->graph, s.rank, s.dim, next_stream(L), user_span(L, span));
     if (!scans) return value_node(n);
     return value_node(make_node(
