@@ -201,7 +201,7 @@ static bool pass_on(Reverse *r, Expr *e, Expr *result, Partial adjoint, Span at)
 }
 
 bool body_uses(Graph *g, Arena *tmp, Expr *root, Expr *result, Partial adjoint, WantedFn *wanted,
-        void *ctx, Span at, Uses *out) {
+        void *ctx, Span at, LoadAdjoints *out) {
     Reverse r = {.g = g, .tmp = tmp, .wanted = wanted, .ctx = ctx, .place = {.tmp = tmp}};
     if (!visit(&r, root)) return true;
     r.adjoint = NEW_ARRAY(tmp, Partials, r.order.n);
@@ -211,7 +211,7 @@ bool body_uses(Graph *g, Arena *tmp, Expr *root, Expr *result, Partial adjoint, 
         if (r.adjoint[k].n == 0) continue;
         Partial sum = partial_sum(g, &r.adjoint[k]);
         if (e->kind == E_LOAD)
-            vec_push(tmp, out, ((Use){e, sum}));
+            vec_push(tmp, out, ((LoadAdjoint){e, sum}));
         else if (!pass_on(&r, e, e == root ? result : e, sum, at))
             return false;
     }

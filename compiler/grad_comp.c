@@ -29,7 +29,7 @@ static void axes(const Node *v, int64_t *dim) {
 
 /* The scans around the contribution, from the inside out. Of those that the target does not
  * stand in, the time becomes one more variable. */
-static int places(Grad *gr, Contribution *c, Place *out) {
+static int places(Grad *gr, Contribution *c, Relocation *out) {
     Scan *target = level_of(gr, c->to);
     int n = 0;
     bool outside = true;
@@ -41,14 +41,14 @@ static int places(Grad *gr, Contribution *c, Place *out) {
             if (c->n == MAX_VARS) ICE(c->span, "too many variables around a load");
             c->dim[c->n++] = s->extent;
         }
-        out[n++] = (Place){s, reverse, time, outside};
+        out[n++] = (Relocation){s, reverse, time, outside};
     }
     return n;
 }
 
 /* All of the contribution's expressions, moved to where it is computed. */
 static void move(Grad *gr, Contribution *c) {
-    Place place[MAX_VARS];
+    Relocation place[MAX_VARS];
     int n = places(gr, c, place);
     if (n == 0) return;
     for (int k = 0; k < c->to->rank; k++) c->index[k] = relocate(gr, c->index[k], place, n);
@@ -181,7 +181,7 @@ void grad_of_comp(Grad *gr, Node *v) {
     if (v->fold == F_MAX || v->fold == F_MIN) c.pin = pin_to_extremum(gr, v);
     if (v->fold == F_PROD)
         adjoint.value = ex_op2(g, OP_mul, adjoint.value, product_of_others(gr, v));
-    Uses uses = {0};
+    LoadAdjoints uses = {0};
     if (!body_uses(g, gr->tmp, v->body, result, adjoint, wanted, gr, v->span, &uses))
         gr->failed = true;
     for (int k = 0; k < uses.n; k++) {

@@ -52,11 +52,11 @@ bool is_larger(Arena *tmp, Expr *e, int limit);
 
 /* What a load contributes to the adjoint of the element it loads, in the variables of the
  * comprehension in whose body it stands. */
-typedef struct Use {
+typedef struct LoadAdjoint {
     Expr *load;
     Partial adjoint;
-} Use;
-typedef Vec(Use) Uses;
+} LoadAdjoint;
+typedef Vec(LoadAdjoint) LoadAdjoints;
 
 typedef bool WantedFn(void *ctx, const Node *n);
 
@@ -68,7 +68,7 @@ void differentiable_loads(Arena *tmp, Expr *e, ExprList *out);
  * stands for the root where a derivative asks for it. False after a message at the span
  * where an operator on the way has no derivative. */
 bool body_uses(Graph *g, Arena *tmp, Expr *root, Expr *result, Partial adjoint, WantedFn *wanted,
-        void *ctx, Span at, Uses *out);
+        void *ctx, Span at, LoadAdjoints *out);
 
 /* Whether an operator in it may have an infinite derivative. */
 bool body_is_singular(Arena *tmp, Expr *root);
@@ -158,11 +158,12 @@ void grad_of_scan(Grad *gr, Scan *s);
 
 /* Moves expressions of a scan's body to where adjoints are computed. Inside the reverse scan
  * the time is the reverse's; outside of it, an axis; of the values of a step, the stack. */
-typedef struct Place {
+typedef struct Relocation {
     Scan *scan, *reverse;
     Expr *time;
     bool outside;
-} Place;
-Expr *relocate(Grad *gr, Expr *e, const Place *place, int n); /* places from the inside out */
+} Relocation;
+/* The relocations from the inside out. */
+Expr *relocate(Grad *gr, Expr *e, const Relocation *place, int n);
 
 #endif

@@ -15,16 +15,16 @@
 /* ---- relocation --------------------------------------------------------------------- */
 
 static Expr *move_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
-    const Place *p = ctx;
+    const Relocation *p = ctx;
     if (node_in_scan(n, p->scan)) return value_at_step(g, p->scan, n, p->time, index, guard);
     if (p->outside && node_in_scan(n, p->reverse))
         return value_at_step(g, p->reverse, n, p->time, index, guard);
     return ex_load(g, n, index, guard);
 }
 
-Expr *relocate(Grad *gr, Expr *e, const Place *place, int n) {
+Expr *relocate(Grad *gr, Expr *e, const Relocation *place, int n) {
     for (int k = 0; e && k < n; k++) {
-        Place p = place[k];
+        Relocation p = place[k];
         e = ex_rewrite(gr->g, e, NULL, p.scan, p.time, move_load, &p);
         if (p.outside) e = ex_rewrite(gr->g, e, NULL, p.reverse, p.time, NULL, NULL);
     }
@@ -118,7 +118,7 @@ static void seed_all(Grad *gr, Scan *s, const Carries *carries, NodeList *root) 
 /* What the last step of the reverse scan leaves for the initial value of a carry. */
 static Partial adjoint_of_initial(Grad *gr, Scan *reverse, const Node *carry, Node *next) {
     int64_t last = reverse->reversed ? 0 : reverse->extent - 1;
-    Place there = {.scan = reverse, .time = ex_int(gr->g, last)};
+    Relocation there = {.scan = reverse, .time = ex_int(gr->g, last)};
     Expr *where = relocate(gr, gr->info[carry->id].where, &there, 1);
     Expr *value = whole(gr->g, scan_last(gr->g, reverse, next, carry->span), NULL);
     return (Partial){where, value, NULL};
