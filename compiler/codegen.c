@@ -3,6 +3,7 @@
  * Functions whose canonical texts are equal are one function; tables with equal elements
  * are one table. Every function is checked (loop_check.c) before it is kept. */
 #include "codegen.h"
+#include "demand.h"
 #include "emit_text.h"
 #include "graph_tables.h"
 #include "hoist.h"
@@ -174,6 +175,7 @@ static const Routine *prepare(Codegen *cg, const Routine *given) {
     for (int i = 0; i < n; i++) root[i] = r->root.at[i].value;
     root[n] = r->finite;
     hoist(cg->graph, root, r->finite ? n + 1 : n);
+    demand(cg->graph, root, r->finite ? n + 1 : n);
     r->root.at = arena_copy(cg->arena, r->root.at, (size_t)n * sizeof *r->root.at);
     for (int i = 0; i < n; i++) r->root.at[i].value = root[i];
     r->finite = root[n];

@@ -105,14 +105,36 @@ static bool stride(Graph *g, Range *r, int var, const Affine *sum) {
     return true;
 }
 
+/* (x / m) + c0 < 0 is x + c0 * m < 0, and so on. */
+static void open_quotient(Affine *sum, Op *op) {
+    static const Op turned[OP_COUNT] = {
+            [OP_lt] = OP_gt, [OP_le] = OP_ge, [OP_gt] = OP_lt, [OP_ge] = OP_le};
+    Affine x;
+    if (sum->n != 1 || !turned[*op]) return;
+    const Expr *q = sum->term[0].atom;
+    bool quotient = q->kind == E_OP && q->op == OP_idiv && q->arg[1]->kind == E_CONST;
+    if (!quotient || q->arg[1]->value <= 0 || !ex_affine(q->arg[0], &x)) return;
+    if (sum->term[0].c != 1 && sum->term[0].c != -1) return;
+    if (sum->term[0].c == -1) {
+        negate(sum);
+        *op = turned[*op];
+    }
+    bool next = *op == OP_le || *op == OP_gt;      /* the quotient after c0 */
+    x.c0 += (sum->c0 - next) * (int64_t)q->arg[1]->value;
+    *op = *op == OP_le || *op == OP_lt ? OP_lt : OP_ge;
+    *sum = x;
+}
+
 static bool narrow_by(Graph *g, Range *r, int var, const Expr *e) {
     if (e->kind != E_OP || op_info[e->op].arity != 2) return false;
     Affine sum;
+    Op op = e->op;
     if (!difference(e->arg[0], e->arg[1], &sum)) return false;
-    if (e->op == OP_eq && stride(g, r, var, &sum)) return true;
+    if (op == OP_eq && stride(g, r, var, &sum)) return true;
+    open_quotient(&sum, &op);
     int64_t c = take_variable(&sum, var);
     if (c == 0) return false;
-    switch (e->op) {
+    switch (op) {
     case OP_gt: sum.c0 = -sum.c0 + 1, c = -c; break;
     case OP_ge: sum.c0 = -sum.c0, c = -c; break;
     case OP_lt: sum.c0 += 1; break;
@@ -126,7 +148,7 @@ static bool narrow_by(Graph *g, Range *r, int var, const Expr *e) {
         return true;
     default: return false;
     }
-    for (int i = 0; (e->op == OP_gt || e->op == OP_ge) && i < sum.n; i++)
+    for (int i = 0; (op == OP_gt || op == OP_ge) && i < sum.n; i++)
         sum.term[i].c = -sum.term[i].c;
     bound(g, r, c, sum);
     return true;
