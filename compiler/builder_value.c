@@ -51,10 +51,33 @@ static void remember(Builder *b, Expr *e, LoopExpr *value, int depth) {
 
 /* ---- uses --------------------------------------------------------------------------------------- */
 
-struct UseTable { int n; unsigned char *count; };     /* by expression id; 2: more than one */
+/* How often each expression of a kernel is an operand, 2 standing for more than once; as
+ * large as the kernel, not as the graph. */
+typedef struct Used { const Expr *e; int count; } Used;
+struct UseTable { Arena *arena; Used *used; size_t cap, n; };
+
+static Used *used_slot(const struct UseTable *t, const Expr *e) {
+    size_t k = (size_t)hash_mix(7, (uint64_t)e->id) & (t->cap - 1);
+    while (t->used[k].e && t->used[k].e != e) k = (k + 1) & (t->cap - 1);
+    return &t->used[k];
+}
+
+static void grow_uses(struct UseTable *t) {
+    Used *old = t->used;
+    size_t cap = t->cap;
+    t->cap = cap ? 2 * cap : 64;
+    t->used = NEW_ARRAY(t->arena, Used, t->cap);
+    for (size_t k = 0; k < cap; k++)
+        if (old[k].e) *used_slot(t, old[k].e) = old[k];
+}
 
 static void count_use(struct UseTable *t, const Expr *e) {
-    if (e && t->count[e->id] < 2) t->count[e->id]++;
+    if (!e) return;
+    if (2 * (t->n + 1) > t->cap) grow_uses(t);
+    Used *u = used_slot(t, e);
+    if (!u->e) t->n++;
+    u->e = e;
+    if (u->count < 2) u->count++;
 }
 
 static void count_operands(void *ctx, Expr *e) {
@@ -64,13 +87,9 @@ static void count_operands(void *ctx, Expr *e) {
 }
 
 void builder_count_uses(Builder *b, Expr *e) {
-    int n = b->g->t->expr.n;
-    if (!b->uses) b->uses = NEW(b->a, struct UseTable);
-    if (b->uses->n < n) {
-        unsigned char *count = arena_alloc(b->a, (size_t)n);
-        if (b->uses->n) memcpy(count, b->uses->count, (size_t)b->uses->n);
-        b->uses->n = n;
-        b->uses->count = count;
+    if (!b->uses) {
+        b->uses = NEW(b->a, struct UseTable);
+        b->uses->arena = b->a;
     }
     if (!e) return;
     count_use(b->uses, e);
@@ -78,7 +97,7 @@ void builder_count_uses(Builder *b, Expr *e) {
 }
 
 static bool shared(const Builder *b, const Expr *e) {
-    return b->uses && e->id < b->uses->n && b->uses->count[e->id] > 1;
+    return b->uses && b->uses->cap && used_slot(b->uses, e)->count > 1;
 }
 
 /* ---- placing -------------------------------------------------------------------------------------- */
