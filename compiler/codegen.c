@@ -4,6 +4,7 @@
  * are one table. Every function is checked (loop_check.c) before it is kept. */
 #include "codegen.h"
 #include "demand.h"
+#include "dump.h"
 #include "emit_text.h"
 #include "graph_tables.h"
 #include "hoist.h"
@@ -174,12 +175,25 @@ static const Routine *prepare(Codegen *cg, const Routine *given) {
     Node **root = NEW_ARRAY(cg->arena, Node *, n + 1);
     for (int i = 0; i < n; i++) root[i] = r->root.at[i].value;
     root[n] = r->finite;
-    hoist(cg->graph, root, r->finite ? n + 1 : n);
-    demand(cg->graph, root, r->finite ? n + 1 : n);
+    int count = r->finite ? n + 1 : n;
+    Node **before = arena_copy(cg->arena, root, (size_t)count * sizeof *root);
+    hoist(cg->graph, root, count);
+    dump_roots("hoist", cg->graph, r, before, root, count);
+    memcpy(before, root, (size_t)count * sizeof *root);
+    demand(cg->graph, root, count);
+    dump_roots("demand", cg->graph, r, before, root, count);
     r->root.at = arena_copy(cg->arena, r->root.at, (size_t)n * sizeof *r->root.at);
     for (int i = 0; i < n; i++) r->root.at[i].value = root[i];
     r->finite = root[n];
     return r;
+}
+
+static void dump_new_functions(const Kernels *k, int first) {
+    const Codegen *cg = k->codegen;
+    Vec(const char *) text = {0};
+    for (int i = first; i < cg->function.n; i++)
+        vec_push(k->arena, &text, cg->function.at[i].text);
+    dump_functions("schedule", k, text.at, text.n);
 }
 
 const Plan *codegen_routine(Codegen *cg, const Routine *given) {
@@ -195,8 +209,12 @@ const Plan *codegen_routine(Codegen *cg, const Routine *given) {
     group_build(k);
     storage_build(k);
     order_build(k);
+    dump_units("fuse", k);
     plan_build(k);
+    dump_plan("plan", k);
+    int first = cg->function.n;
     keep_functions(k, &k->top, 0);
+    dump_new_functions(k, first);
     vec_push(cg->arena, &cg->driver, routine_text(k));
     return k->plan;
 }
