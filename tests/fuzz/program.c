@@ -215,10 +215,19 @@ static void put_end(Maker *m) {
     }
 }
 
+/* How far two tensors are apart. */
+static void put_metric(Maker *m) {
+    Tensor *a = any_tensor(m, REAL, rows_first), *b = any_tensor(m, REAL, rows_first);
+    if (!a || a->rank != b->rank || memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim)) return;
+    put(&m->out, "    metric %s(%s, %s)\n",
+            PICK(m, "mean_squared_error", "mean_absolute_error", "root_mean_squared_error"), a->name,
+            b->name);
+}
+
 static void put_training(Maker *m, FILE *f, const char *name) {
     fprintf(f, "train %s {\n    optimizer %s\n    batch %d\n}\n", name,
             PICK(m, "adam(rate: 0.01)", "sgd(rate: 0.1)", "sgd(rate: 0.1, momentum: 0.9)",
-                    "sgd(momentum: 0.9, nesterov: true)"),
+                    "sgd(momentum: 0.9, nesterov: true)", "rmsprop(rate: 0.01)"),
             1 + below(m, 7));
 }
 
@@ -236,6 +245,7 @@ void random_program(FILE *f, const char *name, uint64_t seed, bool gradients) {
             put_whole_statement(m);
     }
     put_end(m);
+    put_metric(m);
     fprintf(f, "%smodel %s {\n%s}\n", m->top.at, name, m->out.at);
     put_training(m, f, name);
     free(m);

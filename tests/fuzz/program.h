@@ -75,6 +75,7 @@ void put_type(Text *t, const Tensor *of);
 /* program_expr.c: elements */
 double put_real(Maker *m, Text *t, int depth);            /* returns the magnitude */
 void put_condition(Maker *m, Text *t, int depth);
+void put_integer(Maker *m, Text *t);
 double put_load(Maker *m, Text *t, Tensor *of);
 bool put_safe_load(Maker *m, Text *t, Tensor *of);        /* of a tensor, plain where it can */
 void put_indices(Maker *m, Text *t, const Index *index, int n);

@@ -223,7 +223,7 @@ static double put_any_load(Maker *m, Text *t) {
 /* ---- conditions --------------------------------------------------------------------------- */
 
 /* An integer for its own sake. */
-static void put_integer(Maker *m, Text *t) {
+void put_integer(Maker *m, Text *t) {
     Index *v = any_index(m), *u = any_index(m);
     Tensor *of = any_tensor(m, INTEGER, loadable);
     if (of && (!v || chance(m, 30))) {
@@ -279,7 +279,7 @@ static double put_call(Maker *m, Text *t, int depth) {
             {"(", ") ** 2", 0, -1}, {"1 / (1.2 + sin(", "))", 5, 0}, {"relu(", ")", 0, 1},
             {"gelu(", ")", 0, 1}, {"silu(", ")", 0, 1}, {"elu(", ")", 0, 1},
             {"softsign(", ")", 1, 0}, {"leaky_relu(", ")", 0, 1}, {"relu6(", ")", 0, 1},
-            {"-(", ")", 0, 1}, {"max(0.1, ", ")", 0.1, 1}, {"min(0.4, ", ")", 0.4, 1}};
+            {"(", ") % 0.9", 0.9, 0}, {"-(", ")", 0, 1}, {"max(0.1, ", ")", 0.1, 1}, {"min(0.4, ", ")", 0.4, 1}};
     int k = below(m, (int)(sizeof f / sizeof *f));
     put(t, "%s", f[k].before);
     double size = put_real(m, t, depth - 1);
@@ -289,10 +289,11 @@ static double put_call(Maker *m, Text *t, int depth) {
 
 /* Jumps and steps: no derivative. */
 static double put_flat(Maker *m, Text *t, int depth) {
+    bool quotient = chance(m, 20);
     m->flat++;
-    put(t, "%s(", PICK(m, "floor", "sign", "ceil", "round", "stop_gradient", "stop_gradient"));
+    put(t, "%s(", quotient ? "" : PICK(m, "floor", "sign", "ceil", "round", "stop_gradient"));
     double size = put_real(m, t, depth - 1);
-    put(t, ")");
+    put(t, quotient ? ") // 0.7" : ")");
     m->flat--;
     return size + 1;
 }
@@ -306,6 +307,15 @@ static double put_binary(Maker *m, Text *t, int depth) {
     double b = put_real(m, t, depth - 1);
     put(t, op[0] == '/' ? ")))" : ")");
     return op[0] == '*' ? a * b : op[0] == '/' ? 2 * a : a + b;
+}
+
+static double put_power(Maker *m, Text *t, int depth) {
+    put(t, "(1.2 + sin(");
+    put_real(m, t, depth - 1);
+    put(t, ")) ** tanh(");
+    put_real(m, t, depth - 1);
+    put(t, ")");
+    return 5;
 }
 
 static double put_choice(Maker *m, Text *t, int depth) {
@@ -347,7 +357,8 @@ double put_real(Maker *m, Text *t, int depth) {
     int kind = below(m, 100);
     if (kind < 30) return put_any_load(m, t);
     if (kind < 60) return put_call(m, t, depth);
-    if (kind < 82) return put_binary(m, t, depth);
+    if (kind < 80) return put_binary(m, t, depth);
+    if (kind < 82) return put_power(m, t, depth);
     if (kind < 90) return put_choice(m, t, depth);
     if (kind < 93) return put_flat(m, t, depth);
     if (kind < 96 && m->cost < 2000) return put_inner_fold(m, t, depth);

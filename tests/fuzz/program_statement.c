@@ -142,9 +142,9 @@ static void put_fold(Maker *m) {
     int nfree = m->nindex;
     const char *fold = PICK(m, "sum", "sum", "sum", "max", "min", "prod");
     choose_folds(m, 3);
-    double before = 1, terms = 1;
-    for (int i = 0; i < m->nindex; i++)
-        *(i < nfree ? &before : &terms) *= m->index[i].hi == ROWS ? 4 : m->index[i].hi;
+    double terms = 1;
+    for (int i = nfree; i < m->nindex; i++) terms *= m->index[i].hi == ROWS ? 4 : m->index[i].hi;
+    if (terms > 60) fold = PICK(m, "sum", "max", "min"); /* roundings of a product add up */
     Text body = {.n = 0};
     double size = put_terms(m, &body, fold[0] == 'p' ? terms : 0);
     Tensor *y = result(m, "f", REAL, nfree);
@@ -189,6 +189,17 @@ static void put_arg_fold(Maker *m) {
     put(&m->out, ") %s\n", body.at);
 }
 
+/* Integers made of integers. */
+static void put_numbers(Maker *m, int nfree, int most) {
+    Text body = {.n = 0};
+    for (int i = 0; i < nfree; i++) m->index[i].fits = m->index[i].misfits = 0;
+    put_integer(m, &body);
+    Tensor *y = result(m, "k", INTEGER, nfree);
+    y->bound = most;
+    put_left(m, y, nfree);
+    put(&m->out, "(2 * (%s) + 1) %% %d\n", body.at, most);
+}
+
 static void put_truth(Maker *m) {
     choose_free(m);
     int nfree = m->nindex;
@@ -207,6 +218,10 @@ static void put_truth(Maker *m) {
         return;
     }
     int most = 2 + below(m, 6);
+    if (!any_rows(m) && chance(m, 50)) {
+        put_numbers(m, nfree, most);
+        return;
+    }
     Tensor *y = result(m, "k", INTEGER, nfree);
     y->bound = most;
     put_left(m, y, nfree);

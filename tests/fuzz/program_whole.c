@@ -158,9 +158,28 @@ static void put_running(Maker *m, Tensor *x) {
     put(&m->out, "    %s = %sg%d\n", y->name, all ? "all " : "", k);
 }
 
+/* A scan inside of a scan, which carries on from the outer one's state. */
+static void put_nested_scans(Maker *m, Tensor *x) {
+    int outer = x->dim[1], inner = x->dim[2], units = 1 + below(m, 4), k = m->names;
+    bool back = chance(m, 50), all = chance(m, 40);
+    Tensor *w = new_tensor(m, "w", REAL, 2, (int[]){units, units});
+    w->used = true;
+    put(&m->out, "    param %s: f32[%d, %d] = glorot_uniform()\n", w->name, units, units);
+    put(&m->out, "    scan t in %d%s with g%d = zeros(batch, %d) {\n", outer, back ? "" : " reversed", k, units);
+    put(&m->out, "        scan s in %d%s with d%d = g%d {\n", inner, back ? " reversed" : "", k, k);
+    put(&m->out, "            d%d[n, i] = tanh(d%d[n, i] * 0.5 + %s[n, t, s] * (i + 1) * 0.3 + sum(j) d%d[n, j] * %s[j, i])\n",
+            k, k, x->name, k, w->name);
+    put(&m->out, "        }\n        g%d = 0.5 * g%d + d%d\n    }\n", k, k, k);
+    int dim[3] = {ROWS, all ? outer : units, units};
+    Tensor *y = made_of(m, new_tensor(m, "r", REAL, all ? 3 : 2, dim), x, w);
+    put(&m->out, "    %s = %sg%d\n", y->name, all ? "all " : "", k);
+    y->magnitude = 2;
+}
+
 static void put_scan(Maker *m) {
     Tensor *x = any_tensor(m, REAL, rows_first);
     if (!x || x->rank > 3 || x->dim[1] > 20) put_elementwise(m);
+    else if (x->rank == 3 && x->dim[1] < 6 && x->dim[2] < 9 && chance(m, 30)) put_nested_scans(m, x);
     else if (x->rank == 3) put_recurrence(m, x);
     else put_running(m, x);
 }
@@ -199,7 +218,10 @@ static void put_image_layer(Maker *m, Tensor *x) {
                 PICK(m, "max_pool2d", "average_pool2d"), size, stride, same ? ", padding: same" : "");
     else
         put(&m->out, "    %s = %s |> conv2d(%d, %d, stride: %d%s%s)\n", y->name, x->name, filters,
-                size, stride, same ? ", padding: same" : "", PICK(m, "", ", activation: relu"));
+                size, stride, same ? ", padding: same" : "",
+                same && chance(m, 40)        ? ", dilation: 2"
+                : filters % x->dim[3] == 0   ? PICK(m, ", groups: 1", ", activation: relu")
+                                             : PICK(m, "", ", activation: relu"));
 }
 
 static void put_layer(Maker *m) {
@@ -267,6 +289,25 @@ static void put_compile_time(Maker *m) {
     }
 }
 
+/* A layer of the program's own, with a state, noise and a penalty. */
+static void put_own_layer(Maker *m) {
+    Tensor *x = any_tensor(m, REAL, rows_first);
+    if (!x || x->rank != 2) {
+        put_elementwise(m);
+        return;
+    }
+    int k = m->names, units = 1 + below(m, 8);
+    put(&m->top, "layer own%d(x: f32[batch, n], units: int) {\n    param w: f32[n, units] = he_uniform()\n"
+                 "    state centre: f32[n] = zeros()\n    penalty 0.01 * sum(i, j) w[i, j] * w[i, j]\n"
+                 "    if training {\n        m[i] = (sum(b) x[b, i]) / batch\n"
+                 "        centre = 0.9 * centre + 0.1 * m\n        x = x + 0.1 * (uniform_like(x) - 0.5)\n"
+                 "    }\n    return (x - centre) @ w\n}\n",
+            k);
+    Tensor *y = made_of(m, new_tensor(m, "l", REAL, 2, (int[]){ROWS, units}), x, NULL);
+    put(&m->out, "    %s = %s |> own%d(%d)\n", y->name, x->name, k, units);
+    y->magnitude = 2 * x->magnitude;
+}
+
 /* A function of elements, called on elements. */
 static void put_function(Maker *m) {
     Tensor *x = any_tensor(m, REAL, rows_first);
@@ -284,6 +325,6 @@ static void put_function(Maker *m) {
 void put_whole_statement(Maker *m) {
     static void (*const make[])(Maker *) = {put_elementwise, put_elementwise, put_elementwise,
             put_subscript, put_reshape, put_scan, put_scan, put_scan, put_layer, put_layer, put_embedding,
-            put_gradient, put_gradient, put_compile_time, put_function};
+            put_gradient, put_gradient, put_compile_time, put_function, put_own_layer};
     make[below(m, (int)(sizeof make / sizeof *make))](m);
 }

@@ -199,7 +199,8 @@ static bool build(const Case *c, int n) {
     if (!command) exit(2);
     path_of(c, ".cc", log);
     size_t at = (size_t)snprintf(command, size,
-            "%s -std=c11 %s -ffp-contract=off -fopenmp -fPIC -shared -Iruntime -include %s "
+            "%s -std=c11 %s -Werror=implicit-function-declaration -ffp-contract=off -fopenmp -fPIC "
+            "-shared -Iruntime -include %s "
             "-o '%s/group.so'",
             or_default("CC", "cc"), or_default("CFLAGS", "-O1 -march=native"), quick, work);
     int sources = 0;

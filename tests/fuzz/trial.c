@@ -219,32 +219,43 @@ static void disturb(Trial *t) {
     }
 }
 
-/* The entry's outputs for the first rows of these data, by the definition. */
-static Eval *entry_evaluator(Trial *t, int k, void *const *input, int64_t rows) {
+/* The entry's outputs by the definition, for all rows of these data or for one of them. */
+static Eval *entry_evaluator(Trial *t, int k, void *const *input, int64_t only) {
     int64_t all = t->rows;
-    t->rows = rows;
+    t->rows = only < 0 ? all : 1;
     Eval *e = evaluator(t);
-    for (int i = 0; i < t->table->entry[k].ninput; i++)
-        eval_bind(e, t->m->entry.at[k].input.at[i].node,
-                doubles(t, input[i], &t->table->entry[k].input[i]));
+    for (int i = 0; i < t->table->entry[k].ninput; i++) {
+        const dl_tensor *of = &t->table->entry[k].input[i];
+        bool rows = of->rank > 0 && of->shape[0] < 0;
+        const char *at = input[i];
+        if (only > 0 && rows) at += (size_t)only * bytes(t, of);
+        eval_bind(e, t->m->entry.at[k].input.at[i].node, doubles(t, at, of));
+    }
     t->rows = all;
     return e;
+}
+
+static bool row_is_alone(Trial *t, int k, Eval *all, Eval *one, int64_t row) {
+    for (int i = 0; i < t->table->entry[k].noutput; i++) {
+        Node *node = t->m->entry.at[k].output.at[i].node;
+        const double *a = eval_node(all, node), *b = eval_node(one, node);
+        int64_t n = node_elements(node, 1);
+        if (a && node_elements(node, 2) > n) a += row * n;
+        for (int64_t j = 0; a && b && j < n; j++)
+            if (a[j] != b[j] && !isnan(b[j])) return false;
+    }
+    return true;
 }
 
 /* Whether each row has values of its own. More rows than a batch are computed a batch at a
  * time, so that what couples them depends on how they were parted. */
 static bool rows_apart(Trial *t, int k, void *const *input) {
-    Eval *all = entry_evaluator(t, k, input, t->rows);
+    Eval *all = entry_evaluator(t, k, input, -1);
     bool apart = true;
-    for (int64_t rows = 1; rows < t->rows && apart; rows++) {
-        Eval *few = entry_evaluator(t, k, input, rows);
-        for (int i = 0; i < t->table->entry[k].noutput; i++) {
-            Node *node = t->m->entry.at[k].output.at[i].node;
-            const double *a = eval_node(all, node), *b = eval_node(few, node);
-            int64_t n = node_elements(node, rows);
-            for (int64_t j = 0; a && b && j < n; j++) apart = apart && (a[j] == b[j] || isnan(b[j]));
-        }
-        eval_free(few);
+    for (int64_t row = 0; row < t->rows && apart; row++) {
+        Eval *one = entry_evaluator(t, k, input, row);
+        apart = row_is_alone(t, k, all, one, row);
+        eval_free(one);
     }
     eval_free(all);
     return apart;
@@ -256,7 +267,7 @@ static void compare_outputs(Trial *t, int k, void *const *input) {
     for (int i = 0; i < run->noutput; i++) output[i] = filled(bytes(t, &run->output[i]));
     int status = run->run(t->model, t->work, t->rows, (const void *const *)input, output);
     if (!status_ok(t, status, run->name)) return;
-    Eval *e = entry_evaluator(t, k, input, t->rows);
+    Eval *e = entry_evaluator(t, k, input, -1);
     for (int i = 0; i < run->noutput; i++) {
         const dl_tensor *of = &run->output[i];
         compare(t, e, t->m->entry.at[k].output.at[i].node, output[i], of->type, run->name, of->name);
