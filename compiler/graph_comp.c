@@ -33,10 +33,12 @@ static void substitute(Comp *c, Expr *const *to) {
 
 enum { MAX_TESTS = 48 };
 
-static int tests_of(Expr *e, Expr **test, int n) {
-    for (; e && n < MAX_TESTS && e->kind == E_OP && e->op == OP_and; e = e->arg[0])
+/* What is left of a very long list counts as one test. */
+static int tests_of(Expr *e, Expr **test) {
+    int n = 0;
+    for (; e && n < MAX_TESTS - 1 && e->kind == E_OP && e->op == OP_and; e = e->arg[0])
         test[n++] = e->arg[1];
-    if (e && n < MAX_TESTS) test[n++] = e;
+    if (e) test[n++] = e;
     return n;
 }
 
@@ -111,7 +113,7 @@ static System find_system(const Comp *c) {
     System s = {0};
     Expr *test[MAX_TESTS];
     for (int k = 0; k < c->nfold; k++) s.fold_vars |= 1u << (c->rank + k);
-    int n = tests_of(c->guard, test, 0);
+    int n = tests_of(c->guard, test);
     for (int k = n - 1; k >= 0; k--) {
         Expr *e = test[k];
         bool equality = e->kind == E_OP && e->op == OP_eq && e->arg[0]->dtype == T_I32;
@@ -247,7 +249,7 @@ static void lift_guard(Comp *c) {
 static void use_guard(Comp *c) {
     lift_guard(c);
     Expr *test[MAX_TESTS];
-    int n = tests_of(c->guard, test, 0);
+    int n = tests_of(c->guard, test);
     if (n > 0) c->body = expr_assume(c->g, c->body, n, test);
 }
 

@@ -581,3 +581,28 @@ Test(graph, random_comprehensions_keep_their_values) {
     cr_log_info("%d folds lost variables", gone);
     cr_assert(gone > 1000);
 }
+
+/* However many tests a guard makes, none is lost when a fold variable goes. */
+Test(graph, long_guards_keep_every_test) {
+    for (int fatal = 0; fatal < 80; fatal++) {
+        Arena *a = arena_new();
+        Graph *g = graph_new(a);
+        int64_t five = 5;
+        Node *x = node_leaf(g, L_INPUT, T_F32, 1, &five, "x", here);
+        Node *w = node_leaf(g, L_INPUT, T_I32, 1, &five, "w", here);
+        Expr *i = ex_var(g, 0, 5), *k = ex_var(g, 1, 5), *wk = ex_load(g, w, &k, NULL);
+        Expr *guard = NULL;
+        for (int c = 0; c < 80; c++) /* one of them is false at element 4, where w is 7 */
+            guard = ex_and(g, guard, ex_op2(g, OP_ne, wk, ex_int(g, c == fatal ? 7 : 100 + c)));
+        guard = ex_and(g, guard, ex_op2(g, OP_eq, i, k));
+        Node *n = node_comp(g, 1, &five, F_SUM, 1, &five, guard, ex_load(g, x, &k, NULL), here);
+        Eval *e = eval_new(g, 1, 0, 0);
+        eval_bind(e, x, real_leaf);
+        eval_bind(e, w, whole_leaf);
+        const double *got = eval_node(e, n);
+        cr_assert_not_null(got, "%s", eval_error(e));
+        for (int at = 0; at < 5; at++) cr_assert_eq(got[at], at == 4 ? 0 : real_leaf[at]);
+        eval_free(e);
+        arena_free(a);
+    }
+}
