@@ -94,6 +94,7 @@ static void unfold_quotient(Affine *d) {
     if (!affine_range(&x, &lo, &hi)) return;
     if (sign == 1) {
         x.c0 += d->c0 * c;
+        if (x.c0 < INT32_MIN || x.c0 > INT32_MAX) return;
     } else if (sign == -1) {
         Affine below = {.c0 = (d->c0 + 1) * c - 1};
         if (!affine_add(&below, &x, -1)) return;
