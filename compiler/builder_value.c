@@ -327,12 +327,26 @@ static LoopExpr *zero_of(Builder *b, LoopType t) {
     return t == LT_F32 ? lx_real(b->a, 0) : lx_int(b->a, t, 0);
 }
 
+/* A name for a value that is not one already, where it was placed. */
+static LoopExpr *named_value(Builder *b, Expr *e) {
+    LoopExpr *x = build_value(b, e);
+    if (is_atom(x)) return x;
+    int depth = placed_slot(b, e)->depth;
+    x = ls_let(b->a, &b->level[depth].block, loop_var(b->a, x->type, NULL), x);
+    remember(b, e, x, depth);
+    return x;
+}
+
+/* What can be read anywhere is read in any case, and then chosen or not: compilers make
+ * vector code of that, and not of a load under a condition. */
 static LoopExpr *load_value(Builder *b, Expr *e) {
     LoopExpr *here = member_value(b, e->node);
     if (here) return here;
     LoopExpr *guard = build_condition(b, e->guard);
-    LoopExpr *x = element_of(b, e);
-    return guard ? lx_select(b->a, guard, x, zero_of(b, x->type)) : x;
+    if (!guard) return element_of(b, e);
+    Expr *bare = readable_anywhere(e) ? ex_load(b->g, e->node, e->arg, NULL) : NULL;
+    LoopExpr *x = bare && bare != e ? named_value(b, bare) : element_of(b, e);
+    return lx_select(b->a, guard, x, zero_of(b, x->type));
 }
 
 LoopExpr *build_identity_load(Builder *b, Node *n) {
@@ -383,10 +397,22 @@ static LoopExpr *index_test(Builder *b, Expr *e) {
 
 /* ---- values ------------------------------------------------------------------------------------------------- */
 
+static bool loads(const LoopExpr *x) {
+    if (x->kind == X_LOAD) return true;
+    for (int i = 0; i < x->narg; i++)
+        if (loads(x->arg[i])) return true;
+    return false;
+}
+
+/* Both sides of a select are evaluated; C's conditional expression would not. */
+static LoopExpr *operand_value(Builder *b, Expr *e) {
+    return loads(build_value(b, e)) ? named_value(b, e) : build_value(b, e);
+}
+
 static LoopExpr *select_value(Builder *b, Expr *e) {
     LoopExpr *condition = build_condition(b, e->arg[0]);
     if (!condition) return build_value(b, e->arg[1]);
-    LoopExpr *arg[3] = {condition, build_value(b, e->arg[1]), build_value(b, e->arg[2])};
+    LoopExpr *arg[3] = {condition, operand_value(b, e->arg[1]), operand_value(b, e->arg[2])};
     return lx_op(b->a, e->op, arg[1]->type, arg);
 }
 
@@ -402,12 +428,7 @@ static bool calls(const LoopExpr *x) {
 
 /* Both sides of a logical operator are evaluated; compilers warn when one of them calls. */
 static LoopExpr *logic_operand(Builder *b, Expr *e) {
-    LoopExpr *x = build_value(b, e);
-    if (is_atom(x) || !calls(x)) return x;
-    int depth = placed_slot(b, e)->depth;
-    x = ls_let(b->a, &b->level[depth].block, loop_var(b->a, x->type, NULL), x);
-    remember(b, e, x, depth);
-    return x;
+    return calls(build_value(b, e)) ? named_value(b, e) : build_value(b, e);
 }
 
 static LoopExpr *op_value(Builder *b, Expr *e) {
