@@ -25,7 +25,9 @@ Builder *builder_new(Kernels *k, Unit *u) {
     return b;
 }
 
-LoopBlock *builder_block(Builder *b) { return &b->level[b->depth].block; }
+LoopBlock *builder_block(Builder *b) {
+    return &b->level[b->depth].block;
+}
 
 LoopStmt *builder_open(
         Builder *b, LoopVar *v, LoopExpr *lo, LoopExpr *hi, int64_t step, uint32_t vars) {
@@ -61,7 +63,7 @@ void builder_close_to(Builder *b, int depth) {
     while (b->depth > depth) builder_close(b);
 }
 
-/* ---- parameters --------------------------------------------------------------------------- */
+/* ---- parameters ---------------------------------------------------------------------- */
 
 LoopArray *builder_array(Builder *b, Storage *s) {
     s = resolve(s);
@@ -97,7 +99,7 @@ bool builder_parallel(Builder *b, LoopStmt *loop, double work) {
     return true;
 }
 
-/* ---- names of loops -------------------------------------------------------------------------- */
+/* ---- names of loops ------------------------------------------------------------------ */
 
 LoopVar *out_var(Builder *b, const Node *n, int axis) {
     static const char *const name[MAX_RANK] = {
@@ -127,7 +129,7 @@ void builder_add_member(Builder *b, Node *n, LoopExpr *value) {
     b->member_depth = b->depth;
 }
 
-/* ---- folds --------------------------------------------------------------------------------------- */
+/* ---- folds --------------------------------------------------------------------------- */
 
 static LoopExpr *limit_by(Builder *b, const ExprList *list, LoopExpr *limit, bool lo) {
     for (int i = 0; i < list->n; i++) {
@@ -143,7 +145,7 @@ FoldLoop fold_bounds(Builder *b, const Node *n, int fold, const ExprList *condit
     FoldLoop loop = {.step = r.step, .narrowed = b->assumed.n > taken};
     loop.lo = limit_by(b, &r.lo, lx_int(b->a, LT_INDEX, 0), true);
     loop.hi = limit_by(b, &r.hi, builder_extent(b, n->fold_dim[fold]), false);
-    if (r.step != 1) {                 /* the first one congruent to the residue */
+    if (r.step != 1) { /* the first one congruent to the residue */
         LoopExpr *off = lx_sub(b->a, build_index(b, r.residue), loop.lo);
         LoopExpr *skip = lx_rem(b->a, off, r.step);
         skip->integer = 1;

@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-enum { LARGE = 6 };           /* operators in an expression before it gets a name */
+enum { LARGE = 6 }; /* operators in an expression before it gets a name */
 
-/* ---- what is placed ----------------------------------------------------------------------- */
+/* ---- what is placed ------------------------------------------------------------------ */
 
 typedef struct Placed {
     Expr *e;
@@ -49,12 +49,19 @@ static void remember(Builder *b, Expr *e, LoopExpr *value, int depth) {
     *p = (Placed){e, value, depth, b->level[depth].serial};
 }
 
-/* ---- uses --------------------------------------------------------------------------------------- */
+/* ---- uses ---------------------------------------------------------------------------- */
 
 /* How often each expression of a kernel is an operand, 2 standing for more than once; as
  * large as the kernel, not as the graph. */
-typedef struct Used { const Expr *e; int count; } Used;
-struct UseTable { Arena *arena; Used *used; size_t cap, n; };
+typedef struct Used {
+    const Expr *e;
+    int count;
+} Used;
+struct UseTable {
+    Arena *arena;
+    Used *used;
+    size_t cap, n;
+};
 
 static Used *used_slot(const struct UseTable *t, const Expr *e) {
     size_t k = (size_t)hash_mix(7, (uint64_t)e->id) & (t->cap - 1);
@@ -100,7 +107,7 @@ static bool shared(const Builder *b, const Expr *e) {
     return b->uses && b->uses->cap && used_slot(b->uses, e)->count > 1;
 }
 
-/* ---- placing -------------------------------------------------------------------------------------- */
+/* ---- placing ------------------------------------------------------------------------- */
 
 static int depth_of(const Builder *b, const Expr *e) {
     int depth = 0;
@@ -174,16 +181,17 @@ static int least_depth(Builder *b, const Expr *e) {
 static LoopExpr *place(Builder *b, Expr *e, LoopExpr *value) {
     int depth = least_depth(b, e);
     bool name = !is_atom(value) && (shared(b, e) || depth < b->depth || weight_of(value) > LARGE);
-    if (name) value = ls_let(b->a, &b->level[depth].block, loop_var(b->a, value->type, NULL), value);
+    if (name)
+        value = ls_let(b->a, &b->level[depth].block, loop_var(b->a, value->type, NULL), value);
     remember(b, e, value, depth);
     return value;
 }
 
-/* ---- indices ---------------------------------------------------------------------------------------- */
+/* ---- indices ------------------------------------------------------------------------- */
 
 static bool by_constant(const Expr *e, Op op) {
     return e->kind == E_OP && e->op == op && e->dtype == T_I32 && e->arg[1]->kind == E_CONST &&
-            e->arg[1]->value > 0;
+           e->arg[1]->value > 0;
 }
 
 static LoopExpr *time_of(Builder *b, const Scan *s) {
@@ -214,7 +222,8 @@ static LoopExpr *index_atom(Builder *b, Expr *e) {
 LoopExpr *build_index(Builder *b, Expr *e) {
     Affine sum;
     int64_t lo, hi;
-    if (!ex_affine(e, &sum) || !affine_range(&sum, &lo, &hi)) return lx_cast(b->a, LT_INDEX, build_value(b, e));
+    if (!ex_affine(e, &sum) || !affine_range(&sum, &lo, &hi))
+        return lx_cast(b->a, LT_INDEX, build_value(b, e));
     LoopExpr *x = lx_int(b->a, LT_INDEX, 0);
     for (int positive = 1; positive >= 0; positive--)
         for (int i = 0; i < sum.n; i++) {
@@ -240,7 +249,7 @@ static bool is_index(const Expr *e) {
     return true;
 }
 
-/* ---- loads ------------------------------------------------------------------------------------------- */
+/* ---- loads --------------------------------------------------------------------------- */
 
 /* How many axes from k on are indexed by one loop over all of them. */
 static int merged_at(const Builder *b, const Node *n, Expr *const *index, int k) {
@@ -366,7 +375,7 @@ void build_store(Builder *b, Node *n, Storage *to, LoopExpr *value, bool add) {
     ls_store(b->a, builder_block(b), at.array, at.rank, at.dim, at.index, value, add);
 }
 
-/* ---- conditions ----------------------------------------------------------------------------------------- */
+/* ---- conditions ---------------------------------------------------------------------- */
 
 LoopExpr *build_condition(Builder *b, Expr *e) {
     ExprList all = {0};
@@ -382,8 +391,11 @@ LoopExpr *build_condition(Builder *b, Expr *e) {
 
 /* A comparison of indices, or NULL. */
 static LoopExpr *index_test(Builder *b, Expr *e) {
-    static const struct { Op op; LoopExprKind kind; bool swap; } test[] = {
-            {OP_lt, X_LT, false}, {OP_le, X_LE, false}, {OP_gt, X_LT, true},
+    static const struct {
+        Op op;
+        LoopExprKind kind;
+        bool swap;
+    } test[] = {{OP_lt, X_LT, false}, {OP_le, X_LE, false}, {OP_gt, X_LT, true},
             {OP_ge, X_LE, true}, {OP_eq, X_EQ, false}, {OP_ne, X_NE, false}};
     bool constant = e->arg[0]->kind == E_CONST || is_index(e->arg[0]);
     if (!constant || !(e->arg[1]->kind == E_CONST || is_index(e->arg[1]))) return NULL;
@@ -395,7 +407,7 @@ static LoopExpr *index_test(Builder *b, Expr *e) {
     return NULL;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------- */
 
 static bool loads(const LoopExpr *x) {
     if (x->kind == X_LOAD) return true;
@@ -453,11 +465,15 @@ LoopExpr *build_value(Builder *b, Expr *e) {
     LoopExpr *known = find_placed(b, e);
     if (known) return known;
     switch (e->kind) {
-    case E_CONST: return constant_value(b, e);
+    case E_CONST:
+        return constant_value(b, e);
     case E_VAR:
-    case E_TIME: return place(b, e, lx_cast(b->a, LT_I32, index_atom(b, e)));
-    case E_LOAD: return place(b, e, load_value(b, e));
-    case E_OP: return place(b, e, op_value(b, e));
+    case E_TIME:
+        return place(b, e, lx_cast(b->a, LT_I32, index_atom(b, e)));
+    case E_LOAD:
+        return place(b, e, load_value(b, e));
+    case E_OP:
+        return place(b, e, op_value(b, e));
     }
     return NULL;
 }

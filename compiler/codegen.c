@@ -27,7 +27,9 @@ struct Codegen {
     Vec(const char *) driver;
 };
 
-const char *codegen_prefix(const Codegen *cg) { return cg->prefix; }
+const char *codegen_prefix(const Codegen *cg) {
+    return cg->prefix;
+}
 
 Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch) {
     Codegen *cg = NEW(a, Codegen);
@@ -39,14 +41,14 @@ Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, i
     return cg;
 }
 
-/* ---- tables -------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------- */
 
 int codegen_table(Codegen *cg, Node *data) {
     int64_t n = node_elements(data, cg->batch);
     for (int i = 0; i < cg->table.n; i++) {
         Node *t = cg->table.at[i];
         bool same = t->dtype == data->dtype && node_elements(t, cg->batch) == n &&
-                !memcmp(t->data, data->data, (size_t)n * sizeof *data->data);
+                    !memcmp(t->data, data->data, (size_t)n * sizeof *data->data);
         if (same) return i;
     }
     vec_push(cg->arena, &cg->table, data);
@@ -64,20 +66,24 @@ static void print_table(const Codegen *cg, FILE *f, int table) {
             table_name(cg, table), (long long)count);
     for (int64_t i = 0; i < count; i++) {
         fprintf(f, i % 8 ? " " : "\n    ");
-        if (n->dtype == T_F32) fprintf(f, "%s,", emit_real(cg->arena, n->data[i]));
-        else fprintf(f, "%lld,", (long long)n->data[i]);
+        if (n->dtype == T_F32)
+            fprintf(f, "%s,", emit_real(cg->arena, n->data[i]));
+        else
+            fprintf(f, "%lld,", (long long)n->data[i]);
     }
     fprintf(f, "\n};\n\n");
 }
 
-/* ---- what a kernel computes, for people ------------------------------------------------------ */
+/* ---- what a kernel computes, for people ---------------------------------------------- */
 
 static const char *dims_text(Arena *a, int n, const int64_t *dim) {
     Text t = {.arena = a};
     for (int i = 0; i < n; i++) {
         if (i) text_printf(&t, ", ");
-        if (dim[i] == DIM_BATCH) text_printf(&t, "batch");
-        else text_printf(&t, "%lld", (long long)dim[i]);
+        if (dim[i] == DIM_BATCH)
+            text_printf(&t, "batch");
+        else
+            text_printf(&t, "%lld", (long long)dim[i]);
     }
     return n ? t.at : "";
 }
@@ -91,7 +97,8 @@ static const char *node_text(Codegen *cg, const Node *n) {
     const char *what = n->name ? n->name : "value";
     const char *of = n->is_grad ? "gradient of " : "";
     const char *over = n->kind == N_COMP && n->fold ? arena_printf(a, "%s%s]", fold[n->fold],
-            dims_text(a, n->nfold, n->fold_dim)) : "";
+                                                              dims_text(a, n->nfold, n->fold_dim))
+                                                    : "";
     const char *from = line ? arena_printf(a, " (%s:%d)", cg->file, line) : "";
     return arena_printf(a, "%s%s: %s[%s]%s%s", of, what, dtype_name(n->dtype),
             dims_text(a, n->rank, n->dim), over, from);
@@ -106,7 +113,7 @@ static const char *unit_text(Codegen *cg, const Unit *u) {
     return t.at;
 }
 
-/* ---- functions ----------------------------------------------------------------------------------- */
+/* ---- functions ----------------------------------------------------------------------- */
 
 static const char *function_name(Codegen *cg, const Unit *u) {
     const Node *n = NULL;
@@ -191,8 +198,7 @@ static const Routine *prepare(Codegen *cg, const Routine *given) {
 static void dump_new_functions(const Kernels *k, int first) {
     const Codegen *cg = k->codegen;
     Vec(const char *) text = {0};
-    for (int i = first; i < cg->function.n; i++)
-        vec_push(k->arena, &text, cg->function.at[i].text);
+    for (int i = first; i < cg->function.n; i++) vec_push(k->arena, &text, cg->function.at[i].text);
     dump_functions("schedule", k, text.at, text.n);
 }
 

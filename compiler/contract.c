@@ -13,14 +13,14 @@
 #include <string.h>
 
 enum {
-    FEWEST_LANES = 4,         /* a narrower output is not worth vectors */
-    FEW_ROWS = 6,             /* a tile with fewer takes a second variable */
+    FEWEST_LANES = 4, /* a narrower output is not worth vectors */
+    FEW_ROWS = 6,     /* a tile with fewer takes a second variable */
     BATCH_ROWS = 8,
-    PACK_GAIN = 4,            /* products for each element packed */
-    LONG_FOLD = 1024          /* terms in one chain before the outer folds leave the tile */
+    PACK_GAIN = 4,   /* products for each element packed */
+    LONG_FOLD = 1024 /* terms in one chain before the outer folds leave the tile */
 };
 
-/* ---- how an operand depends on a variable ------------------------------------------------- */
+/* ---- how an operand depends on a variable -------------------------------------------- */
 
 typedef enum { ABSENT, CONTIGUOUS, ELSEWHERE, TANGLED } Along;
 
@@ -66,9 +66,11 @@ static int last_axis(const Node *n) {
     return axis;
 }
 
-static double elements_of(Kernels *k, const Node *n) { return (double)node_elements(n, k->batch); }
+static double elements_of(Kernels *k, const Node *n) {
+    return (double)node_elements(n, k->batch);
+}
 
-/* ---- packing ---------------------------------------------------------------------------------- */
+/* ---- packing ------------------------------------------------------------------------- */
 
 static Node *move_axis_last(Kernels *k, Node *n, int axis) {
     Graph *g = k->graph;
@@ -103,7 +105,7 @@ Expr *contraction_pack(Kernels *k, const View *v, Expr *operand, Node **packed) 
     return ex_load(k->graph, *packed, index, operand->guard);
 }
 
-/* ---- tiles --------------------------------------------------------------------------------------- */
+/* ---- tiles --------------------------------------------------------------------------- */
 
 static uint32_t condition_vars(const ExprList *conditions) {
     uint32_t vars = 0;
@@ -172,7 +174,7 @@ static void split_folds(Kernels *k, Contraction *c) {
     }
 }
 
-/* ---- the form ----------------------------------------------------------------------------------------- */
+/* ---- the form ------------------------------------------------------------------------ */
 
 static bool take_operands(Contraction *c, const Expr *body) {
     Along how[2];

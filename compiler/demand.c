@@ -23,9 +23,9 @@ typedef struct Demand {
     Node **root;
     int nroot;
     NodeList order;
-    Vec(bool) keep;           /* by node id: stays as it is, with its operands */
-    Vec(Node *) image;        /* what stands for it */
-    Vec(int64_t *) need;      /* extents that are read */
+    Vec(bool) keep;      /* by node id: stays as it is, with its operands */
+    Vec(Node *) image;   /* what stands for it */
+    Vec(int64_t *) need; /* extents that are read */
 } Demand;
 
 static void make_room(Demand *d, const Node *n) {
@@ -55,7 +55,7 @@ static void find_kept(Demand *d) {
     }
 }
 
-/* ---- rebuilding ------------------------------------------------------------------------------ */
+/* ---- rebuilding ---------------------------------------------------------------------- */
 
 static Expr *load_image(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
     Demand *d = ctx;
@@ -93,7 +93,7 @@ static Extents extents_of(const Node *n) {
     return x;
 }
 
-/* ---- supports ----------------------------------------------------------------------------------- */
+/* ---- supports ------------------------------------------------------------------------ */
 
 /* The largest value below which the conditions keep a variable. */
 static int64_t end_of(Demand *d, int var, int64_t extent, const ExprList *conditions) {
@@ -120,7 +120,7 @@ static void find_support(Demand *d, Node *n) {
     rebuild(d, n, &x);
 }
 
-/* ---- demand --------------------------------------------------------------------------------------- */
+/* ---- demand -------------------------------------------------------------------------- */
 
 static int64_t *need_of(Demand *d, const Node *n) {
     if (!d->need.at[n->id]) d->need.at[n->id] = NEW_ARRAY(d->g->arena, int64_t, n->rank + 1);
@@ -158,7 +158,7 @@ static void shrink(Demand *d, Node *n) {
     rebuild(d, n, &x);
 }
 
-/* ---- the passes ------------------------------------------------------------------------------------- */
+/* ---- the passes ---------------------------------------------------------------------- */
 
 typedef void Step(Demand *d, Node *n);
 

@@ -16,23 +16,29 @@ typedef struct Printer {
     bool canonical;
     int indent;
     int unnamed;
-    Vec(const char *) name;          /* wishes met so far */
-    Vec(int) name_count;             /* and how often */
+    Vec(const char *) name; /* wishes met so far */
+    Vec(int) name_count;    /* and how often */
 } Printer;
 
 static const char *c_type(LoopType t) {
-    static const char *const name[] = {[LT_INDEX] = "int64_t", [LT_F32] = "float",
-            [LT_I32] = "int32_t", [LT_BOOL] = "int", [LT_VEC] = "dl_v16"};
+    static const char *const name[] = {[LT_INDEX] = "int64_t",
+            [LT_F32] = "float",
+            [LT_I32] = "int32_t",
+            [LT_BOOL] = "int",
+            [LT_VEC] = "dl_v16"};
     return name[t];
 }
 
 const char *place_type_c(PlaceType t) {
-    static const char *const name[] = {[PT_F32] = "float", [PT_I32] = "int32_t",
-            [PT_U8] = "uint8_t", [PT_F64] = "double", [PT_I64] = "int64_t"};
+    static const char *const name[] = {[PT_F32] = "float",
+            [PT_I32] = "int32_t",
+            [PT_U8] = "uint8_t",
+            [PT_F64] = "double",
+            [PT_I64] = "int64_t"};
     return name[t];
 }
 
-/* ---- names ------------------------------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------------------- */
 
 static bool is_taken(const Printer *p, const char *name) {
     for (int k = 0; k < p->name.n; k++)
@@ -42,8 +48,7 @@ static bool is_taken(const Printer *p, const char *name) {
 
 static const char *next_number(Printer *p) {
     const char *name;
-    do
-        name = intern(arena_printf(p->arena, "t%d", ++p->unnamed));
+    do name = intern(arena_printf(p->arena, "t%d", ++p->unnamed));
     while (is_taken(p, name));
     return name;
 }
@@ -59,7 +64,7 @@ static const char *unique(Printer *p, const char *wish) {
     return wish;
 }
 
-/* ---- expressions ------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------- */
 
 static void print(Printer *p, const LoopExpr *e, int least);
 
@@ -89,8 +94,7 @@ static int64_t split_constant(const LoopExpr *e, const LoopExpr **rest) {
 
 /* Row-major: the last axis is contiguous. The strides of axes outside of an open batch
  * axis (only in a caller's array) have the factor n. */
-static void print_flat_index(
-        Printer *p, int rank, const int64_t *dim, LoopExpr *const *index) {
+static void print_flat_index(Printer *p, int rank, const int64_t *dim, LoopExpr *const *index) {
     int64_t stride[MAX_RANK], constant = 0;
     bool rows[MAX_RANK], any = false;
     for (int k = rank - 1; k >= 0; k--) {
@@ -106,13 +110,15 @@ static void print_flat_index(
         print_term(p, rest, stride[k], rows[k]);
         any = true;
     }
-    if (!any) text_printf(&p->text, "%lld", (long long)constant);
-    else if (constant > 0) text_printf(&p->text, " + %lld", (long long)constant);
-    else if (constant < 0) text_printf(&p->text, " - %lld", (long long)-constant);
+    if (!any)
+        text_printf(&p->text, "%lld", (long long)constant);
+    else if (constant > 0)
+        text_printf(&p->text, " + %lld", (long long)constant);
+    else if (constant < 0)
+        text_printf(&p->text, " - %lld", (long long)-constant);
 }
 
-static void print_binary(
-        Printer *p, const LoopExpr *e, const char *token, int left, int right) {
+static void print_binary(Printer *p, const LoopExpr *e, const char *token, int left, int right) {
     print(p, e->arg[0], left);
     text_printf(&p->text, " %s ", token);
     print(p, e->arg[1], right);
@@ -138,8 +144,10 @@ static void print_vload(Printer *p, const LoopExpr *e) {
     bool part = e->lanes < LANES;
     text_printf(&p->text, part ? "dl_load_part(&%s[" : "dl_load16(&%s[", e->array->text);
     print_flat_index(p, e->narg, e->dim, e->arg);
-    if (part) text_printf(&p->text, "], %d)", e->lanes);
-    else text_printf(&p->text, "])");
+    if (part)
+        text_printf(&p->text, "], %d)", e->lanes);
+    else
+        text_printf(&p->text, "])");
 }
 
 static void print_load(Printer *p, const LoopExpr *e) {
@@ -157,8 +165,8 @@ static void print_select(Printer *p, const LoopExpr *e) {
 }
 
 static void print_uniform(Printer *p, const LoopExpr *e) {
-    text_printf(&p->text, "dl_uniform(seed, step, %lluu, (uint64_t)(",
-            (unsigned long long)e->integer);
+    text_printf(
+            &p->text, "dl_uniform(seed, step, %lluu, (uint64_t)(", (unsigned long long)e->integer);
     print(p, e->arg[0], P_ASSIGN);
     text_printf(&p->text, "))");
 }
@@ -178,64 +186,126 @@ static void print_op(Printer *p, const LoopExpr *e) {
     for (const char *c = text; *c; c++) {
         bool word = (c > text && is_word(c[-1])) || is_word(c[1]);
         bool operand = *c >= 'x' && *c <= 'z' && !word;
-        if (!operand) text_printf(&p->text, "%c", *c);
-        else print(p, e->arg[*c - 'x'], *c == 'x' ? shape.left : shape.right);
+        if (!operand)
+            text_printf(&p->text, "%c", *c);
+        else
+            print(p, e->arg[*c - 'x'], *c == 'x' ? shape.left : shape.right);
     }
 }
 
 static int precedence(const LoopExpr *e) {
     switch (e->kind) {
-    case X_INT: return e->integer < 0 ? P_UNARY : P_PRIMARY;
-    case X_REAL: return e->real < 0 ? P_UNARY : P_PRIMARY;
+    case X_INT:
+        return e->integer < 0 ? P_UNARY : P_PRIMARY;
+    case X_REAL:
+        return e->real < 0 ? P_UNARY : P_PRIMARY;
     case X_ADD:
-    case X_SUB: return P_ADD;
-    case X_MUL: return P_MUL;
+    case X_SUB:
+        return P_ADD;
+    case X_MUL:
+        return P_MUL;
     case X_QUO:
-    case X_REM: return e->integer ? P_PRIMARY : P_MUL;
+    case X_REM:
+        return e->integer ? P_PRIMARY : P_MUL;
     case X_LT:
-    case X_LE: return P_REL;
+    case X_LE:
+        return P_REL;
     case X_EQ:
-    case X_NE: return P_EQ;
-    case X_AND: return P_LAND;
-    case X_OP: return op_shape(op_text(e)).result;
-    case X_SELECT: return P_COND;
-    case X_CAST: return P_UNARY;
-    default: return P_PRIMARY;
+    case X_NE:
+        return P_EQ;
+    case X_AND:
+        return P_LAND;
+    case X_OP:
+        return op_shape(op_text(e)).result;
+    case X_SELECT:
+        return P_COND;
+    case X_CAST:
+        return P_UNARY;
+    default:
+        return P_PRIMARY;
     }
 }
 
 static void print_bare(Printer *p, const LoopExpr *e) {
     switch (e->kind) {
-    case X_INT: text_printf(&p->text, "%lld", (long long)e->integer); break;
-    case X_REAL: text_printf(&p->text, "%s", emit_real(p->arena, e->real)); break;
-    case X_VAR: text_printf(&p->text, "%s", e->var->text); break;
-    case X_ADD: print_binary(p, e, "+", P_ADD, P_ADD); break;
-    case X_SUB: print_binary(p, e, "-", P_ADD, P_MUL); break;
-    case X_MUL: print_binary(p, e, "*", P_MUL, P_UNARY); break;
+    case X_INT:
+        text_printf(&p->text, "%lld", (long long)e->integer);
+        break;
+    case X_REAL:
+        text_printf(&p->text, "%s", emit_real(p->arena, e->real));
+        break;
+    case X_VAR:
+        text_printf(&p->text, "%s", e->var->text);
+        break;
+    case X_ADD:
+        print_binary(p, e, "+", P_ADD, P_ADD);
+        break;
+    case X_SUB:
+        print_binary(p, e, "-", P_ADD, P_MUL);
+        break;
+    case X_MUL:
+        print_binary(p, e, "*", P_MUL, P_UNARY);
+        break;
     case X_QUO:
-        if (e->integer) print_call(p, "dl_floor_div", e);
-        else print_binary(p, e, "/", P_MUL, P_UNARY);
+        if (e->integer)
+            print_call(p, "dl_floor_div", e);
+        else
+            print_binary(p, e, "/", P_MUL, P_UNARY);
         break;
     case X_REM:
-        if (e->integer) print_call(p, "dl_floor_mod", e);
-        else print_binary(p, e, "%", P_MUL, P_UNARY);
+        if (e->integer)
+            print_call(p, "dl_floor_mod", e);
+        else
+            print_binary(p, e, "%", P_MUL, P_UNARY);
         break;
-    case X_MIN: print_call(p, "dl_least", e); break;
-    case X_MAX: print_call(p, "dl_most", e); break;
-    case X_LT: print_binary(p, e, "<", P_ADD, P_ADD); break;
-    case X_LE: print_binary(p, e, "<=", P_ADD, P_ADD); break;
-    case X_EQ: print_binary(p, e, "==", P_ADD, P_ADD); break;
-    case X_NE: print_binary(p, e, "!=", P_ADD, P_ADD); break;
-    case X_AND: print_binary(p, e, "&&", P_LAND, P_LAND); break;
-    case X_OP: print_op(p, e); break;
-    case X_SELECT: print_select(p, e); break;
-    case X_CAST: print_cast(p, e); break;
-    case X_LOAD: print_load(p, e); break;
-    case X_VLOAD: print_vload(p, e); break;
-    case X_SPLAT: print_call(p, "dl_set16", e); break;
-    case X_VADD: print_call(p, "dl_add16", e); break;
-    case X_FMA: print_call(p, "DL_FMA", e); break;
-    case X_UNIFORM: print_uniform(p, e); break;
+    case X_MIN:
+        print_call(p, "dl_least", e);
+        break;
+    case X_MAX:
+        print_call(p, "dl_most", e);
+        break;
+    case X_LT:
+        print_binary(p, e, "<", P_ADD, P_ADD);
+        break;
+    case X_LE:
+        print_binary(p, e, "<=", P_ADD, P_ADD);
+        break;
+    case X_EQ:
+        print_binary(p, e, "==", P_ADD, P_ADD);
+        break;
+    case X_NE:
+        print_binary(p, e, "!=", P_ADD, P_ADD);
+        break;
+    case X_AND:
+        print_binary(p, e, "&&", P_LAND, P_LAND);
+        break;
+    case X_OP:
+        print_op(p, e);
+        break;
+    case X_SELECT:
+        print_select(p, e);
+        break;
+    case X_CAST:
+        print_cast(p, e);
+        break;
+    case X_LOAD:
+        print_load(p, e);
+        break;
+    case X_VLOAD:
+        print_vload(p, e);
+        break;
+    case X_SPLAT:
+        print_call(p, "dl_set16", e);
+        break;
+    case X_VADD:
+        print_call(p, "dl_add16", e);
+        break;
+    case X_FMA:
+        print_call(p, "DL_FMA", e);
+        break;
+    case X_UNIFORM:
+        print_uniform(p, e);
+        break;
     }
 }
 
@@ -246,7 +316,7 @@ static void print(Printer *p, const LoopExpr *e, int least) {
     if (parentheses) text_printf(&p->text, ")");
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- statements ---------------------------------------------------------------------- */
 
 static void start_line(Printer *p) {
     text_printf(&p->text, "%*s", 4 * p->indent, "");
@@ -271,8 +341,10 @@ static void print_for(Printer *p, const LoopStmt *s) {
     print(p, s->lo, P_ASSIGN);
     text_printf(&p->text, "; %s < ", v);
     print(p, s->hi, P_ADD);
-    if (s->step == 1) text_printf(&p->text, "; %s++) ", v);
-    else text_printf(&p->text, "; %s += %lld) ", v, (long long)s->step);
+    if (s->step == 1)
+        text_printf(&p->text, "; %s++) ", v);
+    else
+        text_printf(&p->text, "; %s += %lld) ", v, (long long)s->step);
     print_braced(p, &s->body);
 }
 
@@ -316,21 +388,35 @@ static void print_statement(Printer *p, const LoopStmt *s) {
     if (s->kind == S_COMMENT && p->canonical) return;
     start_line(p);
     switch (s->kind) {
-    case S_FOR: print_for(p, s); break;
+    case S_FOR:
+        print_for(p, s);
+        break;
     case S_LET:
     case S_VAR:
-    case S_SET: print_definition(p, s); break;
-    case S_ARRAY: print_array(p, s); break;
-    case S_STORE: print_store(p, s); break;
-    case S_VSTORE: print_vstore(p, s); break;
+    case S_SET:
+        print_definition(p, s);
+        break;
+    case S_ARRAY:
+        print_array(p, s);
+        break;
+    case S_STORE:
+        print_store(p, s);
+        break;
+    case S_VSTORE:
+        print_vstore(p, s);
+        break;
     case S_IF:
         text_printf(&p->text, "if (");
         print(p, s->value, P_ASSIGN);
         text_printf(&p->text, ") ");
         print_braced(p, &s->body);
         break;
-    case S_BLOCK: print_braced(p, &s->body); break;
-    case S_COMMENT: text_printf(&p->text, "/* %s */\n", s->text); break;
+    case S_BLOCK:
+        print_braced(p, &s->body);
+        break;
+    case S_COMMENT:
+        text_printf(&p->text, "/* %s */\n", s->text);
+        break;
     }
 }
 
@@ -341,12 +427,11 @@ static void print_block(Printer *p, const LoopBlock *block) {
     p->name.n = p->name_count.n = names;
 }
 
-/* ---- functions ---------------------------------------------------------------------------- */
+/* ---- functions ----------------------------------------------------------------------- */
 
 static void print_comment(Printer *p, const char *text) {
     text_printf(&p->text, "/* ");
-    for (const char *c = text; *c; c++)
-        text_printf(&p->text, *c == '\n' ? "\n * " : "%c", *c);
+    for (const char *c = text; *c; c++) text_printf(&p->text, *c == '\n' ? "\n * " : "%c", *c);
     text_printf(&p->text, " */\n");
 }
 
@@ -355,8 +440,8 @@ static void separate(Printer *p, bool *any) {
     *any = true;
 }
 
-static void print_scalar_parameter(Printer *p, LoopVar *v, const char *name, const char *type,
-        bool *any) {
+static void print_scalar_parameter(
+        Printer *p, LoopVar *v, const char *name, const char *type, bool *any) {
     if (!v) return;
     separate(p, any);
     v->text = name;
@@ -390,7 +475,7 @@ static void print_parameters(Printer *p, const LoopFunction *f) {
 static bool loads_under(const LoopExpr *e, bool condition) {
     if (condition && (e->kind == X_LOAD || e->kind == X_VLOAD)) return true;
     bool branch = e->kind == X_SELECT || e->kind == X_AND ||
-            (e->kind == X_OP && op_info[e->op].type == OT_BRANCH);
+                  (e->kind == X_OP && op_info[e->op].type == OT_BRANCH);
     for (int i = 0; i < e->narg; i++)
         if (loads_under(e->arg[i], condition || (branch && i > 0))) return true;
     return false;

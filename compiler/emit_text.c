@@ -50,7 +50,10 @@ bool is_word(char c) {
  * grouping, whatever precedence says. Other texts are taken as they are: calls need no
  * parentheses, anything else gets them everywhere. */
 OpShape op_shape(const char *text) {
-    static const struct { const char *text; OpShape shape; } known[] = {
+    static const struct {
+        const char *text;
+        OpShape shape;
+    } known[] = {
             {"x", {P_COND, P_COND, P_COND}},
             {"-x", {P_PRIMARY, P_PRIMARY, P_UNARY}},
             {"!x", {P_PRIMARY, P_PRIMARY, P_EQ}},

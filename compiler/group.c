@@ -12,7 +12,7 @@
  * Requires views; leaves units with their dependences, which have no cycle. */
 #include "kernel.h"
 
-/* ---- units and dependences -------------------------------------------------------------- */
+/* ---- units and dependences ----------------------------------------------------------- */
 
 static Unit *unit_new(Kernels *k, UnitKind kind, Unit *parent) {
     Unit *u = NEW(k->arena, Unit);
@@ -20,8 +20,10 @@ static Unit *unit_new(Kernels *k, UnitKind kind, Unit *parent) {
     u->id = k->unit.n;
     u->parent = parent;
     vec_push(k->arena, &k->unit, u);
-    if (parent) vec_push(k->arena, &parent->child, u);
-    else vec_push(k->arena, &k->top, u);
+    if (parent)
+        vec_push(k->arena, &parent->child, u);
+    else
+        vec_push(k->arena, &k->top, u);
     return u;
 }
 
@@ -67,10 +69,15 @@ static bool comes_after(Kernels *k, Unit *from, const Unit *to) {
     return from && reaches(from, to, ++k->mark);
 }
 
-/* ---- joining ------------------------------------------------------------------------------- */
+/* ---- joining ------------------------------------------------------------------------- */
 
 /* Looks for loads of one node, or of what one unit computes, at other indices. */
-typedef struct Away { Kernels *k; const Unit *unit; const Node *node; bool found; } Away;
+typedef struct Away {
+    Kernels *k;
+    const Unit *unit;
+    const Node *node;
+    bool found;
+} Away;
 
 bool at_own_index(const Expr *load) {
     if (load->guard) return false;
@@ -152,7 +159,7 @@ static void place_node(Kernels *k, Node *n) {
         if (is_carry_needed(k, s, c)) depend_on(k, v->unit, s->next[c]);
 }
 
-/* ---- roots ----------------------------------------------------------------------------------- */
+/* ---- roots --------------------------------------------------------------------------- */
 
 static bool same_place(const Place *a, const Place *b) {
     return a->object == b->object && a->arg == b->arg && a->offset == b->offset;
@@ -215,7 +222,8 @@ static void place_write(Kernels *k, const Root *root, Unit *u) {
     UnitList waits = waits_for(k, root);
     if (!can_write(k, u, root, &waits)) u = copy_unit(k, root->value, NULL);
     for (int i = 0; i < waits.n; i++) add_after(k, u, waits.at[i]);
-    vec_push(k->arena, &u->write, ((Write){root->value, place_storage(k, root->to, root->value), root->accumulate}));
+    vec_push(k->arena, &u->write,
+            ((Write){root->value, place_storage(k, root->to, root->value), root->accumulate}));
 }
 
 /* Values that no unit outside of scans computes are copied; their units come first, since

@@ -22,7 +22,7 @@ void guard_conditions(Arena *a, Expr *e, ExprList *out) {
     vec_push(a, out, e);
 }
 
-/* ---- where a term of a sum may differ from zero -------------------------------------------- */
+/* ---- where a term of a sum may differ from zero -------------------------------------- */
 
 void guard_of_term(Arena *a, Expr *e, ExprList *out) {
     if (e->kind == E_LOAD) {
@@ -38,7 +38,7 @@ void guard_of_term(Arena *a, Expr *e, ExprList *out) {
     }
 }
 
-/* ---- conditions as inequalities --------------------------------------------------------------- */
+/* ---- conditions as inequalities ------------------------------------------------------ */
 
 /* x - y as a sum; false where either may wrap. */
 static bool difference(const Expr *x, const Expr *y, Affine *out) {
@@ -56,9 +56,12 @@ static int64_t take_variable(Affine *sum, int var) {
     int kept = 0;
     for (int i = 0; i < sum->n; i++) {
         Expr *atom = sum->term[i].atom;
-        if (atom->kind == E_VAR && atom->var == var) c = sum->term[i].c;
-        else if (atom->vars >> var & 1) return 0;
-        else sum->term[kept++] = sum->term[i];
+        if (atom->kind == E_VAR && atom->var == var)
+            c = sum->term[i].c;
+        else if (atom->vars >> var & 1)
+            return 0;
+        else
+            sum->term[kept++] = sum->term[i];
     }
     sum->n = kept;
     return c;
@@ -69,26 +72,30 @@ static void negate(Affine *sum) {
     for (int i = 0; i < sum->n; i++) sum->term[i].c = -sum->term[i].c;
 }
 
-static void at_least(Arena *a, Range *r, Expr *e) { vec_push(a, &r->lo, e); }
+static void at_least(Arena *a, Range *r, Expr *e) {
+    vec_push(a, &r->lo, e);
+}
 
-static void below(Arena *a, Range *r, Expr *e) { vec_push(a, &r->hi, e); }
+static void below(Arena *a, Range *r, Expr *e) {
+    vec_push(a, &r->hi, e);
+}
 
 /* c * v + sum <= 0 */
 static void bound(Graph *g, Range *r, int64_t c, Affine sum) {
     Expr *unit = ex_int(g, c < 0 ? -c : c);
-    if (c > 0) {                       /* v <= floor(-sum / c) */
+    if (c > 0) { /* v <= floor(-sum / c) */
         negate(&sum);
         Expr *top = ex_op2(g, OP_idiv, ex_from_affine(g, &sum), unit);
         below(g->arena, r, ex_op2(g, OP_add, top, ex_int(g, 1)));
-    } else {                           /* v >= ceil(sum / -c) */
+    } else { /* v >= ceil(sum / -c) */
         sum.c0 += -c - 1;
         at_least(g->arena, r, ex_op2(g, OP_idiv, ex_from_affine(g, &sum), unit));
     }
 }
 
 static bool is_remainder(const Expr *e) {
-    return e->kind == E_OP && e->op == OP_imod && e->dtype == T_I32 &&
-            e->arg[1]->kind == E_CONST && e->arg[1]->value > 0;
+    return e->kind == E_OP && e->op == OP_imod && e->dtype == T_I32 && e->arg[1]->kind == E_CONST &&
+           e->arg[1]->value > 0;
 }
 
 /* (v + rest) % m == q makes v step by m from the first that fits. */
@@ -98,7 +105,7 @@ static bool stride(Graph *g, Range *r, int var, const Affine *sum) {
     if (!ex_affine(sum->term[0].atom->arg[0], &inner)) return false;
     int64_t c = take_variable(&inner, var), q = sum->term[0].c == 1 ? -sum->c0 : sum->c0;
     if ((c != 1 && c != -1) || (sum->term[0].c != 1 && sum->term[0].c != -1)) return false;
-    inner.c0 -= q;                     /* c * v + inner == 0 modulo m */
+    inner.c0 -= q; /* c * v + inner == 0 modulo m */
     if (c == 1) negate(&inner);
     r->step = (int64_t)sum->term[0].atom->arg[1]->value;
     r->residue = ex_from_affine(g, &inner);
@@ -119,7 +126,7 @@ static void open_quotient(Affine *sum, Op *op) {
         negate(sum);
         *op = turned[*op];
     }
-    bool next = *op == OP_le || *op == OP_gt;      /* the quotient after c0 */
+    bool next = *op == OP_le || *op == OP_gt; /* the quotient after c0 */
     x.c0 += (sum->c0 - next) * (int64_t)q->arg[1]->value;
     *op = *op == OP_le || *op == OP_lt ? OP_lt : OP_ge;
     *sum = x;
@@ -135,10 +142,17 @@ static bool narrow_by(Graph *g, Range *r, int var, const Expr *e) {
     int64_t c = take_variable(&sum, var);
     if (c == 0) return false;
     switch (op) {
-    case OP_gt: sum.c0 = -sum.c0 + 1, c = -c; break;
-    case OP_ge: sum.c0 = -sum.c0, c = -c; break;
-    case OP_lt: sum.c0 += 1; break;
-    case OP_le: break;
+    case OP_gt:
+        sum.c0 = -sum.c0 + 1, c = -c;
+        break;
+    case OP_ge:
+        sum.c0 = -sum.c0, c = -c;
+        break;
+    case OP_lt:
+        sum.c0 += 1;
+        break;
+    case OP_le:
+        break;
     case OP_eq:
         if (c != 1 && c != -1) return false;
         if (c == 1) negate(&sum);
@@ -146,10 +160,10 @@ static bool narrow_by(Graph *g, Range *r, int var, const Expr *e) {
         sum.c0 += 1;
         below(g->arena, r, ex_from_affine(g, &sum));
         return true;
-    default: return false;
+    default:
+        return false;
     }
-    for (int i = 0; (op == OP_gt || op == OP_ge) && i < sum.n; i++)
-        sum.term[i].c = -sum.term[i].c;
+    for (int i = 0; (op == OP_gt || op == OP_ge) && i < sum.n; i++) sum.term[i].c = -sum.term[i].c;
     bound(g, r, c, sum);
     return true;
 }
@@ -164,7 +178,7 @@ Range guard_range(Graph *g, int var, uint32_t known, const ExprList *conditions,
     return r;
 }
 
-/* ---- scatters ------------------------------------------------------------------------------------ */
+/* ---- scatters ------------------------------------------------------------------------ */
 
 static bool looks_up(const Affine *sum, int rank) {
     uint32_t vars = 0;

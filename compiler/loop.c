@@ -16,7 +16,9 @@ static LoopExpr *make2(Arena *a, LoopExprKind kind, LoopType type, LoopExpr *x, 
     return make(a, kind, type, 2, (LoopExpr *[]){x, y});
 }
 
-static bool is_int(const LoopExpr *e, int64_t v) { return e->kind == X_INT && e->integer == v; }
+static bool is_int(const LoopExpr *e, int64_t v) {
+    return e->kind == X_INT && e->integer == v;
+}
 
 LoopExpr *lx_int(Arena *a, LoopType t, int64_t v) {
     LoopExpr *e = make(a, X_INT, t, 0, NULL);
@@ -38,7 +40,9 @@ LoopExpr *lx_var(Arena *a, LoopVar *v) {
 
 /* ---- index arithmetic ---------------------------------------------------------------- */
 
-static LoopExpr *index_int(Arena *a, int64_t v) { return lx_int(a, LT_INDEX, v); }
+static LoopExpr *index_int(Arena *a, int64_t v) {
+    return lx_int(a, LT_INDEX, v);
+}
 
 LoopExpr *lx_add(Arena *a, LoopExpr *x, LoopExpr *y) {
     if (x->kind == X_INT && y->kind == X_INT) return index_int(a, x->integer + y->integer);
@@ -100,7 +104,7 @@ LoopExpr *lx_and(Arena *a, LoopExpr *x, LoopExpr *y) {
     return make2(a, X_AND, LT_BOOL, x, y);
 }
 
-/* ---- scalars and vectors ------------------------------------------------------------------ */
+/* ---- scalars and vectors ------------------------------------------------------------- */
 
 LoopExpr *lx_op(Arena *a, Op op, LoopType t, LoopExpr *const *arg) {
     LoopExpr *e = make(a, X_OP, t, op_info[op].arity, arg);
@@ -130,21 +134,24 @@ static LoopExpr *access(Arena *a, LoopExprKind kind, LoopType type, LoopArray *f
     return e;
 }
 
-LoopExpr *lx_load(
-        Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index) {
+LoopExpr *lx_load(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index) {
     return access(a, X_LOAD, element_type(from->type), from, rank, dim, index);
 }
 
-LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim,
-        LoopExpr *const *index, int lanes) {
+LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index,
+        int lanes) {
     LoopExpr *e = access(a, X_VLOAD, LT_VEC, from, rank, dim, index);
     e->lanes = lanes;
     return e;
 }
 
-LoopExpr *lx_splat(Arena *a, LoopExpr *x) { return make(a, X_SPLAT, LT_VEC, 1, &x); }
+LoopExpr *lx_splat(Arena *a, LoopExpr *x) {
+    return make(a, X_SPLAT, LT_VEC, 1, &x);
+}
 
-LoopExpr *lx_vadd(Arena *a, LoopExpr *x, LoopExpr *y) { return make2(a, X_VADD, LT_VEC, x, y); }
+LoopExpr *lx_vadd(Arena *a, LoopExpr *x, LoopExpr *y) {
+    return make2(a, X_VADD, LT_VEC, x, y);
+}
 
 LoopExpr *lx_fma(Arena *a, LoopExpr *x, LoopExpr *y, LoopExpr *z) {
     return make(a, X_FMA, LT_VEC, 3, (LoopExpr *[]){x, y, z});
@@ -176,12 +183,12 @@ LoopArray *loop_array(Arena *a, PlaceType t, int64_t elements, const char *name)
 }
 
 LoopType loop_type(DType t) {
-    static const LoopType of[] = {[T_F32] = LT_F32, [T_I32] = LT_I32, [T_U8] = LT_I32,
-            [T_BOOL] = LT_BOOL};
+    static const LoopType of[] = {
+            [T_F32] = LT_F32, [T_I32] = LT_I32, [T_U8] = LT_I32, [T_BOOL] = LT_BOOL};
     return of[t];
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- statements ---------------------------------------------------------------------- */
 
 static LoopStmt *append(Arena *a, LoopBlock *to, LoopStmtKind kind) {
     LoopStmt *s = NEW(a, LoopStmt);
@@ -258,7 +265,9 @@ LoopStmt *ls_if(Arena *a, LoopBlock *to, LoopExpr *condition) {
     return s;
 }
 
-LoopStmt *ls_block(Arena *a, LoopBlock *to) { return append(a, to, S_BLOCK); }
+LoopStmt *ls_block(Arena *a, LoopBlock *to) {
+    return append(a, to, S_BLOCK);
+}
 
 void ls_comment(Arena *a, LoopBlock *to, const char *text) {
     append(a, to, S_COMMENT)->text = text;

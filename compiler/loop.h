@@ -117,7 +117,7 @@ typedef struct LoopFunction {
     LoopBlock body;
 } LoopFunction;
 
-/* ---- loop.c: constructors; index arithmetic folds constants ------------------------- */
+/* ---- loop.c: constructors; index arithmetic folds constants -------------------------- */
 
 LoopExpr *lx_int(Arena *a, LoopType t, int64_t v);
 LoopExpr *lx_real(Arena *a, double v);
@@ -136,7 +136,8 @@ LoopExpr *lx_op(Arena *a, Op op, LoopType t, LoopExpr *const *arg);
 LoopExpr *lx_select(Arena *a, LoopExpr *c, LoopExpr *x, LoopExpr *y);
 LoopExpr *lx_cast(Arena *a, LoopType t, LoopExpr *x);
 LoopExpr *lx_load(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index);
-LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index, int lanes);
+LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index,
+                   int lanes);
 LoopExpr *lx_splat(Arena *a, LoopExpr *x);
 LoopExpr *lx_vadd(Arena *a, LoopExpr *x, LoopExpr *y);
 LoopExpr *lx_fma(Arena *a, LoopExpr *x, LoopExpr *y, LoopExpr *z);
@@ -164,7 +165,7 @@ void ls_comment(Arena *a, LoopBlock *to, const char *text);
 /* NULL when f is sound, else what is wrong with it (in the arena). `batch`: most rows. */
 const char *loop_check(Arena *a, const LoopFunction *f, int64_t batch);
 
-/* ---- emit.c ---------------------------------------------------------------------------- */
+/* ---- emit.c -------------------------------------------------------------------------- */
 
 /* The function's text. Canonical: without comment and with numbered names instead of
  * names for people, so that functions alike but for their operands have equal text. */

@@ -17,12 +17,15 @@ typedef struct Check {
 } Check;
 
 static void fail(Check *c, const char *what, const char *name) {
-    if (!c->wrong) c->wrong = arena_printf(c->arena, "%s%s%s", what, name ? ": " : "", name ? name : "");
+    if (!c->wrong)
+        c->wrong = arena_printf(c->arena, "%s%s%s", what, name ? ": " : "", name ? name : "");
 }
 
-static const char *array_name(const LoopArray *a) { return a->name ? a->name : "an array"; }
+static const char *array_name(const LoopArray *a) {
+    return a->name ? a->name : "an array";
+}
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------- */
 
 static bool is_defined(const Check *c, const LoopVar *v) {
     for (int i = 0; i < c->defined.n; i++)
@@ -41,9 +44,11 @@ static bool is_local(const Check *c, const LoopArray *a) {
     return false;
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------- */
+/* ---- bounds -------------------------------------------------------------------------- */
 
-static int64_t extent_of(const Check *c, int64_t dim) { return dim == DIM_BATCH ? c->known.batch : dim; }
+static int64_t extent_of(const Check *c, int64_t dim) {
+    return dim == DIM_BATCH ? c->known.batch : dim;
+}
 
 /* 0 <= index and index + reach < extent */
 static bool is_inside(const Check *c, const LoopExpr *index, int64_t extent, int64_t reach) {
@@ -91,7 +96,8 @@ static void check_expr(Check *c, const LoopExpr *e) {
         check_select(c, e);
         return;
     }
-    if (e->kind == X_VAR && !is_defined(c, e->var)) fail(c, "used before it is defined", e->var->name);
+    if (e->kind == X_VAR && !is_defined(c, e->var))
+        fail(c, "used before it is defined", e->var->name);
     int facts = c->known.fact.n;
     for (int i = 0; i < e->narg; i++) {
         check_expr(c, e->arg[i]);
@@ -102,13 +108,13 @@ static void check_expr(Check *c, const LoopExpr *e) {
     if (e->kind == X_VLOAD) check_access(c, e->array, e->narg, e->dim, e->arg, e->lanes);
 }
 
-/* ---- parallel loops ---------------------------------------------------------------------------- */
+/* ---- parallel loops ------------------------------------------------------------------ */
 
 typedef struct Parallel {
     Check *check;
     const LoopStmt *loop;
-    const LoopArray *array;   /* the one that is looked at */
-    uint32_t axes;            /* along which all its accesses so far keep apart */
+    const LoopArray *array; /* the one that is looked at */
+    uint32_t axes;          /* along which all its accesses so far keep apart */
     int rank;
     Vec(const LoopArray *) stored;
     Vec(const LoopVar *) inside;
@@ -160,7 +166,9 @@ static VarFact loop_fact(const LoopStmt *s) {
 
 static void enter_statement(Known *k, const LoopStmt *s) {
     if (s->kind == S_FOR) vec_push(k->arena, &k->var, loop_fact(s));
-    if (s->kind == S_LET) vec_push(k->arena, &k->var, ((VarFact){.var = s->var, .last = INT64_MAX, .value = s->value}));
+    if (s->kind == S_LET)
+        vec_push(k->arena, &k->var,
+                ((VarFact){.var = s->var, .last = INT64_MAX, .value = s->value}));
     if (s->kind == S_IF) assume(k, s->value);
 }
 
@@ -203,7 +211,8 @@ static void collect(Parallel *p, const LoopBlock *block) {
         const LoopStmt *s = block->at[i];
         if (s->kind == S_VAR) vec_push(a, &p->inside, s->var);
         if (s->kind == S_ARRAY) vec_push(a, &p->arrays_inside, s->array);
-        if (s->kind == S_SET && !is_in_vars(p, s->var)) fail(p->check, "threads share", s->var->name);
+        if (s->kind == S_SET && !is_in_vars(p, s->var))
+            fail(p->check, "threads share", s->var->name);
         bool stores = s->kind == S_STORE || s->kind == S_VSTORE;
         if (stores && !is_in_arrays(p, s->array)) vec_push(a, &p->stored, s->array);
         collect(p, &s->body);
@@ -222,7 +231,7 @@ static void check_parallel(Check *c, const LoopStmt *loop) {
     }
 }
 
-/* ---- statements --------------------------------------------------------------------------------- */
+/* ---- statements ---------------------------------------------------------------------- */
 
 static void check_block(Check *c, const LoopBlock *block);
 
@@ -245,7 +254,8 @@ static void check_statement(Check *c, const LoopStmt *s) {
     if (s->kind == S_VSTORE) check_access(c, s->array, s->rank, s->dim, s->index, s->lanes);
     if (s->kind == S_ARRAY) vec_push(c->arena, &c->local, s->array);
     if (s->kind == S_FOR || s->kind == S_LET || s->kind == S_VAR) define(c, s->var);
-    if (s->kind == S_SET && (!s->var->mutable || !is_defined(c, s->var))) fail(c, "cannot be set", s->var->name);
+    if (s->kind == S_SET && (!s->var->mutable || !is_defined(c, s->var)))
+        fail(c, "cannot be set", s->var->name);
     if (s->kind == S_LET) enter_statement(&c->known, s);
     if (s->kind == S_FOR || s->kind == S_IF || s->kind == S_BLOCK) check_inside(c, s);
 }

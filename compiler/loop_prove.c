@@ -6,10 +6,10 @@
  * works is enough. Quotients and remainders by constants have bounds by definition. */
 #include "loop_prove.h"
 
-enum { DEEPEST = 24, FACT = 8, PATIENCE = 4000 };       /* a fact is worth many steps */
+enum { DEEPEST = 24, FACT = 8, PATIENCE = 4000 }; /* a fact is worth many steps */
 static const int64_t LARGEST = (int64_t)1 << 50;
 
-/* ---- linear forms --------------------------------------------------------------------------- */
+/* ---- linear forms -------------------------------------------------------------------- */
 
 bool same_expr(const LoopExpr *a, const LoopExpr *b) {
     if (a == b) return true;
@@ -21,7 +21,9 @@ bool same_expr(const LoopExpr *a, const LoopExpr *b) {
     return true;
 }
 
-Linear linear_number(int64_t c0) { return (Linear){.c0 = c0}; }
+Linear linear_number(int64_t c0) {
+    return (Linear){.c0 = c0};
+}
 
 static void add_term(Linear *l, int64_t c, const LoopExpr *atom) {
     for (int i = 0; i < l->n; i++) {
@@ -95,7 +97,7 @@ Linear linear_of(const Known *k, const LoopExpr *e) {
     } else if (e->kind == X_VAR && !e->var->mutable) {
         const VarFact *f = fact_of(k, e->var);
         bool integer = e->type == LT_INDEX || e->type == LT_I32;
-        bool ranged = e->var->lo != INT64_MIN;     /* whoever made it knows more */
+        bool ranged = e->var->lo != INT64_MIN; /* whoever made it knows more */
         if (f && f->value && integer && !ranged) return linear_of(k, f->value);
         add_term(&sum, 1, e);
     } else if (wrapping_sum(k, e, &wrapping) && fits(k, &wrapping)) {
@@ -106,7 +108,7 @@ Linear linear_of(const Known *k, const LoopExpr *e) {
     return sum;
 }
 
-/* ---- facts ------------------------------------------------------------------------------------ */
+/* ---- facts --------------------------------------------------------------------------- */
 
 /* less < more, or less <= more. */
 static void assume_order(Known *k, const LoopExpr *less, const LoopExpr *more, bool strict) {
@@ -157,7 +159,7 @@ void assume(Known *k, const LoopExpr *e) {
     }
 }
 
-/* ---- elimination --------------------------------------------------------------------------------- */
+/* ---- elimination --------------------------------------------------------------------- */
 
 /* Where the innermost variable in the expression was defined; -1: none. */
 static int order_of(const Known *k, const LoopExpr *e) {
@@ -175,7 +177,8 @@ static int order_of(const Known *k, const LoopExpr *e) {
 static bool prove(const Known *k, const Linear *e, int depth);
 
 /* e with c * atom replaced by c * (bound + offset). */
-static bool prove_with(const Known *k, const Linear *e, int t, const Linear *bound, int64_t offset, int depth) {
+static bool prove_with(
+        const Known *k, const Linear *e, int t, const Linear *bound, int64_t offset, int depth) {
     Linear rest = *e;
     int64_t c = e->term[t].c;
     rest.term[t] = rest.term[--rest.n];
@@ -185,16 +188,17 @@ static bool prove_with(const Known *k, const Linear *e, int t, const Linear *bou
 }
 
 /* Any operand of a largest bounds from below, of a least from above. */
-static bool prove_with_bound(const Known *k, const Linear *e, int t, const LoopExpr *bound, bool lower,
-        int64_t offset, int depth) {
+static bool prove_with_bound(const Known *k, const Linear *e, int t, const LoopExpr *bound,
+        bool lower, int64_t offset, int depth) {
     if (bound->kind == (lower ? X_MAX : X_MIN))
         return prove_with_bound(k, e, t, bound->arg[0], lower, offset, depth) ||
-                prove_with_bound(k, e, t, bound->arg[1], lower, offset, depth);
+               prove_with_bound(k, e, t, bound->arg[1], lower, offset, depth);
     Linear l = linear_of(k, bound);
     return !l.broken && prove_with(k, e, t, &l, offset, depth);
 }
 
-static bool prove_by_number(const Known *k, const Linear *e, int t, int64_t lo, int64_t hi, int depth) {
+static bool prove_by_number(
+        const Known *k, const Linear *e, int t, int64_t lo, int64_t hi, int depth) {
     int64_t bound = e->term[t].c > 0 ? lo : hi;
     if (bound > LARGEST || bound < -LARGEST) return false;
     Linear l = linear_number(bound);
@@ -222,9 +226,9 @@ static bool prove_by_quotient(const Known *k, const Linear *e, int t, int depth)
         if (same_expr(scaled.term[i].atom, atom)) scaled.term[i] = scaled.term[--scaled.n];
     scaled = linear_sum(&scaled, &x, coefficient);
     if (coefficient > 0) scaled.c0 -= coefficient * (c - 1);
-    scaled.c0 += c - 1;                /* e is an integer: c * e >= 0 where c * e > -c */
+    scaled.c0 += c - 1; /* e is an integer: c * e >= 0 where c * e > -c */
     if (prove(k, &scaled, depth + 1)) return true;
-    Linear never = linear_of(k, atom->arg[0]);       /* x >= 0, so q >= 0 */
+    Linear never = linear_of(k, atom->arg[0]); /* x >= 0, so q >= 0 */
     return coefficient > 0 && prove(k, &never, depth + 1) && prove_by_number(k, e, t, 0, 0, depth);
 }
 
@@ -232,16 +236,19 @@ static bool prove_by_atom(const Known *k, const Linear *e, int t, int depth) {
     const LoopExpr *atom = e->term[t].atom;
     if (atom->kind == X_VAR) return prove_by_variable(k, e, t, depth);
     bool by_number = atom->kind == X_OP && atom->narg == 2 && atom->arg[1]->kind == X_INT &&
-            atom->arg[1]->integer > 0;
+                     atom->arg[1]->integer > 0;
     bool quotient = atom->kind == X_QUO || (by_number && atom->op == OP_idiv);
     if (quotient) return prove_by_quotient(k, e, t, depth);
-    if (atom->kind == X_REM || (by_number && atom->op == OP_imod)) return prove_by_number(k, e, t, 0, atom->arg[1]->integer - 1, depth);
-    if (atom->kind == X_LOAD) return prove_by_number(k, e, t, atom->array->lo, atom->array->hi, depth);
+    if (atom->kind == X_REM || (by_number && atom->op == OP_imod))
+        return prove_by_number(k, e, t, 0, atom->arg[1]->integer - 1, depth);
+    if (atom->kind == X_LOAD)
+        return prove_by_number(k, e, t, atom->array->lo, atom->array->hi, depth);
     if (atom->type == LT_BOOL) return prove_by_number(k, e, t, 0, 1, depth);
     bool lower = e->term[t].c > 0, least = atom->kind == X_MIN, most = atom->kind == X_MAX;
     if (least || most || atom->kind == X_SELECT) {
         /* the last operand first: of a clamp it is the simple one */
-        Linear y = linear_of(k, atom->arg[atom->narg - 2]), x = linear_of(k, atom->arg[atom->narg - 1]);
+        Linear y = linear_of(k, atom->arg[atom->narg - 2]),
+               x = linear_of(k, atom->arg[atom->narg - 1]);
         bool either = (least && !lower) || (most && lower);
         bool first = prove_with(k, e, t, &x, 0, depth);
         if (either ? first : !first) return first;

@@ -7,7 +7,9 @@
  * scan's body is ordered in the same way, by itself. */
 #include "kernel.h"
 
-typedef struct Reads { NodeList node; } Reads;
+typedef struct Reads {
+    NodeList node;
+} Reads;
 
 static void add_read(Kernels *k, Reads *r, Node *n) {
     for (int i = 0; i < r->node.n; i++)
@@ -33,8 +35,8 @@ static void collect(Kernels *k, const Unit *u, Reads *r) {
 typedef struct Order {
     Kernels *k;
     UnitList *list;
-    Reads *reads;             /* by index in list */
-    int *left;                /* by node id: units still to come that read it */
+    Reads *reads; /* by index in list */
+    int *left;    /* by node id: units still to come that read it */
     UnitList done;
 } Order;
 
@@ -74,7 +76,7 @@ static void take(Order *o, int index) {
     vec_push(o->k->arena, &o->done, u);
 }
 
-/* ---- moving down -------------------------------------------------------------------------- */
+/* ---- moving down --------------------------------------------------------------------- */
 
 static bool waits(const Unit *u, const Unit *for_this) {
     for (int i = 0; i < u->after.n; i++)

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* ---- lifetimes ---------------------------------------------------------------------------- */
+/* ---- lifetimes ----------------------------------------------------------------------- */
 
 static bool stands_in(const Scan *inner, const Scan *outer) {
     if (!outer) return true;
@@ -53,14 +53,18 @@ static void touch_results(Kernels *k) {
         for (int j = 0; j < k->unit.at[i]->member.n; j++) {
             View *v = view_of(k, k->unit.at[i]->member.at[j]);
             Storage *s = v->storage;
-            bool kept = s->last >= 0 || contraction_in_memory(k, v) || s->kind == ST_SLOT || s->kind == ST_FLIP || s->kind == ST_PLACE;
+            bool kept = s->last >= 0 || contraction_in_memory(k, v) || s->kind == ST_SLOT ||
+                        s->kind == ST_FLIP || s->kind == ST_PLACE;
             if (kept) touch(s, k->unit.at[i]);
         }
 }
 
-/* ---- in place --------------------------------------------------------------------------------- */
+/* ---- in place ------------------------------------------------------------------------ */
 
-typedef struct Reader { const Node *node; bool elsewhere; } Reader;
+typedef struct Reader {
+    const Node *node;
+    bool elsewhere;
+} Reader;
 
 static void look_at_load(void *ctx, Expr *e) {
     Reader *r = ctx;
@@ -84,7 +88,8 @@ static bool can_replace(Kernels *k, const Unit *u, Node *result, Node *operand) 
     if (!from || from->kind != ST_ARENA || from->one_step) return false;
     from = resolve(from);
     if (from->kind != ST_ARENA || from->home != to->home || from->type != to->type) return false;
-    if (from->bytes != to->bytes || from->last != u->position || from->first >= u->position) return false;
+    if (from->bytes != to->bytes || from->last != u->position || from->first >= u->position)
+        return false;
     return same_extents(result, operand) && read_at_own_index(k, u, operand);
 }
 
@@ -113,20 +118,22 @@ static void replace_in(Kernels *k, UnitList *list) {
     }
 }
 
-/* ---- offsets ------------------------------------------------------------------------------------ */
+/* ---- offsets ------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b) {
     const Storage *x = *(Storage *const *)a, *y = *(Storage *const *)b;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
     if (x->first != y->first) return x->first < y->first ? -1 : 1;
-    return x->offset < y->offset ? -1 : 1;        /* order of creation, kept there until placed */
+    return x->offset < y->offset ? -1 : 1; /* order of creation, kept there until placed */
 }
 
 static bool overlap(const Storage *a, const Storage *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
-static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+static int64_t aligned(int64_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
 
 /* The lowest offset at which no placed storage is live at the same time. */
 static int64_t first_fit(Storage *const *placed, int n, const Storage *s) {
@@ -135,7 +142,8 @@ static int64_t first_fit(Storage *const *placed, int n, const Storage *s) {
         moved = false;
         for (int i = 0; i < n; i++) {
             const Storage *o = placed[i];
-            bool clear = offset + aligned(s->bytes) <= o->offset || o->offset + aligned(o->bytes) <= offset;
+            bool clear = offset + aligned(s->bytes) <= o->offset ||
+                         o->offset + aligned(o->bytes) <= offset;
             if (clear || !overlap(s, o)) continue;
             offset = o->offset + aligned(o->bytes);
             moved = true;
@@ -156,7 +164,8 @@ static void assign_offsets(Kernels *k) {
     for (int i = 0; i < all.n; i++) {
         Storage *s = all.at[i];
         s->offset = first_fit(all.at, i, s);
-        if (s->offset + aligned(s->bytes) > k->arena_bytes) k->arena_bytes = s->offset + aligned(s->bytes);
+        if (s->offset + aligned(s->bytes) > k->arena_bytes)
+            k->arena_bytes = s->offset + aligned(s->bytes);
     }
 }
 

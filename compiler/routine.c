@@ -14,15 +14,17 @@ typedef struct Driver {
     Text text;
     int indent;
     Vec(const char *) name;
-    Vec(int) number;                  /* the last that was put behind each */
-    Vec(const Scan *) scan;           /* open ones */
-    Vec(const char *) time;           /* their steps' names */
-    Vec(Storage *) declared;          /* in the open blocks */
+    Vec(int) number;         /* the last that was put behind each */
+    Vec(const Scan *) scan;  /* open ones */
+    Vec(const char *) time;  /* their steps' names */
+    Vec(Storage *) declared; /* in the open blocks */
 } Driver;
 
-static void start_line(Driver *d) { text_printf(&d->text, "%*s", 4 * d->indent, ""); }
+static void start_line(Driver *d) {
+    text_printf(&d->text, "%*s", 4 * d->indent, "");
+}
 
-/* ---- names ------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------- */
 
 const char *c_name(Arena *a, const char *text, const char *otherwise) {
     if (!text) return otherwise;
@@ -47,7 +49,7 @@ static const char *unique(Driver *d, const char *wish) {
     return name;
 }
 
-/* ---- pointers ------------------------------------------------------------------------------ */
+/* ---- pointers ------------------------------------------------------------------------ */
 
 static const char *time_of(const Driver *d, const Scan *s) {
     for (int i = 0; i < d->scan.n; i++)
@@ -75,7 +77,8 @@ static bool is_const(const Driver *d, const Storage *s) {
 }
 
 static const char *c_pointer(Driver *d, const Storage *s) {
-    return arena_printf(d->k->arena, "%s%s *", is_const(d, s) ? "const " : "", place_type_c(s->type));
+    return arena_printf(
+            d->k->arena, "%s%s *", is_const(d, s) ? "const " : "", place_type_c(s->type));
 }
 
 static const char *object_text(Driver *d, const Storage *s) {
@@ -83,8 +86,10 @@ static const char *object_text(Driver *d, const Storage *s) {
     const RoutineArg *arg = argument_of(d, s);
     const char *cast = c_pointer(d, s);
     if (arg && !arg->struct_type && s->place.offset == 0) return arg->name;
-    const char *base = arg ? arena_printf(a, "(%schar *)%s", is_const(d, s) ? "const " : "", arg->name)
-                     : s->place.object == P_MODEL ? "model" : "work";
+    const char *base =
+            arg ? arena_printf(a, "(%schar *)%s", is_const(d, s) ? "const " : "", arg->name)
+            : s->place.object == P_MODEL ? "model"
+                                         : "work";
     return arena_printf(a, "(%s)(%s + %lld)", cast, base, (long long)s->place.offset);
 }
 
@@ -99,7 +104,8 @@ static const char *last_text(Driver *d, Storage *s) {
     if (!half) return base->base->text;
     int64_t size = base->base->bytes / 2 / (base->elements ? base->elements : 1);
     (void)size;
-    return arena_printf(a, "(%s)((char *)%s + %lld)", c_pointer(d, s), base->base->text, (long long)half);
+    return arena_printf(
+            a, "(%s)((char *)%s + %lld)", c_pointer(d, s), base->base->text, (long long)half);
 }
 
 static const char *flip_text(Driver *d, const Storage *s, bool before) {
@@ -118,9 +124,9 @@ static const char *slot_text(Driver *d, const Storage *s, bool before) {
 static const char *carry_text(Driver *d, const Storage *s) {
     int64_t first = s->scan->reversed ? s->scan->extent - 1 : 0;
     Storage *next = s->base;
-    const char *then = next->kind == ST_FLIP && next->scan == s->scan ? flip_text(d, next, true)
-                     : next->kind == ST_SLOT && next->scan == s->scan ? slot_text(d, next, true)
-                     : next->text;
+    const char *then = next->kind == ST_FLIP && next->scan == s->scan   ? flip_text(d, next, true)
+                       : next->kind == ST_SLOT && next->scan == s->scan ? slot_text(d, next, true)
+                                                                        : next->text;
     return arena_printf(d->k->arena, "%s == %lld ? %s : %s", time_of(d, s->scan), (long long)first,
             s->init->text, then);
 }
@@ -148,13 +154,20 @@ static void declare_bases(Driver *d, Storage *s) {
 static const char *pointer_text(Driver *d, Storage *s) {
     Arena *a = d->k->arena;
     switch (s->kind) {
-    case ST_PLACE: return object_text(d, s);
-    case ST_ARENA: return arena_printf(a, "(%s)(arena + %lld)", c_pointer(d, s), (long long)s->offset);
-    case ST_TABLE: return table_name(d->k->codegen, s->table);
-    case ST_SLOT: return slot_text(d, s, false);
-    case ST_FLIP: return flip_text(d, s, false);
-    case ST_CARRY: return carry_text(d, s);
-    case ST_LAST: return last_text(d, s);
+    case ST_PLACE:
+        return object_text(d, s);
+    case ST_ARENA:
+        return arena_printf(a, "(%s)(arena + %lld)", c_pointer(d, s), (long long)s->offset);
+    case ST_TABLE:
+        return table_name(d->k->codegen, s->table);
+    case ST_SLOT:
+        return slot_text(d, s, false);
+    case ST_FLIP:
+        return flip_text(d, s, false);
+    case ST_CARRY:
+        return carry_text(d, s);
+    case ST_LAST:
+        return last_text(d, s);
     }
     return NULL;
 }
@@ -180,13 +193,16 @@ static bool is_fixed(const Storage *s) {
     switch (s->kind) {
     case ST_PLACE:
     case ST_ARENA:
-    case ST_TABLE: return true;
-    case ST_LAST: return is_fixed(s->base->kind == ST_FLIP ? s->base->base : s->base);
-    default: return false;
+    case ST_TABLE:
+        return true;
+    case ST_LAST:
+        return is_fixed(s->base->kind == ST_FLIP ? s->base->base : s->base);
+    default:
+        return false;
     }
 }
 
-/* ---- calls ------------------------------------------------------------------------------------ */
+/* ---- calls --------------------------------------------------------------------------- */
 
 static void declare_fixed(Driver *d, const UnitList *list) {
     for (int i = 0; i < list->n; i++) {
@@ -265,19 +281,23 @@ static void print_check(Driver *d) {
 static void print_units(Driver *d, const UnitList *list) {
     for (int i = 0; i < list->n; i++) {
         Unit *u = list->at[i];
-        if (u->kind == U_SCAN) print_scan(d, u);
-        else if (u->kind == U_CHECK) print_check(d);
-        else print_call(d, u);
+        if (u->kind == U_SCAN)
+            print_scan(d, u);
+        else if (u->kind == U_CHECK)
+            print_check(d);
+        else
+            print_call(d, u);
     }
 }
 
-/* ---- the function ------------------------------------------------------------------------------- */
+/* ---- the function -------------------------------------------------------------------- */
 
 static void print_head(Driver *d) {
     const Routine *r = d->k->routine;
     static const char *const fixed[] = {"model", "work", "arena", "n", "threads", "seed", "step"};
     if (r->comment) text_printf(&d->text, "/* %s */\n", r->comment);
-    text_printf(&d->text, "static int %s(%schar *model, char *work, char *arena, int64_t n, int threads,\n",
+    text_printf(&d->text,
+            "static int %s(%schar *model, char *work, char *arena, int64_t n, int threads,\n",
             r->name, writes_model(r) ? "" : "const ");
     text_printf(&d->text, "        uint64_t seed, uint32_t step");
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) unique(d, fixed[i]);
@@ -285,13 +305,15 @@ static void print_head(Driver *d) {
     for (int i = 0; i < r->arg.n; i++) {
         const RoutineArg *arg = &r->arg.at[i];
         const char *type = arg->struct_type ? arg->struct_type : place_type_c(arg->type);
-        text_printf(&d->text, ", %s%s *%s", arg->written ? "" : "const ", type, unique(d, arg->name));
+        text_printf(
+                &d->text, ", %s%s *%s", arg->written ? "" : "const ", type, unique(d, arg->name));
     }
     text_printf(&d->text, ")\n{\n");
 }
 
 static void print_unused(Driver *d) {
-    text_printf(&d->text, "    (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;\n");
+    text_printf(&d->text, "    (void)model, (void)work, (void)arena, (void)n, (void)threads, "
+                          "(void)seed, (void)step;\n");
     const Routine *r = d->k->routine;
     for (int i = 0; i < r->arg.n; i++) text_printf(&d->text, "    (void)%s;\n", r->arg.at[i].name);
 }

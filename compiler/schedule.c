@@ -7,7 +7,7 @@
 #include "graph_tables.h"
 #include "schedule.h"
 
-/* ---- values at a point -------------------------------------------------------------------- */
+/* ---- values at a point --------------------------------------------------------------- */
 
 static bool is_read_elsewhere(const Kernels *k, const Unit *u, const Node *n) {
     const View *v = k->view.at[n->id];
@@ -32,8 +32,7 @@ void build_epilogue(Builder *b) {
         builder_add_member(b, value.node, value.value);
     }
     LoopExpr **written = NEW_ARRAY(b->a, LoopExpr *, u->write.n);
-    for (int i = 0; i < u->write.n; i++)
-        written[i] = build_identity_load(b, u->write.at[i].value);
+    for (int i = 0; i < u->write.n; i++) written[i] = build_identity_load(b, u->write.at[i].value);
     for (int i = 0; i < u->member.n; i++) {
         Node *n = u->member.at[i];
         Storage *s = view_of(b->k, n)->storage;
@@ -48,12 +47,12 @@ void build_epilogue(Builder *b) {
     }
 }
 
-/* ---- merging axes ---------------------------------------------------------------------------- */
+/* ---- merging axes -------------------------------------------------------------------- */
 
 typedef struct Merge {
     int rank;
     const int64_t *dim;
-    bool apart[MAX_RANK];     /* axis k and k + 1 must stay two loops */
+    bool apart[MAX_RANK]; /* axis k and k + 1 must stay two loops */
 } Merge;
 
 static void split_all(Merge *m, uint32_t vars) {
@@ -76,7 +75,7 @@ static void split_load(Merge *m, const Expr *e) {
         int k = index->var;
         const Expr *next = j + 1 < e->narg ? e->arg[j + 1] : NULL;
         bool runs_on = next && next->kind == E_VAR && next->var == k + 1 && k + 1 < m->rank &&
-                e->node->dim[j + 1] == m->dim[k + 1];
+                       e->node->dim[j + 1] == m->dim[k + 1];
         const Expr *last = j > 0 ? e->arg[j - 1] : NULL;
         bool goes_on = last && last->kind == E_VAR && last->var == k - 1;
         if (!runs_on) m->apart[k] = true;
@@ -93,7 +92,8 @@ static void split_value(Merge *m, const Expr *e) {
 
 static void split_at(void *ctx, Expr *e) {
     Merge *m = ctx;
-    if (e->kind == E_LOAD) split_load(m, e);
+    if (e->kind == E_LOAD)
+        split_load(m, e);
     else
         for (int i = 0; i < e->narg; i++) split_value(m, e->arg[i]);
 }
@@ -124,7 +124,7 @@ static void merge_axes(Builder *b, int rank, const int64_t *dim) {
     }
 }
 
-/* ---- elementwise units --------------------------------------------------------------------------- */
+/* ---- elementwise units --------------------------------------------------------------- */
 
 static const Node *shape_of(const Unit *u) {
     return u->member.n ? u->member.at[0] : u->write.at[0].value;
@@ -168,15 +168,18 @@ void schedule_map(Builder *b) {
     builder_close_to(b, 0);
 }
 
-/* ---- choosing ---------------------------------------------------------------------------------------- */
+/* ---- choosing ------------------------------------------------------------------------ */
 
 static void fill_function(Builder *b) {
     Node *first = b->unit->member.n ? b->unit->member.at[0] : NULL;
     Scatter scatter;
     count_unit_uses(b);
-    if (!first || is_map(first)) schedule_map(b);
-    else if (scatter_of(b->k, view_of(b->k, first), &scatter)) schedule_scatter(b, &scatter);
-    else if (!schedule_contraction(b)) schedule_fold(b);
+    if (!first || is_map(first))
+        schedule_map(b);
+    else if (scatter_of(b->k, view_of(b->k, first), &scatter))
+        schedule_scatter(b, &scatter);
+    else if (!schedule_contraction(b))
+        schedule_fold(b);
 }
 
 void schedule_unit(Kernels *k, Unit *u, Clamp clamp) {

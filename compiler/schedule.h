@@ -43,12 +43,13 @@ typedef struct Builder {
     struct UseTable *uses;
 } Builder;
 
-/* ---- builder.c ---------------------------------------------------------------------------- */
+/* ---- builder.c ----------------------------------------------------------------------- */
 
 Builder *builder_new(Kernels *k, Unit *u);
 LoopBlock *builder_block(Builder *b);                  /* of the innermost level */
 /* Opens `for (v = lo; v < hi; v += step)`; `vars` become known in it. */
-LoopStmt *builder_open(Builder *b, LoopVar *v, LoopExpr *lo, LoopExpr *hi, int64_t step, uint32_t vars);
+LoopStmt *builder_open(Builder *b, LoopVar *v, LoopExpr *lo, LoopExpr *hi, int64_t step,
+                       uint32_t vars);
 LoopStmt *builder_open_block(Builder *b);              /* a scope for names */
 void builder_open_if(Builder *b, LoopExpr *condition);    /* NULL: no test, no level */
 void builder_close(Builder *b);
@@ -63,7 +64,7 @@ bool builder_parallel(Builder *b, LoopStmt *loop, double work);   /* if it pays 
 LoopVar *out_var(Builder *b, const Node *n, int axis);     /* a loop variable with a name */
 LoopVar *fold_var(Builder *b, const Node *n, int fold);
 
-/* ---- builder_value.c: expressions ------------------------------------------------------------ */
+/* ---- builder_value.c: expressions ---------------------------------------------------- */
 
 LoopExpr *build_value(Builder *b, Expr *e);
 LoopExpr *build_index(Builder *b, Expr *e);            /* of an i32, as LT_INDEX */
@@ -81,7 +82,7 @@ typedef struct Access {
 } Access;
 Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index);
 
-/* ---- schedules: each fills the builder's function ------------------------------------------- */
+/* ---- schedules: each fills the builder's function ------------------------------------ */
 
 void schedule_map(Builder *b);         /* schedule.c: units without a fold */
 void schedule_fold(Builder *b);        /* schedule_fold.c */

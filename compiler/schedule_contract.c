@@ -20,13 +20,13 @@ typedef struct Tiling {
     Builder *b;
     Contraction c;
     Storage *to;
-    bool direct;              /* nothing but the sum is stored */
-    bool parallel;            /* a parallel loop is open */
-    int split;                /* the axis in front of which the outer folds are; -1: none */
-    int64_t count[MAX_TILE_VARS];     /* of this tile: the last may have fewer rows */
+    bool direct;                  /* nothing but the sum is stored */
+    bool parallel;                /* a parallel loop is open */
+    int split;                    /* the axis in front of which the outer folds are; -1: none */
+    int64_t count[MAX_TILE_VARS]; /* of this tile: the last may have fewer rows */
     LoopExpr *base[MAX_TILE_VARS];
-    LoopExpr *lane;           /* where this tile begins along vec */
-    int vectors, last_lanes;  /* of this tile */
+    LoopExpr *lane;          /* where this tile begins along vec */
+    int vectors, last_lanes; /* of this tile */
 } Tiling;
 
 static int64_t rows_of(const Tiling *t) {
@@ -41,7 +41,9 @@ static int tile_index(const Tiling *t, int var) {
     return -1;
 }
 
-static LoopExpr *index_of(Tiling *t, int64_t v) { return lx_int(t->b->a, LT_INDEX, v); }
+static LoopExpr *index_of(Tiling *t, int64_t v) {
+    return lx_int(t->b->a, LT_INDEX, v);
+}
 
 /* The tile's variables stand for row r, lanes from vector v on. */
 static void at_row(Tiling *t, int64_t r, int v) {
@@ -53,9 +55,11 @@ static void at_row(Tiling *t, int64_t r, int v) {
     b->var[t->c.vec] = lx_add(b->a, t->lane, index_of(t, (int64_t)v * LANES));
 }
 
-static int lanes_of(const Tiling *t, int v) { return v == t->vectors - 1 ? t->last_lanes : LANES; }
+static int lanes_of(const Tiling *t, int v) {
+    return v == t->vectors - 1 ? t->last_lanes : LANES;
+}
 
-/* ---- a tile ------------------------------------------------------------------------------------ */
+/* ---- a tile -------------------------------------------------------------------------- */
 
 typedef struct Registers {
     LoopVar *sum[MOST_TILE_ROWS][MOST_VECTORS];
@@ -69,8 +73,8 @@ static LoopExpr *operand(Tiling *t, int which, int64_t r, int v) {
     at_row(t, r, v);
     Access at = build_access(b, view_of(b->k, e->node)->storage, e->node, e->arg);
     LoopExpr *x = t->c.wide[which]
-            ? lx_vload(b->a, at.array, at.rank, at.dim, at.index, lanes_of(t, v))
-            : lx_splat(b->a, lx_load(b->a, at.array, at.rank, at.dim, at.index));
+                          ? lx_vload(b->a, at.array, at.rank, at.dim, at.index, lanes_of(t, v))
+                          : lx_splat(b->a, lx_load(b->a, at.array, at.rank, at.dim, at.index));
     return x;
 }
 
@@ -187,11 +191,13 @@ static void compute_tile(Tiling *t) {
     Registers reg;
     start_sums(t, &reg);
     fold_inner(t, &reg);
-    if (t->direct || t->c.outer_folds > 0) store_sums(t, &reg);
-    else finish_tile(t, &reg);
+    if (t->direct || t->c.outer_folds > 0)
+        store_sums(t, &reg);
+    else
+        finish_tile(t, &reg);
 }
 
-/* ---- blocks along the vector axis --------------------------------------------------------------- */
+/* ---- blocks along the vector axis ---------------------------------------------------- */
 
 static void vector_block(Tiling *t, LoopExpr *lane, int vectors, int last_lanes) {
     t->lane = lane;
@@ -220,7 +226,7 @@ static void vector_blocks(Tiling *t) {
     if (scope) builder_close(b);
 }
 
-/* ---- loops over the output ------------------------------------------------------------------------ */
+/* ---- loops over the output ----------------------------------------------------------- */
 
 static void output_loops(Tiling *t, int axis);
 
@@ -272,7 +278,7 @@ static void plain_loop(Tiling *t, int axis) {
     t->parallel = parallel;
 }
 
-/* ---- outer folds ------------------------------------------------------------------------------------- */
+/* ---- outer folds --------------------------------------------------------------------- */
 
 /* Loops over what is left of the output inside of the open ones, an element at a time. */
 static void open_region(Tiling *t, int from) {
@@ -325,12 +331,18 @@ static void outer_folds(Tiling *t, int axis) {
 
 static void output_loops(Tiling *t, int axis) {
     int i = tile_index(t, axis);
-    if (axis == t->split) outer_folds(t, axis);
-    else if (axis == t->c.node->rank) vector_blocks(t);
-    else if (axis == t->c.vec) output_loops(t, axis + 1);
-    else if (i == 0) tile_loops(t, axis);
-    else if (i > 0) output_loops(t, axis + 1);
-    else plain_loop(t, axis);
+    if (axis == t->split)
+        outer_folds(t, axis);
+    else if (axis == t->c.node->rank)
+        vector_blocks(t);
+    else if (axis == t->c.vec)
+        output_loops(t, axis + 1);
+    else if (i == 0)
+        tile_loops(t, axis);
+    else if (i > 0)
+        output_loops(t, axis + 1);
+    else
+        plain_loop(t, axis);
 }
 
 /* The outer folds go inside of the first loops of the output, over which the work is

@@ -20,18 +20,21 @@ typedef struct FoldState {
     Builder *b;
     Node *node;
     View *view;
-    ExprList conditions;      /* of the guard, and of terms that are zero */
+    ExprList conditions; /* of the guard, and of terms that are zero */
     Expr *guard;
     LoopType type;
     bool lanes;
-    LoopArray *best, *at;     /* accumulators, by lane */
-    LoopVar *best_var, *at_var;   /* or scalars */
-    int outer;                /* folds outside of partial sums */
+    LoopArray *best, *at;       /* accumulators, by lane */
+    LoopVar *best_var, *at_var; /* or scalars */
+    int outer;                  /* folds outside of partial sums */
 } FoldState;
 
-/* ---- how loads run -------------------------------------------------------------------------- */
+/* ---- how loads run ------------------------------------------------------------------- */
 
-typedef struct Strides { int var; bool jumps, runs; } Strides;
+typedef struct Strides {
+    int var;
+    bool jumps, runs;
+} Strides;
 
 static void look_at_load(void *ctx, Expr *e) {
     Strides *s = ctx;
@@ -44,11 +47,15 @@ static void look_at_load(void *ctx, Expr *e) {
     if (last && index && ex_affine(index, &sum))
         for (int i = 0; i < sum.n; i++) {
             Expr *atom = sum.term[i].atom;
-            if (atom->kind == E_VAR && atom->var == s->var) one = sum.term[i].c == 1;
-            else if (atom->vars >> s->var & 1) last = false;
+            if (atom->kind == E_VAR && atom->var == s->var)
+                one = sum.term[i].c == 1;
+            else if (atom->vars >> s->var & 1)
+                last = false;
         }
-    if (last && one) s->runs = true;
-    else s->jumps = true;
+    if (last && one)
+        s->runs = true;
+    else
+        s->jumps = true;
 }
 
 static Strides strides_of(Builder *b, View *v, int var) {
@@ -57,22 +64,30 @@ static Strides strides_of(Builder *b, View *v, int var) {
     return s;
 }
 
-/* ---- accumulators --------------------------------------------------------------------------------- */
+/* ---- accumulators -------------------------------------------------------------------- */
 
-static bool is_arg(const Node *n) { return n->fold == F_ARGMAX || n->fold == F_ARGMIN; }
+static bool is_arg(const Node *n) {
+    return n->fold == F_ARGMAX || n->fold == F_ARGMIN;
+}
 
-static bool is_largest(const Node *n) { return n->fold == F_MAX || n->fold == F_ARGMAX; }
+static bool is_largest(const Node *n) {
+    return n->fold == F_MAX || n->fold == F_ARGMAX;
+}
 
 static LoopExpr *first_value(const FoldState *s) {
     Arena *a = s->b->a;
     bool real = s->type == LT_F32;
     switch (s->node->fold) {
-    case F_PROD: return real ? lx_real(a, 1) : lx_int(a, s->type, 1);
+    case F_PROD:
+        return real ? lx_real(a, 1) : lx_int(a, s->type, 1);
     case F_MAX:
-    case F_ARGMAX: return real ? lx_real(a, -(double)INFINITY) : lx_int(a, s->type, INT32_MIN);
+    case F_ARGMAX:
+        return real ? lx_real(a, -(double)INFINITY) : lx_int(a, s->type, INT32_MIN);
     case F_MIN:
-    case F_ARGMIN: return real ? lx_real(a, (double)INFINITY) : lx_int(a, s->type, INT32_MAX);
-    default: return real ? lx_real(a, 0) : lx_int(a, s->type, 0);
+    case F_ARGMIN:
+        return real ? lx_real(a, (double)INFINITY) : lx_int(a, s->type, INT32_MAX);
+    default:
+        return real ? lx_real(a, 0) : lx_int(a, s->type, 0);
     }
 }
 
@@ -86,7 +101,8 @@ static void lane_store(FoldState *s, LoopArray *array, LoopExpr *lane, LoopExpr 
 }
 
 static LoopExpr *combine(FoldState *s, LoopExpr *x, LoopExpr *y) {
-    static const Op op[] = {[F_SUM] = OP_add, [F_PROD] = OP_mul, [F_MAX] = OP_max, [F_MIN] = OP_min};
+    static const Op op[] = {
+            [F_SUM] = OP_add, [F_PROD] = OP_mul, [F_MAX] = OP_max, [F_MIN] = OP_min};
     return lx_op(s->b->a, op[s->node->fold], s->type, (LoopExpr *[]){x, y});
 }
 
@@ -99,13 +115,17 @@ static LoopExpr *at_now(FoldState *s, LoopExpr *lane) {
 }
 
 static void set_best(FoldState *s, LoopExpr *lane, LoopExpr *value) {
-    if (s->lanes) lane_store(s, s->best, lane, value);
-    else ls_set(s->b->a, builder_block(s->b), s->best_var, value);
+    if (s->lanes)
+        lane_store(s, s->best, lane, value);
+    else
+        ls_set(s->b->a, builder_block(s->b), s->best_var, value);
 }
 
 static void set_at(FoldState *s, LoopExpr *lane, LoopExpr *value) {
-    if (s->lanes) lane_store(s, s->at, lane, value);
-    else ls_set(s->b->a, builder_block(s->b), s->at_var, value);
+    if (s->lanes)
+        lane_store(s, s->at, lane, value);
+    else
+        ls_set(s->b->a, builder_block(s->b), s->at_var, value);
 }
 
 /* Position in the fold, row-major. */
@@ -172,7 +192,7 @@ static void epilogue(FoldState *s, LoopExpr *lane) {
     build_epilogue(s->b);
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------ */
+/* ---- loops --------------------------------------------------------------------------- */
 
 static void open_folds(FoldState *s, int from, int to) {
     for (int i = from; i < to; i++) {
@@ -229,7 +249,7 @@ static void add_lanes(FoldState *s, LoopArray *total, LoopExpr *lane) {
     lane_store(s, total, lane, combine(s, lane_load(a, total, lane), lane_load(a, s->best, lane)));
 }
 
-/* ---- lanes of the output ----------------------------------------------------------------------------- */
+/* ---- lanes of the output ------------------------------------------------------------- */
 
 /* How many elements side by side: all, or a divisor that is a multiple of the vector, or a
  * number that leaves a shorter last block. */
@@ -269,7 +289,7 @@ static void lanes_of_output(FoldState *s) {
     epilogue(s, open_lanes(s, last, base, count));
 }
 
-/* ---- lanes of the fold -------------------------------------------------------------------------------- */
+/* ---- lanes of the fold --------------------------------------------------------------- */
 
 static void join_lanes(FoldState *s) {
     Builder *b = s->b;
@@ -313,7 +333,7 @@ static void lanes_of_fold(FoldState *s) {
     epilogue(s, lx_int(b->a, LT_INDEX, 0));
 }
 
-/* ---- a chain ------------------------------------------------------------------------------------------ */
+/* ---- a chain ------------------------------------------------------------------------- */
 
 static void start_chain(FoldState *s) {
     Builder *b = s->b;
@@ -343,13 +363,14 @@ static void chain(FoldState *s) {
     epilogue(s, NULL);
 }
 
-/* ---- choosing ---------------------------------------------------------------------------------------------- */
+/* ---- choosing ------------------------------------------------------------------------ */
 
 static bool takes_steps(FoldState *s) {
     ExprList taken = {0};
     uint32_t all = ~0u;
     for (int i = 0; i < s->node->nfold; i++)
-        if (guard_range(s->b->g, s->node->rank + i, all, &s->conditions, &taken).step != 1) return true;
+        if (guard_range(s->b->g, s->node->rank + i, all, &s->conditions, &taken).step != 1)
+            return true;
     return false;
 }
 
@@ -370,7 +391,8 @@ static int outer_folds(FoldState *s) {
 void schedule_fold(Builder *b) {
     View *v = view_of(b->k, b->unit->member.at[0]);
     Node *n = v->node;
-    FoldState s = {.b = b, .node = n, .view = v, .guard = v->guard, .type = loop_type(v->body->dtype)};
+    FoldState s = {
+            .b = b, .node = n, .view = v, .guard = v->guard, .type = loop_type(v->body->dtype)};
     if (s.type == LT_BOOL) s.type = LT_I32;
     guard_conditions(b->a, v->guard, &s.conditions);
     if (n->fold == F_SUM) guard_of_term(b->a, v->body, &s.conditions);
@@ -380,9 +402,12 @@ void schedule_fold(Builder *b) {
     if (last >= 0) out = strides_of(b, v, last);
     bool wide = last >= 0 && (n->dim[last] < 0 || n->dim[last] >= FEWEST_LANES);
     int64_t inner = n->fold_dim[n->nfold - 1];
-    if (wide && out.runs && !out.jumps) lanes_of_output(&s);
-    else if (!is_arg(n) && in.runs && !in.jumps && (inner < 0 || inner >= LANES) && !takes_steps(&s))
+    if (wide && out.runs && !out.jumps)
+        lanes_of_output(&s);
+    else if (!is_arg(n) && in.runs && !in.jumps && (inner < 0 || inner >= LANES) &&
+             !takes_steps(&s))
         lanes_of_fold(&s);
-    else chain(&s);
+    else
+        chain(&s);
     builder_close_to(b, 0);
 }

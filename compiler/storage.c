@@ -16,13 +16,14 @@ Storage *resolve(Storage *s) {
 }
 
 PlaceType place_type(DType t) {
-    static const PlaceType of[] = {[T_F32] = PT_F32, [T_I32] = PT_I32, [T_U8] = PT_U8,
-            [T_BOOL] = PT_U8};
+    static const PlaceType of[] = {
+            [T_F32] = PT_F32, [T_I32] = PT_I32, [T_U8] = PT_U8, [T_BOOL] = PT_U8};
     return of[t];
 }
 
 static int64_t bytes_of(PlaceType t) {
-    static const int64_t bytes[] = {[PT_F32] = 4, [PT_I32] = 4, [PT_U8] = 1, [PT_F64] = 8, [PT_I64] = 8};
+    static const int64_t bytes[] = {
+            [PT_F32] = 4, [PT_I32] = 4, [PT_U8] = 1, [PT_F64] = 8, [PT_I64] = 8};
     return bytes[t];
 }
 
@@ -47,7 +48,7 @@ Storage *place_storage(Kernels *k, Place p, const Node *n) {
     for (int i = 0; i < k->storage.n; i++) {
         Storage *s = k->storage.at[i];
         bool same = s->kind == ST_PLACE && s->place.object == p.object && s->place.arg == p.arg &&
-                s->place.offset == p.offset;
+                    s->place.offset == p.offset;
         if (same) return s;
     }
     Storage *s = storage_new(k, ST_PLACE, n, NULL);
@@ -57,7 +58,7 @@ Storage *place_storage(Kernels *k, Place p, const Node *n) {
     return s;
 }
 
-/* ---- leaves and direct roots ------------------------------------------------------------- */
+/* ---- leaves and direct roots --------------------------------------------------------- */
 
 static Storage *bound_storage(Kernels *k, const Binding *b) {
     Storage *s = place_storage(k, b->from, b->leaf);
@@ -84,12 +85,13 @@ static Storage *leaf_storage(Kernels *k, Node *n) {
 static Storage *written_place(const View *v) {
     for (int i = 0; v->unit && i < v->unit->write.n; i++) {
         const Write *w = &v->unit->write.at[i];
-        if (w->value == v->node && !w->add && w->to->type == place_type(v->node->dtype)) return w->to;
+        if (w->value == v->node && !w->add && w->to->type == place_type(v->node->dtype))
+            return w->to;
     }
     return NULL;
 }
 
-/* ---- scans ---------------------------------------------------------------------------------- */
+/* ---- scans --------------------------------------------------------------------------- */
 
 static bool is_in(const Node *n, const Scan *s) {
     for (int i = 0; i < n->nin; i++)
@@ -97,14 +99,20 @@ static bool is_in(const Node *n, const Scan *s) {
     return false;
 }
 
-static const Scan *around(const Scan *s) { return s->nin ? s->in[s->nin - 1] : NULL; }
+static const Scan *around(const Scan *s) {
+    return s->nin ? s->in[s->nin - 1] : NULL;
+}
 
 /* Computed in the body of s itself, with memory of its own. */
 static bool made_in(const Node *n, const Scan *s) {
     return (n->kind == N_COMP || n->kind == N_STACK) && innermost_scan(n) == s;
 }
 
-typedef struct LastOnly { const Node *stack; int64_t step; bool other; } LastOnly;
+typedef struct LastOnly {
+    const Node *stack;
+    int64_t step;
+    bool other;
+} LastOnly;
 
 static void look_at_load(void *ctx, Expr *e) {
     LastOnly *l = ctx;
@@ -121,7 +129,8 @@ static bool only_last_is_read(Kernels *k, Node *stack) {
         if (n->kind == N_STACK && n->of == stack) return false;
         if (n->kind == N_CARRY || n->kind == N_STACK)
             for (int c = 0; c < n->scan->n; c++)
-                if (is_carry_needed(k, n->scan, c) && (n->scan->init[c] == stack || n->scan->next[c] == stack))
+                if (is_carry_needed(k, n->scan, c) &&
+                        (n->scan->init[c] == stack || n->scan->next[c] == stack))
                     return false;
         if (n->kind == N_COMP && loads_node(view_of(k, n), stack))
             view_visit(k, view_of(k, n), look_at_load, &l);
@@ -222,7 +231,7 @@ static Storage *carry_storage(Kernels *k, Node *n) {
     s->init = node_storage(k, scan->init[n->carry]);
     if (made_in(next, scan)) {
         s->base = node_storage(k, next);
-    } else if (is_in(next, scan)) {      /* another carry */
+    } else if (is_in(next, scan)) { /* another carry */
         s->base = flip_of(k, next, scan);
         copy_each_step(k, next, scan, s->base);
     } else {
@@ -235,9 +244,15 @@ static Storage *node_storage(Kernels *k, Node *n) {
     View *v = view_of(k, n);
     if (v->storage) return v->storage;
     switch (n->kind) {
-    case N_LEAF: v->storage = leaf_storage(k, n); break;
-    case N_STACK: v->storage = stack_storage(k, n); break;
-    case N_CARRY: v->storage = carry_storage(k, n); break;
+    case N_LEAF:
+        v->storage = leaf_storage(k, n);
+        break;
+    case N_STACK:
+        v->storage = stack_storage(k, n);
+        break;
+    case N_CARRY:
+        v->storage = carry_storage(k, n);
+        break;
     case N_COMP:
         if (v->stored) v->storage = written_place(v);
         if (v->stored && !v->storage) v->storage = own_storage(k, n);

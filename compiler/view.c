@@ -31,7 +31,9 @@ View *view_of(Kernels *k, Node *n) {
     return k->view.at[n->id];
 }
 
-int64_t extent_of(const Kernels *k, int64_t dim) { return dim == DIM_BATCH ? k->batch : dim; }
+int64_t extent_of(const Kernels *k, int64_t dim) {
+    return dim == DIM_BATCH ? k->batch : dim;
+}
 
 bool same_extents(const Node *a, const Node *b) {
     bool same = a->rank == b->rank;
@@ -39,9 +41,13 @@ bool same_extents(const Node *a, const Node *b) {
     return same;
 }
 
-bool is_map(const Node *n) { return n->kind == N_COMP && n->fold == F_NONE; }
+bool is_map(const Node *n) {
+    return n->kind == N_COMP && n->fold == F_NONE;
+}
 
-const Scan *innermost_scan(const Node *n) { return n->nin ? n->in[n->nin - 1] : NULL; }
+const Scan *innermost_scan(const Node *n) {
+    return n->nin ? n->in[n->nin - 1] : NULL;
+}
 
 double points_of(const Kernels *k, const Node *n) {
     double points = 1;
@@ -51,7 +57,9 @@ double points_of(const Kernels *k, const Node *n) {
     return points;
 }
 
-bool is_kernel(const Unit *u) { return u && u->kind == U_KERNEL; }
+bool is_kernel(const Unit *u) {
+    return u && u->kind == U_KERNEL;
+}
 
 bool is_carry_needed(Kernels *k, const Scan *s, int carry) {
     return view_of(k, s->carry[carry])->needed;
@@ -69,12 +77,12 @@ void view_visit(Kernels *k, const View *v, void (*visit)(void *ctx, Expr *e), vo
     expr_walk_more(k->graph, v->guard, visit, ctx);
 }
 
-/* ---- who uses what --------------------------------------------------------------------- */
+/* ---- who uses what ------------------------------------------------------------------- */
 
 typedef struct UseCount {
     Kernels *k;
     const Node *user;
-    double points;            /* evaluations of the user's body in a call */
+    double points; /* evaluations of the user's body in a call */
     bool contraction;
 } UseCount;
 
@@ -100,7 +108,9 @@ static bool is_product_of_loads(const Expr *e) {
     return e->arg[0]->kind == E_LOAD && e->arg[1]->kind == E_LOAD;
 }
 
-static void force(Kernels *k, Node *n) { view_of(k, n)->forced = true; }
+static void force(Kernels *k, Node *n) {
+    view_of(k, n)->forced = true;
+}
 
 static void count_uses(Kernels *k, Node *n) {
     if (n->kind == N_STACK) force(k, n->of);
@@ -120,7 +130,7 @@ static void force_carries(Kernels *k, const Node *n) {
     }
 }
 
-/* ---- what an element costs -------------------------------------------------------------- */
+/* ---- what an element costs ----------------------------------------------------------- */
 
 /* Spends a budget of loads and operators; false when it does not suffice, or when an
  * operator is dear. Arithmetic of indices is free, their loads are not. */
@@ -160,14 +170,19 @@ static bool is_substitution(const Expr *body) {
     return true;
 }
 
-typedef struct FoldLoad { Kernels *k; const Node *user; bool found; } FoldLoad;
+typedef struct FoldLoad {
+    Kernels *k;
+    const Node *user;
+    bool found;
+} FoldLoad;
 
 static void find_fold(void *ctx, Expr *e) {
     FoldLoad *f = ctx;
     if (e->kind != E_LOAD || e->node->kind != N_COMP || e->node->fold == F_NONE) return;
     const View *v = view_of(f->k, e->node);
     Scatter scatter;
-    bool only = v->load_count == 1 && !v->forced && innermost_scan(e->node) == innermost_scan(f->user);
+    bool only =
+            v->load_count == 1 && !v->forced && innermost_scan(e->node) == innermost_scan(f->user);
     bool own = same_extents(e->node, f->user) && at_own_index(e);
     if (only && own && !scatter_of(f->k, v, &scatter)) f->found = true;
 }
@@ -191,7 +206,7 @@ static bool must_store(Kernels *k, const View *v) {
     return v->load_count > 1 || v->evaluations > elements;
 }
 
-/* ---- inlining ----------------------------------------------------------------------------- */
+/* ---- inlining ------------------------------------------------------------------------ */
 
 static Expr *guard_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
     return ex_load(g, n, index, ex_and(g, ctx, guard));
@@ -208,8 +223,9 @@ static Expr *inline_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr 
     if (!guard) return body;
     body = ex_rewrite(g, body, NULL, NULL, NULL, guard_load, guard);
     if (body->kind == E_LOAD) return body;
-    Expr *absent = body->dtype == T_F32 ? ex_real(g, 0)
-                 : body->dtype == T_I32 ? ex_int(g, 0) : ex_bool(g, false);
+    Expr *absent = body->dtype == T_F32   ? ex_real(g, 0)
+                   : body->dtype == T_I32 ? ex_int(g, 0)
+                                          : ex_bool(g, false);
     return ex_select(g, guard, body, absent);
 }
 
@@ -255,7 +271,8 @@ static void drop_conditions(Kernels *k, View *v) {
     v->guard = NULL;
     for (int i = 0; i < all.n; i++) {
         bool idle = false;
-        for (int j = 0; has_load(all.at[i]) && j < absent.n; j++) idle |= ex_subst(k->graph, absent.at[j], to) == all.at[i];
+        for (int j = 0; has_load(all.at[i]) && j < absent.n; j++)
+            idle |= ex_subst(k->graph, absent.at[j], to) == all.at[i];
         if (!idle) v->guard = ex_and(k->graph, v->guard, all.at[i]);
     }
 }
@@ -272,7 +289,7 @@ static void build_body(Kernels *k, View *v) {
     view_visit(k, v, note_load, ctx);
 }
 
-/* ---- what is needed -------------------------------------------------------------------------- */
+/* ---- what is needed ------------------------------------------------------------------ */
 
 static void need(Kernels *k, Node *n);
 

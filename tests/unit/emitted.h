@@ -23,20 +23,22 @@ typedef struct Trial {
     int64_t batch, rows;
     int nleaf, nroot;
     Node *leaf[TRIAL_LEAVES];
-    double *value[TRIAL_LEAVES];      /* of `rows` rows */
+    double *value[TRIAL_LEAVES]; /* of `rows` rows */
     Root root[TRIAL_ROOTS];
     int64_t offset[TRIAL_LEAVES];
     int64_t model_bytes, work_bytes;
     const Plan *plan;
-    char *work;                       /* of the last run */
+    char *work; /* of the last run */
 } Trial;
 
-typedef int EmittedStep(char *model, char *work, char *arena, int64_t n, int threads,
-        uint64_t seed, uint32_t step);
+typedef int EmittedStep(
+        char *model, char *work, char *arena, int64_t n, int threads, uint64_t seed, uint32_t step);
 
 static uint64_t random_state = 1;
 
-static inline void random_seed(uint64_t seed) { random_state = seed * 0x9e3779b97f4a7c15u + 1; }
+static inline void random_seed(uint64_t seed) {
+    random_state = seed * 0x9e3779b97f4a7c15u + 1;
+}
 
 static inline uint64_t random_next(void) {
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
@@ -44,9 +46,13 @@ static inline uint64_t random_next(void) {
 }
 
 /* Inclusive. */
-static inline int random_int(int lo, int hi) { return lo + (int)(random_next() % (uint64_t)(hi - lo + 1)); }
+static inline int random_int(int lo, int hi) {
+    return lo + (int)(random_next() % (uint64_t)(hi - lo + 1));
+}
 
-static inline double random_real(double lo, double hi) { return lo + (hi - lo) * (double)random_next() / 2147483648.0; }
+static inline double random_real(double lo, double hi) {
+    return lo + (hi - lo) * (double)random_next() / 2147483648.0;
+}
 
 static inline Trial *trial_new(int64_t batch, int64_t rows) {
     Arena *a = arena_new();
@@ -58,11 +64,16 @@ static inline Trial *trial_new(int64_t batch, int64_t rows) {
     return t;
 }
 
-static inline int64_t aligned64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+static inline int64_t aligned64(int64_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
 
-static inline int64_t element_bytes(DType t) { return t == T_F32 || t == T_I32 ? 4 : 1; }
+static inline int64_t element_bytes(DType t) {
+    return t == T_F32 || t == T_I32 ? 4 : 1;
+}
 
-static inline Node *trial_leaf_of(Trial *t, DType type, int rank, const int64_t *dim, const double *value) {
+static inline Node *trial_leaf_of(
+        Trial *t, DType type, int rank, const int64_t *dim, const double *value) {
     char *name = arena_printf(t->arena, "x%d", t->nleaf);
     Node *n = node_leaf(t->g, L_PARAM, type, rank, dim, name, (Span){0});
     t->leaf[t->nleaf] = n;
@@ -82,7 +93,8 @@ static inline Node *trial_leaf(Trial *t, int rank, const int64_t *dim, double lo
     return trial_leaf_of(t, T_F32, rank, dim, value);
 }
 
-static inline Node *trial_integers(Trial *t, DType type, int rank, const int64_t *dim, int lo, int hi) {
+static inline Node *trial_integers(
+        Trial *t, DType type, int rank, const int64_t *dim, int lo, int hi) {
     int64_t size = 1;
     for (int k = 0; k < rank; k++) size *= dim[k] == DIM_BATCH ? t->rows : dim[k];
     double *value = NEW_ARRAY(t->arena, double, size + 1);
@@ -96,7 +108,7 @@ static inline void trial_root(Trial *t, Node *n) {
     t->root[t->nroot++] = (Root){n, to, false, false};
 }
 
-/* ---- emitting --------------------------------------------------------------------------- */
+/* ---- emitting ------------------------------------------------------------------------ */
 
 /* Kernels are named for one model a file; here each trial's get its number. */
 static inline void print_numbered(Codegen *cg, FILE *f, int number) {
@@ -119,15 +131,20 @@ static inline void trial_emit(Trial *t, FILE *f, int number) {
     Routine *r = NEW(t->arena, Routine);
     r->name = arena_printf(t->arena, "%s_step", prefix);
     for (int k = 0; k < t->nleaf; k++) {
-        Place from = {.object = P_MODEL, .offset = t->offset[k], .type = place_type(t->leaf[k]->dtype)};
+        Place from = {
+                .object = P_MODEL, .offset = t->offset[k], .type = place_type(t->leaf[k]->dtype)};
         vec_push(t->arena, &r->leaf, ((Binding){t->leaf[k], from, 0}));
     }
     for (int k = 0; k < t->nroot; k++) vec_push(t->arena, &r->root, t->root[k]);
     t->plan = codegen_routine(cg, r);
     print_numbered(cg, f, number);
-    fprintf(f, "int run%d(char *model, char *work, char *arena, int64_t n, int threads, uint64_t seed, "
-            "uint32_t step);\nint run%d(char *model, char *work, char *arena, int64_t n, int threads, "
-            "uint64_t seed, uint32_t step)\n{\n    return %s(model, work, arena, n, threads, seed, step);\n}\n\n",
+    fprintf(f,
+            "int run%d(char *model, char *work, char *arena, int64_t n, int threads, uint64_t "
+            "seed, "
+            "uint32_t step);\nint run%d(char *model, char *work, char *arena, int64_t n, int "
+            "threads, "
+            "uint64_t seed, uint32_t step)\n{\n    return %s(model, work, arena, n, threads, seed, "
+            "step);\n}\n\n",
             number, number, r->name);
 }
 
@@ -137,17 +154,20 @@ static inline void emit_head(FILE *f) {
 }
 
 /* Compiles the file beside it; NULL with the compiler's messages on stderr when it fails. */
-static inline void *build_shared(const char *cc, const char *flags, const char *c_file, const char *so_file) {
+static inline void *build_shared(
+        const char *cc, const char *flags, const char *c_file, const char *so_file) {
     char command[2048];
-    snprintf(command, sizeof command, "%s -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror "
-            "-Wno-unused-function -Iruntime %s -shared -fPIC -o %s %s -lm", cc, flags, so_file, c_file);
+    snprintf(command, sizeof command,
+            "%s -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror "
+            "-Wno-unused-function -Iruntime %s -shared -fPIC -o %s %s -lm",
+            cc, flags, so_file, c_file);
     if (system(command)) return NULL;
     void *handle = dlopen(so_file, RTLD_NOW | RTLD_LOCAL);
     if (!handle) fprintf(stderr, "%s\n", dlerror());
     return handle;
 }
 
-/* ---- running ------------------------------------------------------------------------------ */
+/* ---- running ------------------------------------------------------------------------- */
 
 /* Where element k of a tensor with `rows` rows is in one with `batch` rows. */
 static inline int64_t spread(const Trial *t, const Node *n, int64_t k) {
@@ -163,9 +183,12 @@ static inline int64_t spread(const Trial *t, const Node *n, int64_t k) {
 }
 
 static inline void put(char *base, DType type, int64_t at, double v) {
-    if (type == T_F32) ((float *)(void *)base)[at] = (float)v;
-    else if (type == T_I32) ((int32_t *)(void *)base)[at] = (int32_t)v;
-    else ((uint8_t *)base)[at] = (uint8_t)v;
+    if (type == T_F32)
+        ((float *)(void *)base)[at] = (float)v;
+    else if (type == T_I32)
+        ((int32_t *)(void *)base)[at] = (int32_t)v;
+    else
+        ((uint8_t *)base)[at] = (uint8_t)v;
 }
 
 static inline double get(const char *base, DType type, int64_t at) {
@@ -194,14 +217,15 @@ static inline int trial_run(Trial *t, EmittedStep *step, int threads) {
     return status;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------------------- */
 
 typedef struct Match {
-    int64_t right, wrong, undecided;  /* elements; undecided: behind a comparison near a tie */
-    double worst;                     /* error relative to the sum of absolute terms */
+    int64_t right, wrong, undecided; /* elements; undecided: behind a comparison near a tie */
+    double worst;                    /* error relative to the sum of absolute terms */
 } Match;
 
-static inline void match_root(const Trial *t, Eval *e, const Root *root, double tolerance, Match *m) {
+static inline void match_root(
+        const Trial *t, Eval *e, const Root *root, double tolerance, Match *m) {
     Node *n = root->value;
     const double *want = eval_node(e, n), *scale = eval_scale(e, n), *margin = eval_margin(e, n);
     if (!want) {
@@ -214,9 +238,12 @@ static inline void match_root(const Trial *t, Eval *e, const Root *root, double 
         double error = fabs(got - want[i]) / fmax(scale ? scale[i] : fabs(want[i]), 1e-3);
         bool same = (isnan(got) && isnan(want[i])) || got == want[i];
         if (same) error = 0;
-        if (same || error <= tolerance) m->right++;
-        else if (margin && margin[i] < 1e-5) m->undecided++;
-        else m->wrong++;
+        if (same || error <= tolerance)
+            m->right++;
+        else if (margin && margin[i] < 1e-5)
+            m->undecided++;
+        else
+            m->wrong++;
         if (error > m->worst && !(margin && margin[i] < 1e-5)) m->worst = error;
     }
 }

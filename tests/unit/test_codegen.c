@@ -11,12 +11,12 @@ enum { MAX_POOL = 12, PROGRAMS = 500, A_FILE = 125 };
 typedef struct Maker {
     Trial *t;
     Graph *g;
-    int npool, nbase;           /* pool: what may be loaded; base: of it, outside of scans */
+    int npool, nbase; /* pool: what may be loaded; base: of it, outside of scans */
     Node *pool[MAX_POOL];
-    int nvar;                   /* variables of the comprehension being made */
+    int nvar; /* variables of the comprehension being made */
     int64_t dim[MAX_VARS];
-    Scan *scan;                 /* the open one */
-    bool wide;                  /* extents beyond the vector width */
+    Scan *scan; /* the open one */
+    bool wide;  /* extents beyond the vector width */
 } Maker;
 
 static Expr *variable(Maker *m) {
@@ -45,12 +45,18 @@ static Expr *integer(Maker *m) {
     if (e->hi > 1000 || f->hi > 1000) return ex_int(g, random_int(0, 2));
     Expr *sum = ex_op2(g, OP_add, e, f);
     switch (random_int(0, 6)) {
-    case 0: return ex_op2(g, OP_add, e, ex_int(g, random_int(-2, 2)));
-    case 1: return sum;
-    case 2: return ex_op2(g, OP_idiv, sum, ex_int(g, random_int(2, 3)));
-    case 3: return ex_op2(g, OP_imod, sum, ex_int(g, random_int(2, 5)));
-    case 4: return table_entry(m, sum);
-    default: return e;
+    case 0:
+        return ex_op2(g, OP_add, e, ex_int(g, random_int(-2, 2)));
+    case 1:
+        return sum;
+    case 2:
+        return ex_op2(g, OP_idiv, sum, ex_int(g, random_int(2, 3)));
+    case 3:
+        return ex_op2(g, OP_imod, sum, ex_int(g, random_int(2, 5)));
+    case 4:
+        return table_entry(m, sum);
+    default:
+        return e;
     }
 }
 
@@ -96,8 +102,8 @@ static Expr *positive(Maker *m, Expr *e) {
 static Expr *value(Maker *m, int depth);
 
 static Expr *unary(Maker *m, Expr *e) {
-    static const Op op[] = {OP_tanh, OP_sigmoid, OP_sin, OP_cos, OP_softplus, OP_erf, OP_atan,
-            OP_abs, OP_neg};
+    static const Op op[] = {
+            OP_tanh, OP_sigmoid, OP_sin, OP_cos, OP_softplus, OP_erf, OP_atan, OP_abs, OP_neg};
     int k = random_int(0, 13);
     if (k < 9) return ex_op1(m->g, op[k], e);
     if (k == 9) return ex_op1(m->g, OP_expm1, ex_op1(m->g, OP_tanh, e));
@@ -110,13 +116,20 @@ static Expr *unary(Maker *m, Expr *e) {
 static Expr *binary(Maker *m, int depth) {
     Expr *a = value(m, depth - 1), *b = value(m, depth - 1);
     switch (random_int(0, 9)) {
-    case 0: return ex_op2(m->g, OP_sub, a, b);
-    case 1: return ex_op2(m->g, OP_div, a, positive(m, b));
-    case 2: return ex_op2(m->g, OP_max, a, b);
-    case 3: return ex_op2(m->g, OP_min, a, b);
-    case 4: return ex_select(m->g, condition(m), a, b);
-    case 5: return ex_op2(m->g, OP_add, a, b);
-    default: return ex_op2(m->g, OP_mul, a, b);
+    case 0:
+        return ex_op2(m->g, OP_sub, a, b);
+    case 1:
+        return ex_op2(m->g, OP_div, a, positive(m, b));
+    case 2:
+        return ex_op2(m->g, OP_max, a, b);
+    case 3:
+        return ex_op2(m->g, OP_min, a, b);
+    case 4:
+        return ex_select(m->g, condition(m), a, b);
+    case 5:
+        return ex_op2(m->g, OP_add, a, b);
+    default:
+        return ex_op2(m->g, OP_mul, a, b);
     }
 }
 
@@ -139,8 +152,8 @@ static void choose_extents(Maker *m) {
 }
 
 static Node *comprehension(Maker *m) {
-    static const Fold folds[] = {F_NONE, F_NONE, F_NONE, F_SUM, F_SUM, F_SUM, F_SUM, F_MAX, F_MIN,
-            F_PROD};
+    static const Fold folds[] = {
+            F_NONE, F_NONE, F_NONE, F_SUM, F_SUM, F_SUM, F_SUM, F_MAX, F_MIN, F_PROD};
     int rank = random_int(0, 3);
     Fold fold = folds[random_int(0, 9)];
     int nfold = fold == F_NONE ? 0 : random_int(1, 2);
@@ -148,7 +161,8 @@ static Node *comprehension(Maker *m) {
     choose_extents(m);
     Expr *guard = nfold && random_int(0, 1) ? condition(m) : NULL;
     bool product = fold == F_SUM && random_int(0, 1);
-    Expr *body = product ? ex_op2(m->g, OP_mul, load(m), load(m)) : value(m, fold == F_NONE ? 3 : 2);
+    Expr *body =
+            product ? ex_op2(m->g, OP_mul, load(m), load(m)) : value(m, fold == F_NONE ? 3 : 2);
     if (fold == F_PROD) body = unary(m, ex_op1(m->g, OP_tanh, body));
     if (fold == F_MAX || fold == F_MIN) {
         body = ex_op1(m->g, OP_tanh, body);
@@ -207,8 +221,10 @@ static void scan(Maker *m) {
     m->npool = outside;
     bool inside = node_in_scan(of, s);
     if (!inside) return;
-    if (random_int(0, 1)) add(m, scan_last(m->g, s, of, (Span){0}));
-    else if (of->rank < 3) add(m, node_stack(m->g, s, of, (Span){0}));
+    if (random_int(0, 1))
+        add(m, scan_last(m->g, s, of, (Span){0}));
+    else if (of->rank < 3)
+        add(m, node_stack(m->g, s, of, (Span){0}));
 }
 
 static void add_gradients(Maker *m) {
@@ -236,9 +252,12 @@ static Trial *make_program(int seed) {
     }
     for (int k = random_int(1, 4); k > 0; k--) {
         int kind = random_int(0, 7);
-        if (kind == 0) add(&m, scatter(&m));
-        else if (kind == 1) scan(&m);
-        else add(&m, comprehension(&m));
+        if (kind == 0)
+            add(&m, scatter(&m));
+        else if (kind == 1)
+            scan(&m);
+        else
+            add(&m, comprehension(&m));
     }
     trial_root(m.t, m.pool[m.npool - 1]);
     if (m.npool > 4 && random_int(0, 1)) trial_root(m.t, m.pool[m.npool - 2]);
@@ -246,9 +265,12 @@ static Trial *make_program(int seed) {
     return m.t;
 }
 
-/* ---- building and running a file of programs ------------------------------------------------- */
+/* ---- building and running a file of programs ----------------------------------------- */
 
-typedef struct Count { int64_t right, wrong, undecided; double worst; } Count;
+typedef struct Count {
+    int64_t right, wrong, undecided;
+    double worst;
+} Count;
 
 static void run_program(void *so, int seed, Trial *t, int threads, Count *count) {
     EmittedStep *step;
@@ -303,7 +325,7 @@ Test(codegen, random_programs) {
         run_file(folder, first, last, &count);
     }
     remove(folder);
-    fprintf(stderr, "%lld elements right, %lld undecided, worst error %.2g\n", (long long)count.right,
-            (long long)count.undecided, count.worst);
+    fprintf(stderr, "%lld elements right, %lld undecided, worst error %.2g\n",
+            (long long)count.right, (long long)count.undecided, count.worst);
     cr_expect(count.undecided * 10000 <= count.right);
 }
