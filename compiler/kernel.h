@@ -7,6 +7,7 @@
  *               their bodies; dependences                              -> Unit
  *   storage.c   in what kind of memory every stored node is            -> Storage
  *   order.c     an order of the units in which memory dies early
+ *   repeat.c    units that run twice rather than have their result kept
  *   plan.c      lifetimes, what is in place of what, offsets
  *   schedule*.c a unit's loops                                         -> LoopFunction
  *   routine.c   the driver, as text
@@ -89,6 +90,7 @@ struct Storage {
     bool one_step;            /* a stack of which only the last step is kept */
     int64_t offset, bytes;    /* ST_ARENA */
     int first, last;          /* positions where it is live; last < first: nowhere */
+    Unit *resting, *again;    /* after the one its memory is free, until the other makes it anew */
     Storage *shared;          /* in place of: the storage that this one is now, or NULL */
     const char *text;         /* its pointer in the driver */
 };
@@ -138,6 +140,7 @@ void view_build(Kernels *k);          /* view.c */
 void group_build(Kernels *k);         /* group.c */
 void storage_build(Kernels *k);       /* storage.c */
 void order_build(Kernels *k);         /* order.c */
+void repeat_build(Kernels *k);        /* repeat.c; called by order.c */
 void plan_build(Kernels *k);          /* plan.c: what is in place of what, offsets */
 /* Which indices are kept in their axis by force: those that were looked up, where no guard
  * is known to; all that are more than a variable, where no proof was found. */

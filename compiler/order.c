@@ -160,5 +160,6 @@ static void number(UnitList *list, int *position) {
 void order_build(Kernels *k) {
     int position = 0;
     order_list(k, &k->top);
+    repeat_build(k);
     number(&k->top, &position);
 }

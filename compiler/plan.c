@@ -127,8 +127,14 @@ static int by_size(const void *a, const void *b) {
     return x->offset < y->offset ? -1 : 1; /* order of creation, kept there until placed */
 }
 
+/* Is b live only while a's memory is free in between? */
+static bool is_in_rest(const Storage *a, const Storage *b) {
+    return a->again && b->first > a->resting->last_position && b->last < a->again->position;
+}
+
 static bool overlap(const Storage *a, const Storage *b) {
-    return a->first <= b->last && b->first <= a->last;
+    bool both = a->first <= b->last && b->first <= a->last;
+    return both && !is_in_rest(a, b) && !is_in_rest(b, a);
 }
 
 static int64_t aligned(int64_t bytes) {
