@@ -58,7 +58,9 @@ $(B)/dsl/std_files.o $(B)/compiler/embedded_files.o: %.o: %.c
 # ---- tests ----------------------------------------------------------------------------
 
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
-EXAMPLES = $(foreach e,$(wildcard examples/*),$(e)/$(notdir $(e)).dl)
+EXAMPLES = $(wildcard examples/*/*.dl)
+# Of the unit tests, those that take seconds wait for `make check`.
+LONG = $(patsubst %,$(B)/unit/test_%,codegen programs runtime grad_random)
 
 $(B)/unit/%: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -79,17 +81,22 @@ PROGRAMS = $(B)/tests/compare $(B)/tests/first_losses
 SMALL = tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl
 FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh
 SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
-       "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
        "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
 check-fast: packages-check
 	@$(MAKE) --no-print-directory all units
-	@tests/check $(UNITS) $(FAST)
+	@tests/check $(filter-out $(LONG),$(UNITS)) $(FAST)
 check: packages-check
 	@$(MAKE) --no-print-directory all units $(PROGRAMS)
 	@tests/check $(UNITS) $(FAST) $(SLOW)
+
+# What takes longer, and what needs data that do not ship: every 257th float through the
+# elementary functions, the first losses of cifar10 beside Keras's, all examples' bits.
+check-all: check
+	@tests/check "DLC_STRIDE=257 $(B)/unit/test_math" "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
+		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000"
 
 demo: packages-build
 	@$(MAKE) --no-print-directory all
@@ -100,5 +107,5 @@ demo: packages-build
 clean:
 	rm -rf $(B)
 
-.PHONY: all units packages-build packages-check check-fast check demo clean
+.PHONY: all units packages-build packages-check check-fast check check-all demo clean
 .SECONDARY:

@@ -243,25 +243,24 @@ static void add_table(Api *api) {
 /* ---- arguments ------------------------------------------------------------------------- */
 
 /* One port as an argument, and the checks that it needs. `any`: its name in a generic call. */
-static const char *port_args(Api *api, const Port *port, bool output) {
+static const char *port_args(Api *api, const Port *port, const char *name, bool output) {
     const Node *n = port->node;
     return arena_printf(api->arena, "%s%s *%s /* [%s] */", output ? "" : "const ",
-            c_type(place_type(n->dtype)), c_identifier(api->arena, port->name),
+            c_type(place_type(n->dtype)), name,
             shape_text(api->arena, n, "n"));
 }
 
-static const char *port_rows(Api *api, const Port *port) {
-    const char *name = c_identifier(api->arena, port->name);
+static const char *port_rows(Api *api, const Port *port, const char *name) {
     if (!has_rows(port->node)) return name;
     int64_t each = row_elements(port->node);
     if (each == 1) return arena_printf(api->arena, "%s + row", name);
     return arena_printf(api->arena, "%s + row * %" PRId64, name, each);
 }
 
-static void add_bound(Api *api, Dict *d, const Port *port, int tensor) {
+static void add_bound(Dict *d, const Port *port, const char *name, int tensor) {
     if (!port->bound || port->node->dtype != T_I32) return;
     Dict *b = dict_add(d, "bounded");
-    dict_set(b, "arg", "%s", c_identifier(api->arena, port->name));
+    dict_set(b, "arg", "%s", name);
     dict_set(b, "bound", "%" PRId64, port->bound);
     dict_set(b, "tensor", "%d", tensor);
     int64_t each = row_elements(port->node);
@@ -273,18 +272,20 @@ static void add_data(Api *api) {
     const char *args = "", *names = "", *rows = "", *any = "";
     dict_list(api->top, "data");
     dict_list(api->top, "bounded");
-    int count = api->m->input.n + api->m->target.n;
+    const Use *use = api->p->step ? api->p->step : api->p->evaluate;
+    int count = use ? api->m->input.n + api->m->target.n : 0;
     for (int i = 0; i < count; i++) {
+        const char *name = use->routine.arg.at[i].name;
         const Port *port = i < api->m->input.n ? &api->m->input.at[i]
                                                : &api->m->target.at[i - api->m->input.n];
-        args = listed(a, args, ",\n        ", port_args(api, port, false));
-        names = listed(a, names, ", ", c_identifier(a, port->name));
-        rows = listed(a, rows, ", ", port_rows(api, port));
+        args = listed(a, args, ",\n        ", port_args(api, port, name, false));
+        names = listed(a, names, ", ", name);
+        rows = listed(a, rows, ", ", port_rows(api, port, name));
         any = listed(a, any, ", ", arena_printf(a, "data[%d]", i));
         Dict *d = dict_add(api->top, "data");
-        dict_set(d, "arg", "%s", c_identifier(a, port->name));
+        dict_set(d, "arg", "%s", name);
         dict_set(d, "tensor", "%d", api->first_input + i);
-        add_bound(api, api->top, port, api->first_input + i);
+        add_bound(api->top, port, name, api->first_input + i);
     }
     dict_set(api->top, "data_args", "%s", args);
     dict_set(api->top, "data_names", "%s", names);
@@ -312,12 +313,13 @@ static void add_entry(Api *api, const EntryUse *er) {
     for (int i = 0; i < e->input.n + e->output.n; i++) {
         bool output = i >= e->input.n;
         const Port *port = output ? &e->output.at[i - e->input.n] : &e->input.at[i];
-        args = arena_printf(a, "%s,\n        %s", args, port_args(api, port, output));
-        rows = arena_printf(a, "%s, %s", rows, port_rows(api, port));
+        const char *name = er->run->routine.arg.at[i].name;
+        args = arena_printf(a, "%s,\n        %s", args, port_args(api, port, name, output));
+        rows = arena_printf(a, "%s, %s", rows, port_rows(api, port, name));
         any = arena_printf(a, output ? "%s, output[%d]" : "%s, input[%d]", any,
                 output ? i - e->input.n : i);
-        dict_set(dict_add(d, "present"), "arg", "%s", c_identifier(a, port->name));
-        if (!output) add_bound(api, d, port, tensor_of(api, port->node));
+        dict_set(dict_add(d, "present"), "arg", "%s", name);
+        if (!output) add_bound(d, port, name, tensor_of(api, port->node));
         add_row(api, dict_add(d, "port"), port->name, port->node, output ? DL_OUTPUT : DL_INPUT,
                 place_type(port->node->dtype), port->bound, port->span);
     }

@@ -336,9 +336,13 @@ static void explain_node(const Node *n, char *text, size_t size_left) {
     int line = 0, col = 0;
     if (n->span.src) span_line_col(n->span, &line, &col);
     size_t used = strlen(text);
-    snprintf(text + used, size_left - used, "the first tensor that is not finite is %s%s%s(%s:%d)",
-            n->name ? "'" : "", n->name ? n->name : "", n->name ? "' " : "",
-            n->span.src ? n->span.src->path : program->model->file, line);
+    const char *file = n->span.src ? n->span.src->path : program->model->file;
+    if (n->name)
+        snprintf(text + used, size_left - used,
+                "the first tensor that is not finite is '%s' (%s:%d)", n->name, file, line);
+    else
+        snprintf(text + used, size_left - used,
+                "the first tensor that is not finite is computed at %s:%d", file, line);
 }
 
 void interpret_explain(const Model *m, const dl_model *described, const void *model, int64_t n,

@@ -132,15 +132,27 @@ static Use *new_use(Arena *a, Program *p, const char *name, const char *comment)
     return u;
 }
 
-static Place add_argument(Arena *a, Routine *r, const char *name, PlaceType type, bool written) {
-    RoutineArg arg = {.name = c_identifier(a, name), .type = type, .written = written};
+/* Names of arguments differ from each other and hide none of the model's type. */
+static const char *argument_name(Arena *a, const Program *p, const Routine *r, const char *wish) {
+    const char *base = c_identifier(a, wish), *name = base;
+    for (int i = -1, count = 1; i < r->arg.n; i++) {
+        if (strcmp(i < 0 ? p->prefix : r->arg.at[i].name, name) != 0) continue;
+        name = arena_printf(a, "%s_%d", base, ++count);
+        i = -2;
+    }
+    return name;
+}
+
+static Place add_argument(Arena *a, const Program *p, Routine *r, const char *name, PlaceType type,
+        bool written) {
+    RoutineArg arg = {.name = argument_name(a, p, r, name), .type = type, .written = written};
     vec_push(a, &r->arg, arg);
     return (Place){.object = P_ARG, .arg = r->arg.n - 1, .type = type};
 }
 
-static void add_ports(Arena *a, Routine *r, const Port *port, int n) {
+static void add_ports(Arena *a, const Program *p, Routine *r, const Port *port, int n) {
     for (int i = 0; i < n; i++) {
-        Place from = add_argument(a, r, port[i].name, place_type(port[i].node->dtype), false);
+        Place from = add_argument(a, p, r, port[i].name, place_type(port[i].node->dtype), false);
         vec_push(a, &r->leaf, ((Binding){port[i].node, from, port[i].bound}));
     }
 }
@@ -168,14 +180,14 @@ static Use *build_init(Arena *a, Program *p) {
 
 static Use *build_data_use(Arena *a, Program *p, const char *name, const char *comment) {
     Use *u = new_use(a, p, name, comment);
-    add_ports(a, &u->routine, p->model->input.at, p->model->input.n);
-    add_ports(a, &u->routine, p->model->target.at, p->model->target.n);
+    add_ports(a, p, &u->routine, p->model->input.at, p->model->input.n);
+    add_ports(a, p, &u->routine, p->model->target.at, p->model->target.n);
     return u;
 }
 
 /* The loss is written first, and refuses the step when it is not finite. */
 static void add_loss(Arena *a, const Program *p, Routine *r) {
-    Place to = add_argument(a, r, "loss_out", PT_F32, true);
+    Place to = add_argument(a, p, r, "loss_out", PT_F32, true);
     vec_push(a, &r->root, ((Root){.value = p->model->loss, .to = to, .early = true}));
     r->finite = p->model->loss;
 }
@@ -264,10 +276,10 @@ static Use *build_evaluate(Arena *a, Program *p) {
 static void build_entry(Arena *a, Program *p, const Entry *e) {
     const char *name = c_identifier(a, e->name);
     Use *u = new_use(a, p, arena_printf(a, "run_%s", name), arena_printf(a, "Entry %s.", e->name));
-    add_ports(a, &u->routine, e->input.at, e->input.n);
+    add_ports(a, p, &u->routine, e->input.at, e->input.n);
     for (int i = 0; i < e->output.n; i++) {
         const Port *o = &e->output.at[i];
-        Place to = add_argument(a, &u->routine, o->name, place_type(o->node->dtype), true);
+        Place to = add_argument(a, p, &u->routine, o->name, place_type(o->node->dtype), true);
         add_root(a, &u->routine, o->node, to);
     }
     for (int i = 0; i < e->writes.n; i++)
