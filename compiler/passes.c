@@ -43,7 +43,9 @@ void passes_begin(const char *dump_pass, const char *stop, bool time) {
 
 FILE *passes_start_dump(const char *pass) {
     bool wanted = dump && (strcmp(dump, "all") == 0 || strcmp(dump, pass) == 0);
-    if (!wanted || stopped) return NULL;
+    /* A pass runs once for every routine: the one to stop after is shown for all of them. */
+    bool over = stopped && strcmp(stop_after, pass) != 0;
+    if (!wanted || over) return NULL;
     printf("---- %s ----\n", pass);
     return stdout;
 }
