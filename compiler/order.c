@@ -17,13 +17,19 @@ static void add_read(Kernels *k, Reads *r, Node *n) {
     vec_push(k->arena, &r->node, n);
 }
 
-/* What a unit reads, its body's units included. */
+static bool makes(Kernels *k, const Unit *u, Node *n) {
+    return n->kind == N_COMP && view_of(k, n)->unit == u;
+}
+
+/* What a unit reads that others made, its body's units included. */
 static void collect(Kernels *k, const Unit *u, Reads *r) {
     for (int i = 0; i < u->member.n; i++) {
         const NodeList *loads = &view_of(k, u->member.at[i])->loads;
-        for (int j = 0; j < loads->n; j++) add_read(k, r, loads->at[j]);
+        for (int j = 0; j < loads->n; j++)
+            if (!makes(k, u, loads->at[j])) add_read(k, r, loads->at[j]);
     }
-    for (int i = 0; i < u->write.n; i++) add_read(k, r, u->write.at[i].value);
+    for (int i = 0; i < u->write.n; i++)
+        if (!makes(k, u, u->write.at[i].value)) add_read(k, r, u->write.at[i].value);
     for (int i = 0; i < u->child.n; i++) collect(k, u->child.at[i], r);
     for (int c = 0; u->scan && c < u->scan->n; c++) {
         if (!is_carry_needed(k, u->scan, c)) continue;

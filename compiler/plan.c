@@ -127,6 +127,12 @@ static int by_size(const void *a, const void *b) {
     return x->offset < y->offset ? -1 : 1; /* order of creation, kept there until placed */
 }
 
+static int by_start(const void *a, const void *b) {
+    const Storage *x = *(Storage *const *)a, *y = *(Storage *const *)b;
+    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    return by_size(a, b);
+}
+
 /* Is b live only while a's memory is free in between? */
 static bool is_in_rest(const Storage *a, const Storage *b) {
     return a->again && b->first > a->resting->last_position && b->last < a->again->position;
@@ -158,20 +164,32 @@ static int64_t first_fit(Storage *const *placed, int n, const Storage *s) {
     return offset;
 }
 
+/* Places all in the given order; how much it takes. */
+static int64_t place_all(Storage *const *all, int n) {
+    int64_t end = 0;
+    for (int i = 0; i < n; i++) {
+        all[i]->offset = first_fit(all, i, all[i]);
+        int64_t last = all[i]->offset + aligned(all[i]->bytes);
+        if (last > end) end = last;
+    }
+    return end;
+}
+
+/* Large ones first is good as a rule, early ones first now and then. */
 static void assign_offsets(Kernels *k) {
+    typedef int Compare(const void *, const void *);
+    Compare *const rule[] = {by_size, by_start, by_size};
     Vec(Storage *) all = {0};
     for (int i = 0; i < k->storage.n; i++) {
         Storage *s = k->storage.at[i];
-        if (s->kind != ST_ARENA || s->shared || s->last < 0) continue;
-        s->offset = i;
-        vec_push(k->arena, &all, s);
+        if (s->kind == ST_ARENA && !s->shared && s->last >= 0) vec_push(k->arena, &all, s);
     }
-    if (all.n) qsort(all.at, (size_t)all.n, sizeof *all.at, by_size);
-    for (int i = 0; i < all.n; i++) {
-        Storage *s = all.at[i];
-        s->offset = first_fit(all.at, i, s);
-        if (s->offset + aligned(s->bytes) > k->arena_bytes)
-            k->arena_bytes = s->offset + aligned(s->bytes);
+    int64_t end[2] = {0};
+    for (int i = 0; i < 3 && all.n; i++) {
+        if (i == 2 && end[1] <= end[0]) break;
+        for (int j = 0; j < all.n; j++) all.at[j]->offset = j;
+        qsort(all.at, (size_t)all.n, sizeof *all.at, rule[i]);
+        k->arena_bytes = end[i % 2] = place_all(all.at, all.n);
     }
 }
 
