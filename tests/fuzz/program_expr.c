@@ -144,11 +144,13 @@ static Range put_index(Maker *m, Text *t, int extent) {
     if (fit && chance(m, 60)) return put_alone(t, fit, extent);
     for (int tries = 0;; tries++) {
         Index before[MAX_INDICES];
+        bool rows_loaded = m->rows_loaded;
         size_t n = t->n;
         memcpy(before, m->index, sizeof before);
         Range r = put_wild_index(m, t, extent);
         if ((r.lo >= 0 && r.hi < extent) || tries > 3) return r;
         memcpy(m->index, before, sizeof before);
+        m->rows_loaded = rows_loaded;
         t->n = n;
         t->at[n] = 0;
     }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Random programs: generated code against the interpreter in double precision (programs.c),
-# then a part of them with the generated code under the sanitizers.
+# then some built as users build them, and some with the generated code under the sanitizers.
 #     tests/fuzz/programs.sh [BUILD [COUNT [FIRST_SEED]]]
 # A program that fails is reduced and kept in tests/fuzz/kept, whose programs run first.
 cd "$(dirname "$0")/../.." || exit 2
@@ -29,7 +29,10 @@ plain=$?
 CFLAGS="$quick $sanitizers" ASAN_OPTIONS=detect_leaks=0 "$work/sanitized" -n $((count / 25)) \
     -s $((first + 1000000)) -d 1000 -q "$work/quick.h" > "$work/sanitized.out"
 sanitized=$?
-cat "$work/out" "$work/sanitized.out" | grep -v ' passed, '
-sed -n 's/ passed, / /p' "$work/out" "$work/sanitized.out" |
+CFLAGS="-O3 -march=native" "$work/programs" -n $((count / 50)) -s $((first + 2000000)) -d 1000 \
+    -q runtime/dl_arithmetic.h > "$work/users.out"
+users=$?
+cat "$work/out" "$work/users.out" "$work/sanitized.out" | grep -v ' passed, '
+sed -n 's/ passed, / /p' "$work/out" "$work/users.out" "$work/sanitized.out" |
     awk '{ passed += $1; failed += $2 } END { printf "%d passed, %d failed\n", passed, failed }'
-[ $plain = 0 ] && [ $sanitized = 0 ]
+[ $plain = 0 ] && [ $users = 0 ] && [ $sanitized = 0 ]
