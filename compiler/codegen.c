@@ -113,6 +113,11 @@ static const char *unit_text(Codegen *cg, const Unit *u) {
     return t.at;
 }
 
+/* Its last result, in a line. */
+static const char *result_text(Codegen *cg, const Unit *u) {
+    return node_text(cg, u->member.n ? u->member.at[u->member.n - 1] : u->write.at[0].value);
+}
+
 /* ---- functions ----------------------------------------------------------------------- */
 
 static const char *function_name(Codegen *cg, const Unit *u) {
@@ -159,6 +164,35 @@ static void keep_function(Codegen *cg, Unit *u) {
     u->function_name = f->name;
 }
 
+/* ---- what a kernel costs, for people ------------------------------------------------- */
+
+typedef struct Cost {
+    int operators;
+} Cost;
+
+static void count_operator(void *ctx, Expr *e) {
+    if (e->kind == E_OP && e->dtype == T_F32) ((Cost *)ctx)->operators++;
+}
+
+/* Operations on reals in a call with all rows. */
+static double flops_of(Kernels *k, const Unit *u) {
+    double flops = 0;
+    for (int i = 0; i < u->member.n; i++) {
+        const View *v = view_of(k, u->member.at[i]);
+        Cost cost = {v->node->fold == F_SUM || v->node->fold == F_PROD};
+        view_visit(k, v, count_operator, &cost);
+        flops += points_of(k, v->node) * cost.operators;
+    }
+    return flops;
+}
+
+/* Of the arrays that it reads or writes, each counted once. */
+static double bytes_of(const Unit *u) {
+    double bytes = 0;
+    for (int i = 0; i < u->argument.n; i++) bytes += (double)u->argument.at[i]->bytes;
+    return bytes;
+}
+
 static void keep_functions(Kernels *k, UnitList *list, int depth) {
     for (int i = 0; i < list->n; i++) {
         Unit *u = list->at[i];
@@ -168,7 +202,9 @@ static void keep_functions(Kernels *k, UnitList *list, int depth) {
             schedule_checked(k, u);
             keep_function(k->codegen, u);
             line.function = u->function_name;
-            line.what = unit_text(k->codegen, u);
+            line.what = result_text(k->codegen, u);
+            line.flops = flops_of(k, u);
+            line.bytes = bytes_of(u);
             vec_push(k->arena, &k->plan->kernel, line);
         }
         keep_functions(k, &u->child, depth + 1);

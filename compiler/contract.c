@@ -85,6 +85,7 @@ static Node *move_axis_last(Kernels *k, Node *n, int axis) {
     }
     Expr *body = ex_load(g, n, index, NULL);
     Node *packed = node_comp(g, n->rank, dim, F_NONE, 0, NULL, NULL, body, n->span);
+    if (!packed->name) packed->name = n->name;
     return packed;
 }
 

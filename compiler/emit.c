@@ -193,28 +193,47 @@ static void print_op(Printer *p, const LoopExpr *e) {
     }
 }
 
+/* Infix operators of the IR, and least precedences of their operands. */
+typedef struct Infix {
+    const char *token;
+    int precedence, left, right;
+} Infix;
+
+static const Infix *infix_of(const LoopExpr *e) {
+    static const Infix table[] = {[X_ADD] = {"+", P_ADD, P_ADD, P_ADD},
+            [X_SUB] = {"-", P_ADD, P_ADD, P_MUL},
+            [X_MUL] = {"*", P_MUL, P_MUL, P_UNARY},
+            [X_QUO] = {"/", P_MUL, P_MUL, P_UNARY},
+            [X_REM] = {"%", P_MUL, P_MUL, P_UNARY},
+            [X_LT] = {"<", P_REL, P_ADD, P_ADD},
+            [X_LE] = {"<=", P_REL, P_ADD, P_ADD},
+            [X_EQ] = {"==", P_EQ, P_ADD, P_ADD},
+            [X_NE] = {"!=", P_EQ, P_ADD, P_ADD},
+            [X_AND] = {"&&", P_LAND, P_LAND, P_LAND}};
+    bool call = (e->kind == X_QUO || e->kind == X_REM) && e->integer; /* of what may be negative */
+    size_t size = sizeof table / sizeof table[0];
+    return !call && (size_t)e->kind < size && table[e->kind].token ? &table[e->kind] : NULL;
+}
+
+static const char *function_of(const LoopExpr *e) {
+    static const char *const name[] = {[X_QUO] = "dl_floor_div",
+            [X_REM] = "dl_floor_mod",
+            [X_MIN] = "dl_least",
+            [X_MAX] = "dl_most",
+            [X_SPLAT] = "dl_set16",
+            [X_VADD] = "dl_add16",
+            [X_FMA] = "DL_FMA"};
+    return name[e->kind];
+}
+
 static int precedence(const LoopExpr *e) {
+    const Infix *infix = infix_of(e);
+    if (infix) return infix->precedence;
     switch (e->kind) {
     case X_INT:
         return e->integer < 0 ? P_UNARY : P_PRIMARY;
     case X_REAL:
         return e->real < 0 ? P_UNARY : P_PRIMARY;
-    case X_ADD:
-    case X_SUB:
-        return P_ADD;
-    case X_MUL:
-        return P_MUL;
-    case X_QUO:
-    case X_REM:
-        return e->integer ? P_PRIMARY : P_MUL;
-    case X_LT:
-    case X_LE:
-        return P_REL;
-    case X_EQ:
-    case X_NE:
-        return P_EQ;
-    case X_AND:
-        return P_LAND;
     case X_OP:
         return op_shape(op_text(e)).result;
     case X_SELECT:
@@ -227,6 +246,11 @@ static int precedence(const LoopExpr *e) {
 }
 
 static void print_bare(Printer *p, const LoopExpr *e) {
+    const Infix *infix = infix_of(e);
+    if (infix) {
+        print_binary(p, e, infix->token, infix->left, infix->right);
+        return;
+    }
     switch (e->kind) {
     case X_INT:
         text_printf(&p->text, "%lld", (long long)e->integer);
@@ -236,48 +260,6 @@ static void print_bare(Printer *p, const LoopExpr *e) {
         break;
     case X_VAR:
         text_printf(&p->text, "%s", e->var->text);
-        break;
-    case X_ADD:
-        print_binary(p, e, "+", P_ADD, P_ADD);
-        break;
-    case X_SUB:
-        print_binary(p, e, "-", P_ADD, P_MUL);
-        break;
-    case X_MUL:
-        print_binary(p, e, "*", P_MUL, P_UNARY);
-        break;
-    case X_QUO:
-        if (e->integer)
-            print_call(p, "dl_floor_div", e);
-        else
-            print_binary(p, e, "/", P_MUL, P_UNARY);
-        break;
-    case X_REM:
-        if (e->integer)
-            print_call(p, "dl_floor_mod", e);
-        else
-            print_binary(p, e, "%", P_MUL, P_UNARY);
-        break;
-    case X_MIN:
-        print_call(p, "dl_least", e);
-        break;
-    case X_MAX:
-        print_call(p, "dl_most", e);
-        break;
-    case X_LT:
-        print_binary(p, e, "<", P_ADD, P_ADD);
-        break;
-    case X_LE:
-        print_binary(p, e, "<=", P_ADD, P_ADD);
-        break;
-    case X_EQ:
-        print_binary(p, e, "==", P_ADD, P_ADD);
-        break;
-    case X_NE:
-        print_binary(p, e, "!=", P_ADD, P_ADD);
-        break;
-    case X_AND:
-        print_binary(p, e, "&&", P_LAND, P_LAND);
         break;
     case X_OP:
         print_op(p, e);
@@ -294,17 +276,11 @@ static void print_bare(Printer *p, const LoopExpr *e) {
     case X_VLOAD:
         print_vload(p, e);
         break;
-    case X_SPLAT:
-        print_call(p, "dl_set16", e);
-        break;
-    case X_VADD:
-        print_call(p, "dl_add16", e);
-        break;
-    case X_FMA:
-        print_call(p, "DL_FMA", e);
-        break;
     case X_UNIFORM:
         print_uniform(p, e);
+        break;
+    default:
+        print_call(p, function_of(e), e);
         break;
     }
 }
