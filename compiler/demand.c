@@ -88,8 +88,8 @@ static void rebuild(Demand *d, Node *n, const Extents *x) {
 
 static Extents extents_of(const Node *n) {
     Extents x = {0};
-    memcpy(x.out, n->dim, (size_t)n->rank * sizeof *x.out);
-    if (n->nfold) memcpy(x.fold, n->fold_dim, (size_t)n->nfold * sizeof *x.fold);
+    for (int i = 0; i < n->rank; i++) x.out[i] = n->dim[i];
+    for (int i = 0; i < n->nfold; i++) x.fold[i] = n->fold_dim[i];
     return x;
 }
 
