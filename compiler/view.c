@@ -17,8 +17,6 @@
 #include "graph_tables.h"
 #include "kernel.h"
 
-#include <string.h>
-
 enum { CHEAP_LOADS = 2, CHEAP_OPERATORS = 6 };
 
 View *view_of(Kernels *k, Node *n) {
@@ -218,7 +216,7 @@ static Expr *inline_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr 
     View *v = view_of(k, n);
     if (n->kind != N_COMP || v->stored) return ex_load(g, n, index, guard);
     Expr *to[MAX_VARS] = {0};
-    memcpy(to, index, (size_t)n->rank * sizeof *to);
+    for (int i = 0; i < n->rank; i++) to[i] = index[i];
     Expr *body = ex_subst(g, v->body, to);
     if (!guard) return body;
     body = ex_rewrite(g, body, NULL, NULL, NULL, guard_load, guard);
@@ -266,7 +264,7 @@ static void drop_conditions(Kernels *k, View *v) {
     ExprList absent = {0}, all = {0};
     Expr *to[MAX_VARS] = {0};
     if (term->body) guard_of_term(k->arena, term->body, &absent);
-    memcpy(to, v->body->arg, (size_t)v->body->narg * sizeof *to);
+    for (int i = 0; i < v->body->narg; i++) to[i] = v->body->arg[i];
     guard_conditions(k->arena, v->guard, &all);
     v->guard = NULL;
     for (int i = 0; i < all.n; i++) {
