@@ -368,6 +368,13 @@ LoopExpr *build_identity_load(Builder *b, Node *n) {
     return element_of(b, e);
 }
 
+LoopExpr *build_load_from(Builder *b, const Node *n, Storage *from) {
+    Expr *index[MAX_RANK];
+    for (int i = 0; i < n->rank; i++) index[i] = ex_var(b->g, i, n->dim[i]);
+    Access at = build_access(b, from, n, index);
+    return lx_load(b->a, at.array, at.rank, at.dim, at.index);
+}
+
 void build_store(Builder *b, Node *n, Storage *to, LoopExpr *value, bool add) {
     Expr *index[MAX_RANK];
     for (int i = 0; i < n->rank; i++) index[i] = ex_var(b->g, i, n->dim[i]);

@@ -179,7 +179,7 @@ static bool reads(Kernels *k, const Unit *u, const Node *n) {
             if (loads->at[j] == n) return true;
     }
     for (int i = 0; i < u->write.n; i++)
-        if (u->write.at[i].value == n) return true;
+        if (u->write.at[i].value == n && !u->write.at[i].from) return true;
     for (int i = 0; u->scan && i < u->scan->n; i++) {
         bool used = is_carry_needed(k, u->scan, i);
         if (used && (u->scan->init[i] == n || u->scan->next[i] == n)) return true;
@@ -218,12 +218,26 @@ Unit *copy_unit(Kernels *k, Node *value, const Scan *in) {
     return u;
 }
 
+static void add_write(Kernels *k, Unit *u, Node *value, Storage *to, bool add, Storage *from) {
+    vec_push(k->arena, &u->write, ((Write){value, to, add, from}));
+}
+
+/* Two leaves may become each other: then one is copied aside first. */
 static void place_write(Kernels *k, const Root *root, Unit *u) {
     UnitList waits = waits_for(k, root);
-    if (!can_write(k, u, root, &waits)) u = copy_unit(k, root->value, NULL);
+    Storage *aside = NULL;
+    if (!can_write(k, u, root, &waits)) {
+        Unit *reader = u->member.n ? NULL : u;
+        u = copy_unit(k, root->value, NULL);
+        if (reader) {
+            aside = scratch_storage(k, root->value);
+            add_write(k, reader, root->value, aside, false, NULL);
+            add_after(k, u, reader);
+        }
+    }
     for (int i = 0; i < waits.n; i++) add_after(k, u, waits.at[i]);
-    vec_push(k->arena, &u->write,
-            ((Write){root->value, place_storage(k, root->to, root->value), root->accumulate}));
+    Storage *to = place_storage(k, root->to, root->value);
+    add_write(k, u, root->value, to, root->accumulate, aside);
 }
 
 /* Values that no unit outside of scans computes are copied; their units come first, since
@@ -235,7 +249,7 @@ static void place_writes(Kernels *k) {
         Node *value = k->routine->root.at[i].value;
         bool computed = value->kind == N_COMP && is_kernel(view_of(k, value)->unit);
         unit[i] = computed ? view_of(k, value)->unit : copy_unit(k, value, NULL);
-        if (!computed) vec_push(k->arena, &unit[i]->write, ((Write){value, NULL, false}));
+        if (!computed) vec_push(k->arena, &unit[i]->write, ((Write){value, NULL, false, NULL}));
     }
     for (int i = 0; i < n; i++) {
         const Root *root = &k->routine->root.at[i];

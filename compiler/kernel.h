@@ -45,6 +45,7 @@ typedef struct Write {
     Node *value;
     Storage *to;
     bool add;
+    Storage *from;            /* a copy of the value; NULL: where the value is */
 } Write;
 
 struct Unit {
@@ -127,6 +128,7 @@ void view_visit(Kernels *k, const View *v, void (*visit)(void *ctx, Expr *e), vo
 /* Does v load n at another index than its own, or in a fold? */
 bool loads_away(Kernels *k, const View *v, const Node *n);
 Storage *place_storage(Kernels *k, Place p, const Node *n);  /* storage.c */
+Storage *scratch_storage(Kernels *k, const Node *n);         /* storage.c: in the arena */
 Unit *copy_unit(Kernels *k, Node *value, const Scan *in);    /* group.c */
 bool at_own_index(const Expr *load);
 

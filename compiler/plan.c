@@ -41,6 +41,7 @@ static void touch_unit(Kernels *k, const Unit *u) {
     }
     for (int i = 0; i < u->write.n; i++) {
         touch(u->write.at[i].to, u);
+        touch(u->write.at[i].from, u);
         const View *v = view_of(k, u->write.at[i].value);
         if (v->unit != u) touch(v->storage, u);
     }

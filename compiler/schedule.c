@@ -32,7 +32,11 @@ void build_epilogue(Builder *b) {
         builder_add_member(b, value.node, value.value);
     }
     LoopExpr **written = NEW_ARRAY(b->a, LoopExpr *, u->write.n);
-    for (int i = 0; i < u->write.n; i++) written[i] = build_identity_load(b, u->write.at[i].value);
+    for (int i = 0; i < u->write.n; i++) {
+        const Write *w = &u->write.at[i];
+        written[i] =
+                w->from ? build_load_from(b, w->value, w->from) : build_identity_load(b, w->value);
+    }
     for (int i = 0; i < u->member.n; i++) {
         Node *n = u->member.at[i];
         Storage *s = view_of(b->k, n)->storage;

@@ -70,6 +70,7 @@ LoopExpr *build_value(Builder *b, Expr *e);
 LoopExpr *build_index(Builder *b, Expr *e);            /* of an i32, as LT_INDEX */
 LoopExpr *build_condition(Builder *b, Expr *e);        /* NULL: always true here */
 LoopExpr *build_identity_load(Builder *b, Node *n);    /* of n at the output variables */
+LoopExpr *build_load_from(Builder *b, const Node *n, Storage *from);   /* a copy's element there */
 /* Stores a node's element, at the output variables. */
 void build_store(Builder *b, Node *n, Storage *to, LoopExpr *value, bool add);
 

@@ -58,6 +58,10 @@ Storage *place_storage(Kernels *k, Place p, const Node *n) {
     return s;
 }
 
+Storage *scratch_storage(Kernels *k, const Node *n) {
+    return storage_new(k, ST_ARENA, n, NULL);
+}
+
 /* ---- leaves and direct roots --------------------------------------------------------- */
 
 static Storage *bound_storage(Kernels *k, const Binding *b) {
@@ -197,7 +201,7 @@ static Storage *own_storage(Kernels *k, Node *n) {
 /* Copies a value into a scan's memory in every step. */
 static void copy_each_step(Kernels *k, Node *value, const Scan *scan, Storage *to) {
     Unit *u = copy_unit(k, value, scan);
-    vec_push(k->arena, &u->write, ((Write){value, to, false}));
+    vec_push(k->arena, &u->write, ((Write){value, to, false, NULL}));
 }
 
 static Storage *stack_storage(Kernels *k, Node *n) {

@@ -9,7 +9,7 @@
 enum { SIZE = 5, BATCH = 4 };
 
 typedef struct Model {
-    float p[16], q[16], r[16];
+    float p[16], q[16], r[16], u[16], v[16];
 } Model;
 typedef struct Totals {
     double sum;
@@ -42,7 +42,7 @@ static Place in_model(size_t offset) {
 }
 
 /* p and q change each other, r becomes the old p; the loss is the sum of x times the sum
- * of p; totals count rows and add up x. */
+ * of p; totals count rows and add up x; u and v become each other. */
 static Routine *make_routine(Trial *t) {
     Graph *g = t->g;
     Routine *r = NEW(t->arena, Routine);
@@ -75,6 +75,12 @@ static Routine *make_routine(Trial *t) {
     total.offset = offsetof(Totals, count);
     total.type = PT_I64;
     root(t, r, rows, total, true, false);
+    Node *u = node_leaf(g, L_STATE, T_F32, 1, dim + 1, "u", (Span){0});
+    Node *v = node_leaf(g, L_STATE, T_F32, 1, dim + 1, "v", (Span){0});
+    vec_push(t->arena, &r->leaf, ((Binding){u, in_model(offsetof(Model, u)), 0}));
+    vec_push(t->arena, &r->leaf, ((Binding){v, in_model(offsetof(Model, v)), 0}));
+    root(t, r, u, in_model(offsetof(Model, v)), false, false);
+    root(t, r, v, in_model(offsetof(Model, u)), false, false);
     r->finite = loss;
     return r;
 }
@@ -115,10 +121,12 @@ static Built build(void) {
 }
 
 static Model first_model(void) {
-    Model m = {{0}, {0}, {0}};
+    Model m = {{0}, {0}, {0}, {0}, {0}};
     for (int i = 0; i < SIZE; i++) {
         m.p[i] = (float)(i + 1);
         m.q[i] = (float)(10 * i);
+        m.u[i] = (float)(3 * i);
+        m.v[i] = (float)(7 - i);
     }
     return m;
 }
@@ -136,6 +144,7 @@ Test(routine, old_values_and_totals) {
         cr_expect(m->p[i] == was.p[i] + 2 * was.q[i], "p[%d]", i);
         cr_expect(m->q[i] == was.q[i] - was.p[SIZE - 1 - i], "q[%d]", i);
         cr_expect(m->r[i] == was.p[i], "r[%d]", i);
+        cr_expect(m->u[i] == was.v[i] && m->v[i] == was.u[i], "u, v[%d]", i);
     }
     cr_expect(loss == 15 * 7.5f && totals.sum == 107.5 && totals.count == 10);
 }
