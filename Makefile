@@ -60,7 +60,7 @@ $(B)/dsl/std_files.o $(B)/compiler/embedded_files.o: %.o: %.c
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 EXAMPLES = $(wildcard examples/*/*.dl)
 # Of the unit tests, those that take seconds wait for `make check`.
-LONG = $(patsubst %,$(B)/unit/test_%,codegen programs runtime grad_random)
+LONG = $(patsubst %,$(B)/unit/test_%,codegen kernels programs runtime grad_random)
 
 $(B)/unit/%: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -83,7 +83,7 @@ FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(
 SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
-       "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
+       "tests/sanitize.sh $(B)" "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
 check-fast: packages-check
 	@$(MAKE) --no-print-directory all units
