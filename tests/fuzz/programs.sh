@@ -27,7 +27,7 @@ ${CC:-cc} -std=c11 $quick -ffp-contract=off -fopenmp -fPIC -Iruntime -x c-header
 CFLAGS=$quick "$work/programs" -n "$count" -s "$first" -q "$work/quick.h" > "$work/out"
 plain=$?
 CFLAGS="$quick $sanitizers" ASAN_OPTIONS=detect_leaks=0 "$work/sanitized" -n $((count / 25)) \
-    -s $((first + 1000000)) -d 1000 -q "$work/quick.h" > "$work/sanitized.out"
+    -s $((first + 1000000)) -d 1000 > "$work/sanitized.out"
 sanitized=$?
 CFLAGS="-O3 -march=native" "$work/programs" -n $((count / 50)) -s $((first + 2000000)) -d 1000 \
     -q runtime/dl_arithmetic.h > "$work/users.out"
