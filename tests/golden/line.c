@@ -150,12 +150,6 @@ DL_KERNEL void w_3_kernel(float *restrict dense_w, const float *restrict rate, c
     dense_w[0] = t1;
 }
 
-/* copies rows: i32[] (line.dl:9) */
-DL_KERNEL void copy_rows__kernel(int64_t n, int64_t *restrict rows_)
-{
-    rows_[0] += (int32_t)n;
-}
-
 /* value: f32[] = sum over [batch] (line.dl:9)
  * value: f32[] (line.dl:9) */
 DL_KERNEL void fold_2_kernel(int64_t n, const float *restrict x, const float *restrict dense_w, const float *restrict dense_b, const float *restrict y, double *restrict t1)
@@ -170,6 +164,12 @@ DL_KERNEL void fold_2_kernel(int64_t n, const float *restrict x, const float *re
     const float t5 = dl_real((int32_t)n);
     const float t6 = acc / t5 * t5;
     t1[0] += t6;
+}
+
+/* copies rows: i32[] (line.dl:9) */
+DL_KERNEL void copy_rows__kernel(int64_t n, int64_t *restrict rows_)
+{
+    rows_[0] += (int32_t)n;
 }
 
 /* line: f32[batch, 1] (line.dl:6) */
@@ -203,11 +203,11 @@ static int step(char *model, char *work, char *arena, int64_t n, int threads,
     (void)x;
     (void)y;
     (void)loss_out;
-    float *x_2 = (float *)(arena + 256);
+    float *x_2 = (float *)(arena + 0);
     float *dense_w = (float *)(model + 64);
     float *dense_b = (float *)(model + 128);
-    float *x_3 = (float *)(arena + 0);
-    float *x_4 = (float *)(arena + 128);
+    float *x_3 = (float *)(arena + 64);
+    float *x_4 = (float *)(arena + 192);
     float *rate = (float *)(model + 24);
     grad_map_kernel(n, x_2);
     map_kernel(n, x, dense_w, dense_b, y, x_2, x_3, x_4);
@@ -226,11 +226,11 @@ static int gradients(const char *model, char *work, char *arena, int64_t n, int 
     (void)x;
     (void)y;
     (void)loss_out;
-    float *x_2 = (float *)(arena + 256);
+    float *x_2 = (float *)(arena + 0);
     const float *dense_w = (const float *)(model + 64);
     const float *dense_b = (const float *)(model + 128);
-    float *x_3 = (float *)(arena + 0);
-    float *x_4 = (float *)(arena + 128);
+    float *x_3 = (float *)(arena + 64);
+    float *x_4 = (float *)(arena + 192);
     float *share_of_the_rows = (float *)(work + 16);
     float *gradient_dense_w = (float *)(work + 64);
     float *gradient_dense_b = (float *)(work + 128);
@@ -266,12 +266,12 @@ static int add_totals(const char *model, char *work, char *arena, int64_t n, int
     (void)x;
     (void)y;
     (void)totals;
-    int64_t *rows_ = (int64_t *)((char *)totals + 8);
     const float *dense_w = (const float *)(model + 64);
     const float *dense_b = (const float *)(model + 128);
     double *x_2 = (double *)((char *)totals + 0);
-    copy_rows__kernel(n, rows_);
+    int64_t *rows_ = (int64_t *)((char *)totals + 8);
     fold_2_kernel(n, x, dense_w, dense_b, y, x_2);
+    copy_rows__kernel(n, rows_);
     return DL_OK;
 }
 
