@@ -47,8 +47,8 @@ bool is_word(char c) {
 }
 
 /* Infix texts are `x TOKEN y`; comparisons and bit operators show their operands'
- * grouping, whatever precedence says. Other texts are taken as they are: calls need no
- * parentheses, anything else gets them everywhere. */
+ * grouping, whatever precedence says. Other texts are taken as they are: a call of its
+ * operands needs no parentheses, anything else gets them everywhere. */
 OpShape op_shape(const char *text) {
     static const struct {
         const char *text;
@@ -77,6 +77,8 @@ OpShape op_shape(const char *text) {
     while (is_word(*c)) c++;
     const char *close = strrchr(text, ')');
     bool call = c > text && *c == '(' && close && !close[1] && strchr(text, ')') == close;
-    if (call) return (OpShape){P_ASSIGN, P_ASSIGN, P_PRIMARY};
+    bool plain = !strpbrk(text, "+-*/<>=&|?"); /* operands are arguments by themselves */
+    if (call && plain) return (OpShape){P_ASSIGN, P_ASSIGN, P_PRIMARY};
+    if (call) return (OpShape){P_PRIMARY, P_PRIMARY, P_PRIMARY};
     return (OpShape){P_PRIMARY, P_PRIMARY, P_ASSIGN};
 }

@@ -302,6 +302,20 @@ static void join_lanes(FoldState *s) {
     }
 }
 
+/* The terms up to `end`, a block of lanes at a time; the last block may be shorter unless
+ * all are known to be full. */
+static void add_blocks(FoldState *s, FoldLoop loop, LoopExpr *end, bool full) {
+    Builder *b = s->b;
+    LoopVar *v = loop_var(b->a, LT_INDEX, "block");
+    builder_open(b, v, loop.lo, end, LANES, 0);
+    if (loop.narrowed) b->barrier = b->depth;
+    LoopExpr *base = lx_var(b->a, v), *lanes = lx_int(b->a, LT_INDEX, LANES);
+    LoopExpr *count = full ? lanes : lx_min(b->a, lanes, lx_sub(b->a, loop.hi, base));
+    add_term(s, open_lanes(s, s->node->rank + s->node->nfold - 1, base, count));
+    builder_close(b);
+    builder_close(b);
+}
+
 static void lanes_of_fold(FoldState *s) {
     Builder *b = s->b;
     int last = s->node->nfold - 1, var = s->node->rank + last;
@@ -310,20 +324,12 @@ static void lanes_of_fold(FoldState *s) {
     int depth = b->depth;
     open_folds(s, 0, last);
     FoldLoop loop = fold_bounds(b, s->node, last, &s->conditions);
-    LoopExpr *lanes = lx_int(b->a, LT_INDEX, LANES);
     LoopExpr *size = lx_sub(b->a, loop.hi, loop.lo);
     bool constant = size->kind == X_INT;
     LoopExpr *tail = constant ? lx_int(b->a, LT_INDEX, size->integer % LANES) : NULL;
-    LoopVar *v = loop_var(b->a, LT_INDEX, "block");
-    LoopExpr *whole = lx_sub(b->a, loop.hi, lx_int(b->a, LT_INDEX, constant ? tail->integer : 0));
-    builder_open(b, v, loop.lo, whole, LANES, 0);
-    if (loop.narrowed) b->barrier = b->depth;
-    LoopExpr *base = lx_var(b->a, v);
-    LoopExpr *count = constant ? lanes : lx_min(b->a, lanes, lx_sub(b->a, loop.hi, base));
-    add_term(s, open_lanes(s, var, base, count));
-    builder_close(b);
-    builder_close(b);
-    if (constant && tail->integer) {
+    LoopExpr *whole = constant ? lx_sub(b->a, loop.hi, tail) : loop.hi;
+    if (!constant || size->integer >= LANES) add_blocks(s, loop, whole, constant);
+    if (constant && tail->integer > 0) {
         if (loop.narrowed) b->barrier = b->depth;
         add_term(s, open_lanes(s, var, whole, tail));
     }
