@@ -7,6 +7,7 @@
 #include "dl_arithmetic.h"
 #include "line.h"
 
+#include "dl_double.h"
 #include "dl_file.h"
 #include "dl_loop.h"
 #include "dl_math.h"
