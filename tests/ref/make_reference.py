@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make_reference.py - makes the reference numbers of this folder with Keras in float64.
 
-Run once, by hand:  python3 make_reference.py   (needs tensorflow-cpu and keras from PyPI)
+Run once, by hand:  python3 make_reference.py   (needs the Python packages tensorflow-cpu and keras)
 The tests need neither: they read NAME.ref, text, several cases a file:
 
     case NAME
