@@ -86,10 +86,10 @@ SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
        "tests/sanitize.sh $(B)" "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
 check-fast: packages-check
-	@$(MAKE) --no-print-directory all units
+	@$(MAKE) --no-print-directory -j$$(nproc) all units
 	@tests/check $(filter-out $(LONG),$(UNITS)) $(FAST)
 check: packages-check
-	@$(MAKE) --no-print-directory all units $(PROGRAMS)
+	@$(MAKE) --no-print-directory -j$$(nproc) all units $(PROGRAMS)
 	@tests/check $(UNITS) $(FAST) $(SLOW)
 
 # What takes longer, and what needs data that do not ship: every 257th float through the
@@ -99,7 +99,7 @@ check-all: check
 		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000"
 
 demo: packages-build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	$(B)/dlc train examples/fashion/fashion.dl --show 5 --weights $(B)/fashion.safetensors
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
