@@ -19,7 +19,9 @@ int below(Maker *m, int n) {
     return (int)((z ^ (z >> 31)) % (uint64_t)n);
 }
 
-bool chance(Maker *m, int percent) { return below(m, 100) < percent; }
+bool chance(Maker *m, int percent) {
+    return below(m, 100) < percent;
+}
 
 /* Ones, primes, powers of two; now and then more than a tile or two vectors. */
 int pick_size(Maker *m) {
@@ -42,7 +44,9 @@ void put(Text *t, const char *format, ...) {
     t->n += (size_t)n;
 }
 
-const char *pick_text(Maker *m, const char *const *list, int n) { return list[below(m, n)]; }
+const char *pick_text(Maker *m, const char *const *list, int n) {
+    return list[below(m, n)];
+}
 
 /* ---- tensors ---------------------------------------------------------------------------- */
 
@@ -129,11 +133,13 @@ static void put_param(Maker *m) {
     Tensor *t = new_tensor(m, "w", REAL, rank, dim);
     put(&m->out, "    param %s: f32[", t->name);
     put_type(&m->out, t);
-    const char *init = rank == 2 && chance(m, 15) ? "orthogonal()"
+    const char *init =
+            rank == 2 && chance(m, 15) ? "orthogonal()"
             : rank > 1 && chance(m, 30)
-            ? PICK(m, "glorot_uniform()", "he_normal()", "glorot_normal()")
-            : PICK(m, "random_normal(stddev: 0.7)", "random_uniform(minval: -1, maxval: 1)",
-                    "random_normal(stddev: 0.5)", "constant(0.5)", "0.3", "truncated_normal(0, 0.6)");
+                    ? PICK(m, "glorot_uniform()", "he_normal()", "glorot_normal()")
+                    : PICK(m, "random_normal(stddev: 0.7)", "random_uniform(minval: -1, maxval: 1)",
+                              "random_normal(stddev: 0.5)", "constant(0.5)", "0.3",
+                              "truncated_normal(0, 0.6)");
     put(&m->out, "] = %s\n", init);
 }
 
@@ -218,10 +224,11 @@ static void put_end(Maker *m) {
 /* How far two tensors are apart. */
 static void put_metric(Maker *m) {
     Tensor *a = any_tensor(m, REAL, rows_first), *b = any_tensor(m, REAL, rows_first);
-    if (!a || a->rank != b->rank || memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim)) return;
+    if (!a || a->rank != b->rank || memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim))
+        return;
     put(&m->out, "    metric %s(%s, %s)\n",
-            PICK(m, "mean_squared_error", "mean_absolute_error", "root_mean_squared_error"), a->name,
-            b->name);
+            PICK(m, "mean_squared_error", "mean_absolute_error", "root_mean_squared_error"),
+            a->name, b->name);
 }
 
 static void put_training(Maker *m, FILE *f, const char *name) {

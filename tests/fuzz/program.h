@@ -40,19 +40,19 @@ typedef struct Text {
 } Text;
 
 typedef struct Maker {
-    uint64_t state;            /* of the random numbers */
-    bool gradients;            /* may use grad(y, x) */
-    Text out;                  /* the body of the model */
-    Text top;                  /* definitions in front of it */
+    uint64_t state; /* of the random numbers */
+    bool gradients; /* may use grad(y, x) */
+    Text out;       /* the body of the model */
+    Text top;       /* definitions in front of it */
     int ntensor, names;
     Tensor tensor[MAX_TENSORS];
     int nindex;
     Index index[MAX_INDICES];
     /* of the statement that is being made */
     uint64_t from;
-    int flat;                  /* depth of operators without a derivative */
+    int flat; /* depth of operators without a derivative */
     bool rows_loaded, target;
-    double cost;               /* evaluations of its body, about */
+    double cost; /* evaluations of its body, about */
 } Maker;
 
 /* program.c */
@@ -61,8 +61,8 @@ bool chance(Maker *m, int percent);
 int pick_size(Maker *m);
 void put(Text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *pick_text(Maker *m, const char *const *list, int n);
-#define PICK(m, ...)                                                                          \
-    pick_text(m, (const char *const[]){__VA_ARGS__},                                          \
+#define PICK(m, ...)                                                                               \
+    pick_text(m, (const char *const[]){__VA_ARGS__},                                               \
             (int)(sizeof(const char *const[]){__VA_ARGS__} / sizeof(const char *)))
 
 Tensor *new_tensor(Maker *m, const char *letter, Type type, int rank, const int *dim);
@@ -73,11 +73,11 @@ void note_use(Maker *m, Tensor *t);
 void put_type(Text *t, const Tensor *of);
 
 /* program_expr.c: elements */
-double put_real(Maker *m, Text *t, int depth);            /* returns the magnitude */
+double put_real(Maker *m, Text *t, int depth); /* returns the magnitude */
 void put_condition(Maker *m, Text *t, int depth);
 void put_integer(Maker *m, Text *t);
 double put_load(Maker *m, Text *t, Tensor *of);
-bool put_safe_load(Maker *m, Text *t, Tensor *of);        /* of a tensor, plain where it can */
+bool put_safe_load(Maker *m, Text *t, Tensor *of); /* of a tensor, plain where it can */
 void put_indices(Maker *m, Text *t, const Index *index, int n);
 
 /* program_statement.c: statements in index notation; program_whole.c: whole tensors, scans,

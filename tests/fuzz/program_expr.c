@@ -10,7 +10,9 @@
 /* ---- indices ----------------------------------------------------------------------------- */
 
 /* An integer expression and its range, hi included. */
-typedef struct Range { int lo, hi; } Range;
+typedef struct Range {
+    int lo, hi;
+} Range;
 
 static Index *any_index(Maker *m) {
     Index *found[MAX_INDICES];
@@ -36,17 +38,22 @@ static Index *fitting_index(Maker *m, int extent) {
 }
 
 static Range put_alone(Text *t, Index *v, int extent) {
-    if (v->lo == 0 && v->hi == extent) v->fits++;
-    else v->misfits++;
+    if (v->lo == 0 && v->hi == extent)
+        v->fits++;
+    else
+        v->misfits++;
     put(t, "%s", v->name);
     return (Range){v->lo, v->hi - 1};
 }
 
 static Range put_scaled(Maker *m, Text *t, const Index *v) {
     int a = chance(m, 50) ? 1 : 2 + below(m, 2);
-    if (a == 1) put(t, "%s", v->name);
-    else if (chance(m, 50)) put(t, "%s * %d", v->name, a);
-    else put(t, "%d * %s", a, v->name);
+    if (a == 1)
+        put(t, "%s", v->name);
+    else if (chance(m, 50))
+        put(t, "%s * %d", v->name, a);
+    else
+        put(t, "%d * %s", a, v->name);
     return (Range){a * v->lo, a * (v->hi - 1)};
 }
 
@@ -65,7 +72,9 @@ static Range put_affine(Maker *m, Text *t, const Index *v, const Index *u) {
     return (Range){r.lo + c, r.hi + c};
 }
 
-static int floor_quotient(int a, int b) { return (a - ((a % b + b) % b)) / b; }
+static int floor_quotient(int a, int b) {
+    return (a - ((a % b + b) % b)) / b;
+}
 
 static bool loadable(const Maker *m, const Tensor *t) {
     bool rows = false;
@@ -258,8 +267,10 @@ void put_condition(Maker *m, Text *t, int depth) {
     } else if (chance(m, 60)) {
         put_integer(m, t);
         put(t, " %s ", PICK(m, "<", "<=", ">", ">=", "==", "!="));
-        if (chance(m, 50)) put(t, "%d", below(m, 6));
-        else put_integer(m, t);
+        if (chance(m, 50))
+            put(t, "%d", below(m, 6));
+        else
+            put_integer(m, t);
     } else {
         put_any_load(m, t);
         put(t, " %s ", PICK(m, "<", "<=", ">", ">="));
@@ -271,8 +282,10 @@ void put_condition(Maker *m, Text *t, int depth) {
 /* ---- real values ---------------------------------------------------------------------------- */
 
 static double put_call(Maker *m, Text *t, int depth) {
-    static const struct { const char *before, *after; double limit, gain; } f[] = {
-            {"sin(", ")", 1, 0}, {"cos(", ")", 1, 0}, {"tanh(", ")", 1, 0},
+    static const struct {
+        const char *before, *after;
+        double limit, gain;
+    } f[] = {{"sin(", ")", 1, 0}, {"cos(", ")", 1, 0}, {"tanh(", ")", 1, 0},
             {"sigmoid(", ")", 1, 0}, {"atan(", ")", 1.6, 0}, {"erf(", ")", 1, 0},
             {"softplus(", ")", 1, 1}, {"abs(", ")", 0, 1}, {"exp(tanh(", "))", 2.8, 0},
             {"log(0.5 + abs(", "))", 1, 1}, {"log(0.3 + softplus(", "))", 1, 1},
@@ -281,7 +294,8 @@ static double put_call(Maker *m, Text *t, int depth) {
             {"(", ") ** 2", 0, -1}, {"1 / (1.2 + sin(", "))", 5, 0}, {"relu(", ")", 0, 1},
             {"gelu(", ")", 0, 1}, {"silu(", ")", 0, 1}, {"elu(", ")", 0, 1},
             {"softsign(", ")", 1, 0}, {"leaky_relu(", ")", 0, 1}, {"relu6(", ")", 0, 1},
-            {"(", ") % 0.9", 0.9, 0}, {"-(", ")", 0, 1}, {"max(0.1, ", ")", 0.1, 1}, {"min(0.4, ", ")", 0.4, 1}};
+            {"(", ") % 0.9", 0.9, 0}, {"-(", ")", 0, 1}, {"max(0.1, ", ")", 0.1, 1},
+            {"min(0.4, ", ")", 0.4, 1}};
     int k = below(m, (int)(sizeof f / sizeof *f));
     put(t, "%s", f[k].before);
     double size = put_real(m, t, depth - 1);
@@ -345,8 +359,10 @@ static double put_inner_fold(Maker *m, Text *t, int depth) {
     v->fits = 0; /* always with its range */
     put_indices(m, t, v, 1);
     m->nindex--;
-    if (fold[0] == 'p') put(t, ") cos(%s))", body.at);
-    else put(t, ") %s)", body.at);
+    if (fold[0] == 'p')
+        put(t, ") cos(%s))", body.at);
+    else
+        put(t, ") %s)", body.at);
     return fold[0] == 'p' ? 1 : fold[0] == 's' ? size * v->hi : size;
 }
 

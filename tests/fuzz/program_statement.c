@@ -12,8 +12,10 @@ enum { MOST_ELEMENTS = 3000, MOST_COST = 30000 };
 static Index *add_index(Maker *m, const char *letters, int extent) {
     Index *v = &m->index[m->nindex++];
     *v = (Index){.lo = 0, .hi = extent};
-    if (extent == ROWS) snprintf(v->name, sizeof v->name, "n");
-    else snprintf(v->name, sizeof v->name, "%c", letters[m->nindex - 1]);
+    if (extent == ROWS)
+        snprintf(v->name, sizeof v->name, "n");
+    else
+        snprintf(v->name, sizeof v->name, "%c", letters[m->nindex - 1]);
     return v;
 }
 
@@ -71,7 +73,8 @@ static void choose_folds(Maker *m, int most) {
     }
 }
 
-/* ---- a statement ------------------------------------------------------------------------------ */
+/* ---- a statement ------------------------------------------------------------------------------
+ */
 
 static Tensor *result(Maker *m, const char *letter, Type type, int nfree) {
     int dim[MAX_INDICES];
@@ -129,8 +132,10 @@ static double put_terms(Maker *m, Text *body, double factors) {
         put_condition(m, body, 1);
         put(body, " then ");
     }
-    if (factors > 0) put(body, "(1 + %.2g * sin(", 1 / (1 + factors));
-    else put(body, "(");
+    if (factors > 0)
+        put(body, "(1 + %.2g * sin(", 1 / (1 + factors));
+    else
+        put(body, "(");
     double size = put_real(m, body, m->cost > 4000 ? 1 : 2);
     load_rows(m, body);
     put(body, factors > 0 ? "))" : ")");
@@ -228,7 +233,8 @@ static void put_truth(Maker *m) {
     put(&m->out, "if %s then %d else %d\n", body.at, below(m, most), below(m, most));
 }
 
-/* ---- contractions ------------------------------------------------------------------------------- */
+/* ---- contractions -------------------------------------------------------------------------------
+ */
 
 static bool matrix(const Maker *m, const Tensor *t) {
     (void)m;
@@ -296,8 +302,9 @@ static void put_convolution(Maker *m) {
     Tensor *y = from_two(m, new_tensor(m, "v", REAL, x->rank, dim), x, w);
     const char *middle = x->rank == 4 ? "j, " : "";
     if (pad)
-        put(&m->out, "    %s[n, i in 0..%d, %so] = sum(p, c) (%s[n, %d * i + %d * p - %d, %sc] else 0)"
-                     " * %s[p, c, o]\n",
+        put(&m->out,
+                "    %s[n, i in 0..%d, %so] = sum(p, c) (%s[n, %d * i + %d * p - %d, %sc] else 0)"
+                " * %s[p, c, o]\n",
                 y->name, dim[1], middle, x->name, stride, dilation, reach / 2, middle, w->name);
     else
         put(&m->out, "    %s[n, i, %so] = sum(p, c) %s[n, %d * i + %d * p, %sc] * %s[p, c, o]\n",
@@ -336,8 +343,8 @@ static void put_concatenation(Maker *m) {
     static const char *const first[] = {"", "", "", ", 0", ", 0, 0"};
     Tensor *y = from_two(m, new_tensor(m, "j", REAL, 2, (int[]){ROWS, n + k}), a, b);
     y->magnitude = fmax(a->magnitude, b->magnitude);
-    put(&m->out, "    %s[n, i in 0..%d] = if i < %d then %s[n%s, i] else %s[n%s, i - %d]\n", y->name,
-            n + k, n, a->name, first[a->rank], b->name, first[b->rank], n);
+    put(&m->out, "    %s[n, i in 0..%d] = if i < %d then %s[n%s, i] else %s[n%s, i - %d]\n",
+            y->name, n + k, n, a->name, first[a->rank], b->name, first[b->rank], n);
 }
 
 /* A tensor defined again by its former self. */
@@ -348,8 +355,8 @@ static void put_again(Maker *m) {
         return;
     }
     Tensor *y = from_two(m, new_tensor(m, "z", REAL, 2, x->dim), x, NULL);
-    put(&m->out, "    %s = sin(%s)\n    %s[n, i] = %s[n, %d - i] + 0.5 * %s[n, i]\n", y->name, x->name,
-            y->name, y->name, x->dim[1] - 1, y->name);
+    put(&m->out, "    %s = sin(%s)\n    %s[n, i] = %s[n, %d - i] + 0.5 * %s[n, i]\n", y->name,
+            x->name, y->name, y->name, x->dim[1] - 1, y->name);
     y->magnitude = 1.5;
 }
 

@@ -57,11 +57,12 @@ static void put_elementwise(Maker *m) {
     y->magnitude = fmin(size, 5);
     switch (below(m, 6)) {
     case 0:
-        put(&m->out, "    %s = if %s > %s then %s(%s) else 0.5 * %s\n", y->name, a->name, b->name, f,
-                a->name, b->name);
+        put(&m->out, "    %s = if %s > %s then %s(%s) else 0.5 * %s\n", y->name, a->name, b->name,
+                f, a->name, b->name);
         break;
     case 1:
-        put(&m->out, "    %s = %s(%s, sin(%s))\n", y->name, PICK(m, "max", "min"), a->name, b->name);
+        put(&m->out, "    %s = %s(%s, sin(%s))\n", y->name, PICK(m, "max", "min"), a->name,
+                b->name);
         break;
     case 2:
         put(&m->out, "    %s = %s(%s) / (1.5 + cos(%s))\n", y->name, f, a->name, b->name);
@@ -123,12 +124,14 @@ static void put_recurrence(Maker *m, Tensor *x) {
     w->used = true;
     put(&m->out, "    param %s: f32[%d, %d] = %s\n", w->name, w->dim[0], units,
             PICK(m, "orthogonal()", "glorot_uniform()"));
-    put(&m->out, "    scan t in %d %swith g%d = zeros(batch, %d)", steps, chance(m, 35) ? "reversed " : "",
-            k, units);
+    put(&m->out, "    scan t in %d %swith g%d = zeros(batch, %d)", steps,
+            chance(m, 35) ? "reversed " : "", k, units);
     if (two) put(&m->out, ", d%d = zeros(batch, %d)", k, units);
     put(&m->out, " {\n        u = ");
-    if (matrix) put(&m->out, "tanh(%s[:, t] @ %s + 0.8 * g%d)\n", x->name, w->name, k);
-    else put(&m->out, "%s(%s[:, t] + g%d @ %s)\n", PICK(m, "tanh", "sin"), x->name, k, w->name);
+    if (matrix)
+        put(&m->out, "tanh(%s[:, t] @ %s + 0.8 * g%d)\n", x->name, w->name, k);
+    else
+        put(&m->out, "%s(%s[:, t] + g%d @ %s)\n", PICK(m, "tanh", "sin"), x->name, k, w->name);
     if (two) put(&m->out, "        d%d = 0.7 * d%d + u * g%d\n", k, k, k);
     if (two) put(&m->out, "        u = sigmoid(d%d) * u\n", k);
     if (guard)
@@ -141,15 +144,17 @@ static void put_recurrence(Maker *m, Tensor *x) {
     int dim[3] = {ROWS, all ? steps : units, units};
     Tensor *y = made_of(m, new_tensor(m, "r", REAL, all ? 3 : 2, dim), x, w);
     y->magnitude = two ? 2 : 1;
-    put(&m->out, "    %s = %s%s%d\n", y->name, all ? "all " : "", two && chance(m, 40) ? "d" : "g", k);
+    put(&m->out, "    %s = %s%s%d\n", y->name, all ? "all " : "", two && chance(m, 40) ? "d" : "g",
+            k);
 }
 
 /* A running value, by elements: cumulative sum, product or maximum. */
 static void put_running(Maker *m, Tensor *x) {
     int steps = x->dim[1], k = m->names;
     bool reversed = chance(m, 40), all = chance(m, 70);
-    put(&m->out, "    scan t in %d %swith g%d = %s(batch) {\n        g%d[n] = %s(0.9 * g%d[n], ", steps,
-            reversed ? "reversed " : "", k, PICK(m, "zeros", "ones"), k, PICK(m, "max", "min", "max"), k);
+    put(&m->out, "    scan t in %d %swith g%d = %s(batch) {\n        g%d[n] = %s(0.9 * g%d[n], ",
+            steps, reversed ? "reversed " : "", k, PICK(m, "zeros", "ones"), k,
+            PICK(m, "max", "min", "max"), k);
     put(&m->out, "%s[n, t])\n", x->name);
     if (chance(m, 60)) put(&m->out, "        g%d = 0.5 * g%d + %s[:, t]\n", k, k, x->name);
     put(&m->out, "    }\n");
@@ -165,9 +170,12 @@ static void put_nested_scans(Maker *m, Tensor *x) {
     Tensor *w = new_tensor(m, "w", REAL, 2, (int[]){units, units});
     w->used = true;
     put(&m->out, "    param %s: f32[%d, %d] = glorot_uniform()\n", w->name, units, units);
-    put(&m->out, "    scan t in %d%s with g%d = zeros(batch, %d) {\n", outer, back ? "" : " reversed", k, units);
+    put(&m->out, "    scan t in %d%s with g%d = zeros(batch, %d) {\n", outer,
+            back ? "" : " reversed", k, units);
     put(&m->out, "        scan s in %d%s with d%d = g%d {\n", inner, back ? " reversed" : "", k, k);
-    put(&m->out, "            d%d[n, i] = tanh(d%d[n, i] * 0.5 + %s[n, t, s] * (i + 1) * 0.3 + sum(j) d%d[n, j] * %s[j, i])\n",
+    put(&m->out,
+            "            d%d[n, i] = tanh(d%d[n, i] * 0.5 + %s[n, t, s] * (i + 1) * 0.3 + sum(j) "
+            "d%d[n, j] * %s[j, i])\n",
             k, k, x->name, k, w->name);
     put(&m->out, "        }\n        g%d = 0.5 * g%d + d%d\n    }\n", k, k, k);
     int dim[3] = {ROWS, all ? outer : units, units};
@@ -178,13 +186,18 @@ static void put_nested_scans(Maker *m, Tensor *x) {
 
 static void put_scan(Maker *m) {
     Tensor *x = any_tensor(m, REAL, rows_first);
-    if (!x || x->rank > 3 || x->dim[1] > 20) put_elementwise(m);
-    else if (x->rank == 3 && x->dim[1] < 6 && x->dim[2] < 9 && chance(m, 30)) put_nested_scans(m, x);
-    else if (x->rank == 3) put_recurrence(m, x);
-    else put_running(m, x);
+    if (!x || x->rank > 3 || x->dim[1] > 20)
+        put_elementwise(m);
+    else if (x->rank == 3 && x->dim[1] < 6 && x->dim[2] < 9 && chance(m, 30))
+        put_nested_scans(m, x);
+    else if (x->rank == 3)
+        put_recurrence(m, x);
+    else
+        put_running(m, x);
 }
 
-/* ---- the library ------------------------------------------------------------------------------ */
+/* ---- the library ------------------------------------------------------------------------------
+ */
 
 static bool words(const Maker *m, const Tensor *t) {
     (void)m;
@@ -215,13 +228,14 @@ static void put_image_layer(Maker *m, Tensor *x) {
     Tensor *y = made_of(m, new_tensor(m, "l", REAL, 4, dim), x, NULL);
     if (pool)
         put(&m->out, "    %s = %s |> %s(%d, stride: %d%s)\n", y->name, x->name,
-                PICK(m, "max_pool2d", "average_pool2d"), size, stride, same ? ", padding: same" : "");
+                PICK(m, "max_pool2d", "average_pool2d"), size, stride,
+                same ? ", padding: same" : "");
     else
         put(&m->out, "    %s = %s |> conv2d(%d, %d, stride: %d%s%s)\n", y->name, x->name, filters,
                 size, stride, same ? ", padding: same" : "",
-                same && chance(m, 40)        ? ", dilation: 2"
-                : filters % x->dim[3] == 0   ? PICK(m, ", groups: 1", ", activation: relu")
-                                             : PICK(m, "", ", activation: relu"));
+                same && chance(m, 40)      ? ", dilation: 2"
+                : filters % x->dim[3] == 0 ? PICK(m, ", groups: 1", ", activation: relu")
+                                           : PICK(m, "", ", activation: relu"));
 }
 
 static void put_layer(Maker *m) {
@@ -236,8 +250,8 @@ static void put_layer(Maker *m) {
         bool all = chance(m, 50);
         int shape[3] = {ROWS, all ? x->dim[1] : units, units};
         Tensor *y = made_of(m, new_tensor(m, "l", REAL, all ? 3 : 2, shape), x, NULL);
-        put(&m->out, "    %s = %s |> %s(%d%s%s)\n", y->name, x->name, PICK(m, "lstm", "gru", "simple_rnn"),
-                units, all ? ", return_sequences: true" : "",
+        put(&m->out, "    %s = %s |> %s(%d%s%s)\n", y->name, x->name,
+                PICK(m, "lstm", "gru", "simple_rnn"), units, all ? ", return_sequences: true" : "",
                 PICK(m, "", ", go_backwards: true"));
         y->magnitude = 1;
         return;
@@ -252,12 +266,13 @@ static void put_layer(Maker *m) {
     else
         put(&m->out, "    %s = %s |> %s\n", y->name, x->name,
                 last == 1 ? PICK(m, "softmax", "gelu", "dropout(0.3)")
-                          : PICK(m, "softmax", "log_softmax", "layer_norm", "batch_norm", "dropout(0.3)",
-                                    "layer_norm(scale: false)"));
+                          : PICK(m, "softmax", "log_softmax", "layer_norm", "batch_norm",
+                                    "dropout(0.3)", "layer_norm(scale: false)"));
     y->magnitude = 3;
 }
 
-/* ---- gradients, compile time ---------------------------------------------------------------------- */
+/* ---- gradients, compile time
+ * ---------------------------------------------------------------------- */
 
 static void put_gradient(Maker *m) {
     for (int tries = 0; tries < 10 && m->gradients; tries++) {
@@ -280,8 +295,10 @@ static void put_compile_time(Maker *m) {
     Tensor *y = made_of(m, new_tensor(m, "o", REAL, x->rank, x->dim), x, NULL);
     y->magnitude = 1 + x->magnitude;
     if (chance(m, 40)) {
-        put(&m->out, "    %s = %s\n    for s in 0..%d {\n        %s = 0.9 * %s + 0.1 * sin(%s * (s + 1))\n"
-                     "        if s %% 2 == 1 { %s = %s - 0.1 }\n    }\n",
+        put(&m->out,
+                "    %s = %s\n    for s in 0..%d {\n        %s = 0.9 * %s + 0.1 * sin(%s * (s + "
+                "1))\n"
+                "        if s %% 2 == 1 { %s = %s - 0.1 }\n    }\n",
                 y->name, x->name, 1 + below(m, 4), y->name, y->name, y->name, y->name, y->name);
     } else {
         put(&m->out, "    %s = if rank(%s) > %d then sin(%s) else cos(%s)\n", y->name, x->name,
@@ -297,11 +314,14 @@ static void put_own_layer(Maker *m) {
         return;
     }
     int k = m->names, units = 1 + below(m, 8);
-    put(&m->top, "layer own%d(x: f32[batch, n], units: int) {\n    param w: f32[n, units] = he_uniform()\n"
-                 "    state centre: f32[n] = zeros()\n    penalty 0.01 * sum(i, j) w[i, j] * w[i, j]\n"
-                 "    if training {\n        m[i] = (sum(b) x[b, i]) / batch\n"
-                 "        centre = 0.9 * centre + 0.1 * m\n        x = x + 0.1 * (uniform_like(x) - 0.5)\n"
-                 "    }\n    return (x - centre) @ w\n}\n",
+    put(&m->top,
+            "layer own%d(x: f32[batch, n], units: int) {\n    param w: f32[n, units] = "
+            "he_uniform()\n"
+            "    state centre: f32[n] = zeros()\n    penalty 0.01 * sum(i, j) w[i, j] * w[i, j]\n"
+            "    if training {\n        m[i] = (sum(b) x[b, i]) / batch\n"
+            "        centre = 0.9 * centre + 0.1 * m\n        x = x + 0.1 * (uniform_like(x) - "
+            "0.5)\n"
+            "    }\n    return (x - centre) @ w\n}\n",
             k);
     Tensor *y = made_of(m, new_tensor(m, "l", REAL, 2, (int[]){ROWS, units}), x, NULL);
     put(&m->out, "    %s = %s |> own%d(%d)\n", y->name, x->name, k, units);
@@ -317,14 +337,15 @@ static void put_function(Maker *m) {
             PICK(m, "a * sin(b)", "if a > b then a - b else tanh(a)", "sqrt(a * a + b * b + 0.5)",
                     "max(a, 0.2 * b) + 0.1", "a / (1 + b ** 2)"));
     Tensor *y = made_of(m, new_tensor(m, "p", REAL, x->rank, x->dim), x, NULL);
-    put(&m->out, "    %s[..., i] = h%d(%s[..., i], sin(%s[..., %d - i]))\n", y->name, k, x->name, x->name,
-            x->dim[x->rank - 1] - 1);
+    put(&m->out, "    %s[..., i] = h%d(%s[..., i], sin(%s[..., %d - i]))\n", y->name, k, x->name,
+            x->name, x->dim[x->rank - 1] - 1);
     y->magnitude = 2 * x->magnitude;
 }
 
 void put_whole_statement(Maker *m) {
     static void (*const make[])(Maker *) = {put_elementwise, put_elementwise, put_elementwise,
-            put_subscript, put_reshape, put_scan, put_scan, put_scan, put_layer, put_layer, put_embedding,
-            put_gradient, put_gradient, put_compile_time, put_function, put_own_layer};
+            put_subscript, put_reshape, put_scan, put_scan, put_scan, put_layer, put_layer,
+            put_embedding, put_gradient, put_gradient, put_compile_time, put_function,
+            put_own_layer};
     make[below(m, (int)(sizeof make / sizeof *make))](m);
 }

@@ -32,22 +32,25 @@ static const char *const kind_name[] = {"right", "refused by the compiler",
         "ended abnormally when run", "wrong"};
 
 typedef struct Case {
-    char name[64];             /* of its files and its functions */
+    char name[64]; /* of its files and its functions */
     uint64_t seed;
     bool kept;
-    char path[PATH];           /* .dl */
+    char path[PATH]; /* .dl */
     pid_t child;
-    int to, from;              /* pipes */
+    int to, from; /* pipes */
     Kind kind;
     Outcome outcome;
 } Case;
 
-typedef struct Totals { long passed, failed, refused; Outcome all; } Totals;
+typedef struct Totals {
+    long passed, failed, refused;
+    Outcome all;
+} Totals;
 
 static const char *work, *kept_folder = "tests/fuzz/kept", *quick = "tests/fuzz/quick.h";
 static unsigned every = 4;
 static int tries = 120;
-static bool tables = true;     /* build and run generated code */
+static bool tables = true; /* build and run generated code */
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -78,9 +81,12 @@ static void write_random(const Case *c, bool gradients) {
     fclose(f);
 }
 
-/* ---- the process of one program ------------------------------------------------------------------ */
+/* ---- the process of one program
+ * ------------------------------------------------------------------ */
 
-static bool send_byte(int to, char value) { return write(to, &value, 1) == 1; }
+static bool send_byte(int to, char value) {
+    return write(to, &value, 1) == 1;
+}
 
 static void run_table(const Case *c, Model *m, TrialOptions o, Outcome *out) {
     char path[PATH], symbol[PATH];
@@ -114,8 +120,8 @@ static void child_main(const Case *c, int in, int to) {
     fflush(stdout);
     if (!send_byte(to, 'c') || read(in, &go, 1) != 1 || go != 'g') _exit(0);
     Outcome out = {0};
-    TrialOptions t = {.name = c->name, .seed = c->seed,
-            .rows = 1 + (int64_t)(c->seed % (uint64_t)m->batch)};
+    TrialOptions t = {
+            .name = c->name, .seed = c->seed, .rows = 1 + (int64_t)(c->seed % (uint64_t)m->batch)};
     char *text = read_text(c->path);
     bool slow = c->kept || c->seed % every == 0;
     if (slow && m->loss && !strstr(text, "stop_gradient")) trial_gradients(m, &t, &out);
@@ -176,8 +182,8 @@ static void compile(Case *c) {
 }
 
 static void finish(Case *c) {
-    bool sent = send_byte(c->to, 'g') && read(c->from, &c->outcome, sizeof c->outcome) ==
-                    (ssize_t)sizeof c->outcome;
+    bool sent = send_byte(c->to, 'g') &&
+                read(c->from, &c->outcome, sizeof c->outcome) == (ssize_t)sizeof c->outcome;
     int status = status_of(c);
     if (!sent || status != 0)
         c->kind = CRASHED;
@@ -185,7 +191,8 @@ static void finish(Case *c) {
         c->kind = WRONG;
 }
 
-/* ---- groups ------------------------------------------------------------------------------------------ */
+/* ---- groups
+ * ------------------------------------------------------------------------------------------ */
 
 static const char *or_default(const char *variable, const char *otherwise) {
     const char *value = getenv(variable);
@@ -230,7 +237,8 @@ static void run_group(Case *c, int n) {
     }
 }
 
-/* ---- failures ---------------------------------------------------------------------------------------- */
+/* ---- failures
+ * ---------------------------------------------------------------------------------------- */
 
 static char *messages(const Case *c) {
     char log[PATH];
@@ -243,7 +251,8 @@ static void symptom(const Case *c, char *text, size_t size) {
     char *all = messages(c), *from = all ? strstr(all, "rror: ") : NULL;
     size_t n = 0;
     bool quoted = false;
-    for (const char *p = from && c->kind < CRASHED ? from : ""; *p && *p != '\n' && n + 1 < size; p++) {
+    for (const char *p = from && c->kind < CRASHED ? from : ""; *p && *p != '\n' && n + 1 < size;
+            p++) {
         quoted = quoted != (*p == '`' || *p == '\'');
         if (!quoted && !(*p >= '0' && *p <= '9')) text[n++] = *p;
     }
@@ -251,7 +260,11 @@ static void symptom(const Case *c, char *text, size_t size) {
     free(all);
 }
 
-typedef struct Failure { Case *c; Kind kind; char symptom[200]; } Failure;
+typedef struct Failure {
+    Case *c;
+    Kind kind;
+    char symptom[200];
+} Failure;
 
 static bool fails_alike(void *ctx, const char *text) {
     Failure *f = ctx;
@@ -278,7 +291,7 @@ static void keep(Case *c) {
     symptom(c, f.symptom, sizeof f.symptom);
     Arena *a = arena_new();
     Case again = *c;
-    again.kept = true;         /* as it will be run from now on */
+    again.kept = true; /* as it will be run from now on */
     f.c = &again;
     const char *text = read_text(c->path);
     text = fails_alike(&f, text) ? reduce(a, text, fails_alike, &f, tries) : text;
@@ -305,7 +318,8 @@ static void count(Case *c, Totals *t, int *reduced) {
     fflush(stdout);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------- */
+/* ---- all of them
+ * --------------------------------------------------------------------------------------- */
 
 static int by_path(const void *a, const void *b) {
     return strcmp(((const Case *)a)->path, ((const Case *)b)->path);
@@ -377,7 +391,8 @@ static Totals run_all(Case *c, int n, int jobs) {
         all.all.differences += t.all.differences;
         all.all.kinks += t.all.kinks;
     }
-    while (wait(NULL) > 0) {}
+    while (wait(NULL) > 0) {
+    }
     return all;
 }
 
@@ -386,15 +401,32 @@ int main(int argc, char **argv) {
     uint64_t seed = 1;
     for (int o; (o = getopt(argc, argv, "n:s:j:k:q:d:r:g")) != -1;) {
         switch (o) {
-        case 'n': count = atoi(optarg); break;
-        case 's': seed = strtoull(optarg, NULL, 10); break;
-        case 'j': jobs = atoi(optarg); break;
-        case 'k': kept_folder = optarg; break;
-        case 'q': quick = optarg; break;
-        case 'd': every = (unsigned)atoi(optarg); break;
-        case 'r': tries = atoi(optarg); break;
-        case 'g': tables = false; break;
-        default: return 2;
+        case 'n':
+            count = atoi(optarg);
+            break;
+        case 's':
+            seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'j':
+            jobs = atoi(optarg);
+            break;
+        case 'k':
+            kept_folder = optarg;
+            break;
+        case 'q':
+            quick = optarg;
+            break;
+        case 'd':
+            every = (unsigned)atoi(optarg);
+            break;
+        case 'r':
+            tries = atoi(optarg);
+            break;
+        case 'g':
+            tables = false;
+            break;
+        default:
+            return 2;
         }
     }
     Case *c = calloc((size_t)count + MOST_KEPT, sizeof *c);

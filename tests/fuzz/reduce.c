@@ -19,7 +19,9 @@ typedef struct Reducer {
 
 /* ---- places ------------------------------------------------------------------------------- */
 
-static bool is_expression(const Ast *x) { return x->kind >= A_NUMBER && x->kind <= A_SUBSCRIPT; }
+static bool is_expression(const Ast *x) {
+    return x->kind >= A_NUMBER && x->kind <= A_SUBSCRIPT;
+}
 
 /* Top-level items, statements, settings and arguments may be left out of their lists. */
 static bool is_item(const Ast *x) {
@@ -77,8 +79,10 @@ static bool drop_items(Reducer *r) {
         Ast *x = *p.at[i];
         if (!x) continue;
         *p.at[i] = x->next;
-        if (good(r)) any = true;
-        else *p.at[i] = x;
+        if (good(r))
+            any = true;
+        else
+            *p.at[i] = x;
     }
     return any;
 }
@@ -118,7 +122,9 @@ static bool shrink_expressions(Reducer *r) {
     return any;
 }
 
-static bool is_number(const Ast *x) { return x->kind == A_NUMBER && !x->flag; }
+static bool is_number(const Ast *x) {
+    return x->kind == A_NUMBER && !x->flag;
+}
 
 static bool replace_number(Reducer *r, Places p, double from, double to) {
     for (int i = 0; i < p.n; i++)
@@ -149,8 +155,12 @@ static bool shrink_numbers(Reducer *r) {
 
 const char *reduce(Arena *a, const char *text, StillFails *fails, void *ctx, int tries) {
     const Source *src = source_from_text(a, "reduced.dl", text, strlen(text));
-    Reducer r = {.arena = a, .program = ast_parse(a, src), .fails = fails, .ctx = ctx,
-            .tries = tries, .best = text};
+    Reducer r = {.arena = a,
+            .program = ast_parse(a, src),
+            .fails = fails,
+            .ctx = ctx,
+            .tries = tries,
+            .best = text};
     if (!r.program) return text;
     for (bool again = true; again && r.tries > 0;) {
         again = drop_items(&r);

@@ -68,11 +68,16 @@ static size_t bytes(const Trial *t, const dl_tensor *of) {
 
 static double get(const void *at, dl_type type, int64_t i) {
     switch (type) {
-    case DL_F32: return (double)((const float *)at)[i];
-    case DL_I32: return ((const int32_t *)at)[i];
-    case DL_U8: return ((const uint8_t *)at)[i];
-    case DL_F64: return ((const double *)at)[i];
-    case DL_I64: return (double)((const int64_t *)at)[i];
+    case DL_F32:
+        return (double)((const float *)at)[i];
+    case DL_I32:
+        return ((const int32_t *)at)[i];
+    case DL_U8:
+        return ((const uint8_t *)at)[i];
+    case DL_F64:
+        return ((const double *)at)[i];
+    case DL_I64:
+        return (double)((const int64_t *)at)[i];
     }
     return 0;
 }
@@ -117,7 +122,7 @@ static bool status_ok(Trial *t, int status, const char *what) {
 
 static bool close_to(double got, double want, double scale) {
     return fabs(got - want) <= TOLERANCE * fmax(scale, 1e-30) || got == want ||
-            (isnan(got) && isnan(want));
+           (isnan(got) && isnan(want));
 }
 
 static void compare_scaled(Trial *t, Eval *e, Node *node, const void *at, dl_type type,
@@ -188,7 +193,8 @@ static void bind_data(Trial *t, Eval *e) {
     }
 }
 
-/* ---- what is compared ---------------------------------------------------------------------------- */
+/* ---- what is compared
+ * ---------------------------------------------------------------------------- */
 
 static void compare_initial_of(Trial *t, Eval *e, Var *const *var, int n, dl_role role) {
     for (int i = 0; i < n; i++) {
@@ -270,7 +276,8 @@ static void compare_outputs(Trial *t, int k, void *const *input) {
     Eval *e = entry_evaluator(t, k, input, -1);
     for (int i = 0; i < run->noutput; i++) {
         const dl_tensor *of = &run->output[i];
-        compare(t, e, t->m->entry.at[k].output.at[i].node, output[i], of->type, run->name, of->name);
+        compare(t, e, t->m->entry.at[k].output.at[i].node, output[i], of->type, run->name,
+                of->name);
         check_mark(t, output[i], bytes(t, of), of->name);
     }
     eval_free(e);
@@ -310,8 +317,7 @@ static void compare_metrics(Trial *t) {
         for (int k = 0; k < of->ntotal; k++) {
             const double *total = eval_node(e, of->total[k]);
             eval_bind(f, of->total_leaf[k], total);
-            if (total[0] != 0)
-                times = fmax(times, eval_scale(e, of->total[k])[0] / fabs(total[0]));
+            if (total[0] != 0) times = fmax(times, eval_scale(e, of->total[k])[0] / fabs(total[0]));
         }
         compare_scaled(t, f, of->result, &value[i], DL_F64, "metric", of->name, times);
         eval_free(f);
@@ -319,8 +325,8 @@ static void compare_metrics(Trial *t) {
     eval_free(e);
 }
 
-static void compare_next(Trial *t, Eval *after, Var *const *var, int n, dl_role role,
-        const char *what) {
+static void compare_next(
+        Trial *t, Eval *after, Var *const *var, int n, dl_role role, const char *what) {
     for (int i = 0; i < n; i++)
         if (var[i]->next) {
             const dl_tensor *of = tensor(t, role, var[i]->path);
@@ -402,7 +408,8 @@ static void compare_train_step(Trial *t, const char *before) {
     eval_free(e);
 }
 
-/* ---- a table ---------------------------------------------------------------------------------------- */
+/* ---- a table
+ * ---------------------------------------------------------------------------------------- */
 
 static bool create(Trial *t) {
     const dl_model *table = t->table;

@@ -5,16 +5,16 @@
 #include "../../compiler/driver.h"
 
 typedef struct TrialOptions {
-    const char *name;          /* in messages */
-    uint64_t seed;             /* of data and disturbances */
-    int64_t rows;              /* 1 <= rows <= batch */
-    bool interpreted;          /* the bits of two calls need not agree */
+    const char *name; /* in messages */
+    uint64_t seed;    /* of data and disturbances */
+    int64_t rows;     /* 1 <= rows <= batch */
+    bool interpreted; /* the bits of two calls need not agree */
 } TrialOptions;
 
 typedef struct Outcome {
-    long compared, excused;    /* numbers; behind a comparison decided by less than 1e-5 */
-    long differences, kinks;   /* gradients against differences; skipped at a kink */
-    long wrong;                /* what is wrong: told, one line each */
+    long compared, excused;  /* numbers; behind a comparison decided by less than 1e-5 */
+    long differences, kinks; /* gradients against differences; skipped at a kink */
+    long wrong;              /* what is wrong: told, one line each */
 } Outcome;
 
 /* Initial values, predict, evaluate, loss, gradients, apply and a training step. */

@@ -13,7 +13,11 @@
 
 static const double STEP = 1e-6, RELATIVE = 1e-6, ROUNDING = 1e-8, KINK = 1e-3;
 
-typedef struct Values { const Node *leaf; double *at; int64_t n; } Values;
+typedef struct Values {
+    const Node *leaf;
+    double *at;
+    int64_t n;
+} Values;
 
 typedef struct Point {
     Arena *arena;
