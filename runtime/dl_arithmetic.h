@@ -27,7 +27,7 @@
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)
 #pragma GCC optimize("O3", "fp-contract=off", "no-math-errno", "no-trapping-math", \
-        "no-predictive-commoning")
+        "no-predictive-commoning", "no-tree-loop-if-convert")
 #else
 #pragma STDC FP_CONTRACT OFF
 #endif
