@@ -96,15 +96,9 @@ bool driver_compile(Arena *a, const Options *o) {
     const char *output = o->output ? o->output : arena_printf(a, "%s.c", m->name);
     const char *header = o->header ? o->header
                                    : arena_printf(a, "%s.h", without_suffix(a, output, ".c"));
-    Texts t = {0};
-    if (!make_texts(a, o, m, header, &t)) return false;
-    bool ok = passes_stopped() ||
-            (write_whole(a, header, t.header, t.header_size) &&
-                    write_whole(a, output, t.source, t.source_size));
-    if (ok && o->dependencies) ok = write_dependencies(a, output, ast_load(a, o->input));
-    free(t.header);
-    free(t.source);
-    return ok;
+    if (o->stop_after) return driver_plan(a, o, m) != NULL;   /* at a pass of code generation */
+    if (!driver_write(a, o, m, output, header)) return false;
+    return !o->dependencies || write_dependencies(a, output, ast_load(a, o->input));
 }
 
 bool driver_write(Arena *a, const Options *o, const Model *m, const char *output, const char *header) {

@@ -140,12 +140,10 @@ static int run_show(Arena *a, Options *o, DlOptions *t) {
     return m ? show_model(a, o, m) : 1;
 }
 
-typedef struct Explain { Model *model; } Explain;
-
 static void explain(void *context, const dl_model *table, const void *model, void *work, int64_t n,
         const void *const *data, char *text, size_t size) {
     (void)work;
-    interpret_explain(((Explain *)context)->model, table, model, n, data, text, size);
+    interpret_explain(context, table, model, n, data, text, size);
 }
 
 static const char *directory_of(Arena *a, const char *path) {
@@ -158,11 +156,9 @@ static DlConfig config_of(Arena *a, const Options *o, Model *m) {
     DlArg *arg = NEW_ARRAY(a, DlArg, m->data.arg.n + 1);
     for (int i = 0; i < m->data.arg.n; i++)
         arg[i] = (DlArg){m->data.arg.at[i].name, m->data.arg.at[i].text};
-    Explain *e = NEW(a, Explain);
-    e->model = m;
     return (DlConfig){.reader = m->data.reader, .narg = m->data.arg.n, .arg = arg,
             .epochs = m->epochs, .keep_order = !m->shuffle,
-            .directory = directory_of(a, o->input), .explain = explain, .context = e};
+            .directory = directory_of(a, o->input), .explain = explain, .context = m};
 }
 
 typedef int TableCommand(const dl_model *table, const DlConfig *c, const DlOptions *o);
