@@ -650,6 +650,24 @@ def optimizers():
         ("rmsprop", "rmsprop()", o.RMSprop(0.001, rho=real(0.9))),
         ("rmsprop_other", "rmsprop(rate: 0.02, rho: 0.7)", o.RMSprop(0.02, rho=real(0.7))),
     ]
+    optimizer_cases(table)
+
+
+def decay():
+    o = keras.optimizers
+    real = np.float64  # of a Python float Keras keeps single precision
+    betas = dict(beta_1=real(0.9), beta_2=real(0.999))
+    optimizer_cases([
+        ("adamw", "adamw()", o.AdamW(0.001, weight_decay=real(0.004), **betas)),
+        (
+            "adamw_other",
+            "adamw(rate: 0.05, weight_decay: 0.3)",
+            o.AdamW(0.05, weight_decay=real(0.3), **betas),
+        ),
+    ])
+
+
+def optimizer_cases(table):
     for name, call, optimizer in table:
         start, given = normal(2, 3), normal(20, 2, 3)
         given[3] = 0
@@ -685,7 +703,7 @@ def optimizers():
 
 def main():
     for make in [dense, conv2d, pooling, embedding, recurrent, normalization, activations, losses,
-                 metrics, optimizers, attention]:
+                 metrics, optimizers, attention, decay]:
         make()
     for name, cases in files.items():
         with open(os.path.join(HERE, name + ".ref"), "w") as f:
