@@ -1,6 +1,7 @@
-/* group.c - fusion of consumers: stored nodes that are computed in one loop nest.
+/* group.c - fusion of consumers and siblings: stored nodes that are computed in one loop nest.
  *
- * An elementwise node joins the unit that computes one of its operands when it has the
+ * A fold joins a unit whose folds run over the same elements in the same way and read one of
+ * its operands, so that it is read once. An elementwise node joins the unit that computes one of its operands when it has the
  * same extents, loads what that unit computes at its own index, and needs nothing that
  * comes after that unit: bias, activation, their derivatives, an optimiser's update of a
  * gradient just computed. Scans become units that hold the units of their bodies.
@@ -123,10 +124,45 @@ static bool can_join(Kernels *k, View *v, Unit *u) {
     return true;
 }
 
+/* Is everything that v loads there before u? */
+static bool can_come_before(Kernels *k, const View *v, Unit *u) {
+    for (int i = 0; i < v->loads.n; i++) {
+        Unit *other = peer(view_of(k, v->loads.at[i])->unit, u);
+        if (other && comes_after(k, other, u)) return false;
+    }
+    return true;
+}
+
+static bool can_join_fold(Kernels *k, const View *v, Unit *u) {
+    Node *first = u->member.at[0];
+    return innermost_scan(first) == innermost_scan(v->node) &&
+           folds_alike(k, view_of(k, first), v) && can_come_before(k, v, u);
+}
+
+/* A unit of folds that v can join since they read the same, the first one, or NULL. */
+static Unit *siblings(Kernels *k, const View *v) {
+    for (int i = 0; i < v->loads.n; i++) {
+        const Node *operand = v->loads.at[i];
+        const UnitList *readers = &view_of(k, v->loads.at[i])->folded_by;
+        for (int j = 0; operand->rank && j < readers->n; j++)
+            if (can_join_fold(k, v, readers->at[j])) return readers->at[j];
+    }
+    return NULL;
+}
+
+/* Folds come first among a unit's members. */
+static void add_member(Kernels *k, Unit *u, Node *n) {
+    int at = u->member.n;
+    vec_push(k->arena, &u->member, n);
+    while (!is_map(n) && at > 0 && is_map(u->member.at[at - 1])) {
+        u->member.at[at] = u->member.at[at - 1];
+        u->member.at[--at] = n;
+    }
+}
+
 /* The unit of an operand that v can join, the latest one, or NULL. */
 static Unit *unit_to_join(Kernels *k, View *v) {
     Unit *best = NULL;
-    if (!is_map(v->node)) return NULL;
     for (int i = 0; i < v->loads.n; i++) {
         View *operand = view_of(k, v->loads.at[i]);
         Unit *u = operand->node->kind == N_COMP ? operand->unit : NULL;
@@ -138,11 +174,16 @@ static Unit *unit_to_join(Kernels *k, View *v) {
 }
 
 static void place_comprehension(Kernels *k, View *v) {
-    Unit *u = unit_to_join(k, v);
+    bool fold = !is_map(v->node);
+    Unit *u = fold ? siblings(k, v) : unit_to_join(k, v);
+    bool first = !u;
     if (!u) u = unit_new(k, U_KERNEL, scan_unit(k, innermost_scan(v->node)));
     v->unit = u;
-    vec_push(k->arena, &u->member, v->node);
-    for (int i = 0; i < v->loads.n; i++) depend_on(k, u, v->loads.at[i]);
+    add_member(k, u, v->node);
+    for (int i = 0; i < v->loads.n; i++) {
+        depend_on(k, u, v->loads.at[i]);
+        if (fold && first) vec_push(k->arena, &view_of(k, v->loads.at[i])->folded_by, u);
+    }
 }
 
 /* A scan needs what it begins with; a body's nodes do not wait for its own carries, which

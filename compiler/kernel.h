@@ -35,6 +35,7 @@ typedef struct View {
     int own_loads;            /* of these, at the own index of elementwise nodes */
     double evaluations;       /* of its elements, if it were inlined into them */
     Unit *unit;               /* that computes it, or whose scan carries or stacks it */
+    UnitList folded_by;       /* units whose first fold loads it */
     Storage *storage;
 } View;
 
@@ -52,7 +53,8 @@ struct Unit {
     UnitKind kind;
     int id;                   /* order of creation */
     Unit *parent;             /* the scan that it stands in, or NULL */
-    Vec(Node *) member;       /* stored comprehensions of equal extents, operands first */
+    Vec(Node *) member;       /* stored comprehensions of equal extents: folds over the same
+                               * elements, then elementwise ones, operands first */
     Vec(Write) write;
     const Scan *scan;         /* U_SCAN */
     UnitList child;           /* its body, in order */
@@ -131,6 +133,9 @@ Storage *place_storage(Kernels *k, Place p, const Node *n);  /* storage.c */
 Storage *scratch_storage(Kernels *k, const Node *n);         /* storage.c: in the arena */
 Unit *copy_unit(Kernels *k, Node *value, const Scan *in);    /* group.c */
 bool at_own_index(const Expr *load);
+
+/* schedule_fold.c: can the two be computed in one nest, with the bits they have alone? */
+bool folds_alike(Kernels *k, const View *a, const View *b);
 
 /* guards.c: a sum that adds at rows which its guard finds: zero, then += in order of the
  * fold. row[i] is the index in axis i over fold variables and `outer` output variables,
