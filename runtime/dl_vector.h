@@ -1,15 +1,15 @@
-/* dl_vector.h - sixteen floats as one value (dl_v16), on every machine: one vector of the
- * target's where it is that wide, else a pair of halves, these likewise, down to vectors of
- * four, or to four floats where the compiler has no vectors (also by -DDLC_PLAIN). Pairs and
- * not wider vector types, because compilers take those apart badly.
+/* dl_vector.h - sixteen lanes as one value, on every machine: floats (dl_v16), int32
+ * (dl_n16) and truth values (dl_m16), in as many words (dl_word.h) as that takes. A struct of
+ * words and not a wider vector type, because compilers take those apart badly.
  *
- * DL_FMA is the only fused multiply-add of generated code: rounded once where the target has
- * one, twice where not; nothing else is contracted (dl_arithmetic.h). So there is one result
- * for all machines with FMA and one for those without. Folds of the lanes are fixed trees:
- * lane i with lane i + 8, then + 4, + 2, + 1.
+ * Operator NAME of the language is dl_v_NAME on floats, dl_n_NAME on integers, dl_m_NAME on truth
+ * values; every lane has the bits of the operator's function of one lane (dl_math.h). DL_FMA is
+ * the only fused multiply-add of generated code, dl_fma on every lane. Folds of the lanes are
+ * fixed trees: lane i with lane i + 8, then + 4, + 2, + 1.
  *
- * Memory need not be aligned. A part is the first `count` lanes, 0 <= count <= 16; the rest
- * is neither read (the value has zeros there) nor written. */
+ * Memory need not be aligned. A part is the first `count` lanes, 0 <= count <= 16, a masked
+ * access is of the lanes that are true; the rest is neither read (the value has zeros there)
+ * nor written. Truth values are bytes in memory, small integers of data may be. */
 #ifndef DL_VECTOR_H
 #define DL_VECTOR_H
 
@@ -19,191 +19,302 @@
 #include "dl_arithmetic.h"
 #include "dl_loop.h"
 #include "dl_math.h"
+#include "dl_word.h"
 
-#if !defined(__GNUC__) || defined(DLC_PLAIN)
-#define DL_PLAIN 1
-#elif defined(__AVX__)
-#include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#endif
+/* ---- sixteen lanes as words ---- */
 
-#if defined(__FMA__) || defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA) ||               \
-        defined(__aarch64__) || defined(__riscv_flen) || defined(__powerpc64__) || defined(__s390x__)
-#define DL_HAS_FMA 1
-#endif
-
-DL_INLINE float dl_fma(float a, float b, float c) {
-#ifdef DL_HAS_FMA
-    return __builtin_fmaf(a, b, c);
+/* DL_EACH(m, ...) is m(0, ...), m(1, ...), ... of the number of each word. */
+#if DL_LANES == 16
+#define DL_EACH(m, ...) m(0, __VA_ARGS__)
+#elif DL_LANES == 8
+#define DL_EACH(m, ...) m(0, __VA_ARGS__), m(1, __VA_ARGS__)
+#elif DL_LANES == 4
+#define DL_EACH(m, ...) \
+    m(0, __VA_ARGS__), m(1, __VA_ARGS__), m(2, __VA_ARGS__), m(3, __VA_ARGS__)
 #else
-    return a * b + c;
+#define DL_EACH(m, ...)                                                                     \
+    m(0, __VA_ARGS__), m(1, __VA_ARGS__), m(2, __VA_ARGS__), m(3, __VA_ARGS__),             \
+    m(4, __VA_ARGS__), m(5, __VA_ARGS__), m(6, __VA_ARGS__), m(7, __VA_ARGS__),             \
+    m(8, __VA_ARGS__), m(9, __VA_ARGS__), m(10, __VA_ARGS__), m(11, __VA_ARGS__),           \
+    m(12, __VA_ARGS__), m(13, __VA_ARGS__), m(14, __VA_ARGS__), m(15, __VA_ARGS__)
 #endif
-}
 
-/* The operations on `lanes` floats as a vector of the target's, but for dl_fma. `memory` is
- * the type through which a pointer to floats may be read and written. */
-#define DL_VECTOR(vector, memory, load, store, set, add, bytes)                             \
-    typedef float vector __attribute__((vector_size(bytes)));                              \
-    typedef float memory __attribute__((vector_size(bytes), aligned(4), may_alias));       \
-    DL_INLINE vector load(const float *p) { return *(const memory *)p; }                   \
-    DL_INLINE void store(float *p, vector v) { *(memory *)p = v; }                         \
-    DL_INLINE vector set(float x) { return x - (vector){0}; }                              \
-    DL_INLINE vector add(vector a, vector b) { return a + b; }
+#if DL_LANES == 16
+typedef dl_w dl_v16;
+typedef dl_wi dl_n16;
+typedef dl_wm dl_m16;
+#define DL_WORD(x, k) x
+#define DL_VALUE(type, ...) __VA_ARGS__
+#else
+#define DL_MEMBER(k, name) name##k
+typedef struct dl_v16 { dl_w DL_EACH(DL_MEMBER, w); } dl_v16;
+typedef struct dl_n16 { dl_wi DL_EACH(DL_MEMBER, w); } dl_n16;
+typedef struct dl_m16 { dl_wm DL_EACH(DL_MEMBER, w); } dl_m16;
+#define DL_WORD(x, k) (x).w##k
+#define DL_VALUE(type, ...) (type){__VA_ARGS__}
+#endif
 
-/* The same, and the multiply-add, as a pair of halves. */
-#define DL_PAIR(pair, half, lanes, load, store, set, add, fma, load_, store_, set_, add_, fma_) \
-    typedef struct pair { half lo, hi; } pair;                                             \
-    DL_INLINE pair load(const float *p) {                                                  \
-        pair v = {load_(p), load_(p + lanes / 2)};                                         \
-        return v;                                                                          \
-    }                                                                                      \
-    DL_INLINE void store(float *p, pair v) {                                               \
-        store_(p, v.lo);                                                                   \
-        store_(p + lanes / 2, v.hi);                                                       \
-    }                                                                                      \
-    DL_INLINE pair set(float x) {                                                          \
-        pair v = {set_(x), set_(x)};                                                       \
-        return v;                                                                          \
-    }                                                                                      \
-    DL_INLINE pair add(pair a, pair b) {                                                   \
-        pair v = {add_(a.lo, b.lo), add_(a.hi, b.hi)};                                     \
-        return v;                                                                          \
-    }                                                                                      \
-    DL_INLINE pair fma(pair a, pair b, pair c) {                                           \
-        pair v = {fma_(a.lo, b.lo, c.lo), fma_(a.hi, b.hi, c.hi)};                         \
-        return v;                                                                          \
+/* The place of word k's lanes, where any of them is among the first `count`. */
+#define DL_AT(p, k, count) ((count) > (k) * DL_LANES ? (p) + (k) * DL_LANES : (p))
+
+/* One word's call of f. */
+#define DL_CALL1(k, f, x) f(DL_WORD(x, k))
+#define DL_CALL2(k, f, x, y) f(DL_WORD(x, k), DL_WORD(y, k))
+#define DL_CALL3(k, f, x, y, z) f(DL_WORD(x, k), DL_WORD(y, k), DL_WORD(z, k))
+#define DL_CALL_SAME(k, f, x) f(x)
+#define DL_CALL_COUNT(k, f, count) f((count) - (k) * DL_LANES)
+#define DL_CALL_LOAD(k, f, p) f((p) + (k) * DL_LANES)
+#define DL_CALL_STORE(k, f, p, x) f((p) + (k) * DL_LANES, DL_WORD(x, k))
+#define DL_CALL_LOAD_PART(k, f, p, count) f(DL_AT(p, k, count), (count) - (k) * DL_LANES)
+#define DL_CALL_STORE_PART(k, f, p, x, count) \
+    f(DL_AT(p, k, count), DL_WORD(x, k), (count) - (k) * DL_LANES)
+#define DL_CALL_LOAD_MASKED(k, f, p, m) f((p) + (k) * DL_LANES, DL_WORD(m, k))
+#define DL_CALL_STORE_MASKED(k, f, p, x, m) f((p) + (k) * DL_LANES, DL_WORD(x, k), DL_WORD(m, k))
+
+/* Functions of sixteen lanes from those of a word. */
+#define DL_LIFT1(to, name, from, f) \
+    DL_INLINE to name(from x) { return DL_VALUE(to, DL_EACH(DL_CALL1, f, x)); }
+#define DL_LIFT2(to, name, from, f) \
+    DL_INLINE to name(from x, from y) { return DL_VALUE(to, DL_EACH(DL_CALL2, f, x, y)); }
+#define DL_LIFT_SELECT(type, name, f)                                 \
+    DL_INLINE type name(dl_m16 m, type x, type y) {                   \
+        return DL_VALUE(type, DL_EACH(DL_CALL3, f, m, x, y));         \
     }
 
-/* ---- four lanes (where eight are not one vector) ---- */
+/* ---- constants ---- */
 
-#if defined(DL_PLAIN)
-
-typedef struct dl_v4 { float a, b, c, d; } dl_v4;
-
-DL_INLINE dl_v4 dl_load4(const float *p) {
-    dl_v4 v = {p[0], p[1], p[2], p[3]};
-    return v;
+DL_INLINE dl_v16 dl_set16(float x) { return DL_VALUE(dl_v16, DL_EACH(DL_CALL_SAME, DL_W(set), x)); }
+DL_INLINE dl_n16 dl_nset16(int32_t x) {
+    return DL_VALUE(dl_n16, DL_EACH(DL_CALL_SAME, DL_W(iset), x));
 }
-DL_INLINE void dl_store4(float *p, dl_v4 v) { p[0] = v.a, p[1] = v.b, p[2] = v.c, p[3] = v.d; }
-DL_INLINE dl_v4 dl_set4(float x) {
-    dl_v4 v = {x, x, x, x};
-    return v;
+DL_INLINE dl_m16 dl_mset16(int x) {
+    return DL_VALUE(dl_m16, DL_EACH(DL_CALL_SAME, DL_W(mset), x));
 }
-DL_INLINE dl_v4 dl_add4(dl_v4 x, dl_v4 y) {
-    dl_v4 v = {x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d};
-    return v;
-}
-DL_INLINE dl_v4 dl_fma4(dl_v4 x, dl_v4 y, dl_v4 z) {
-    dl_v4 v = {dl_fma(x.a, y.a, z.a), dl_fma(x.b, y.b, z.b), dl_fma(x.c, y.c, z.c),
-               dl_fma(x.d, y.d, z.d)};
-    return v;
+/* The number of each lane. */
+#define DL_CALL_LANES(k, f) f((k) * DL_LANES)
+DL_INLINE dl_n16 dl_lane16(void) { return DL_VALUE(dl_n16, DL_EACH(DL_CALL_LANES, dl_w_lanes)); }
+/* The first `count` lanes, 0 <= count <= 16. */
+DL_INLINE dl_m16 dl_first(int count) {
+    return DL_VALUE(dl_m16, DL_EACH(DL_CALL_COUNT, dl_w_first, count));
 }
 
-#elif !defined(__AVX__)
+/* ---- floats ---- */
 
-DL_VECTOR(dl_v4, dl_memory4, dl_load4, dl_store4, dl_set4, dl_add4, 16)
-
-DL_INLINE dl_v4 dl_fma4(dl_v4 a, dl_v4 b, dl_v4 c) {
-#if defined(__aarch64__)
-    return (dl_v4)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
-#elif defined(DL_HAS_FMA)
-    dl_v4 v = {dl_fma(a[0], b[0], c[0]), dl_fma(a[1], b[1], c[1]), dl_fma(a[2], b[2], c[2]),
-               dl_fma(a[3], b[3], c[3])};
-    return v;
-#else
-    return a * b + c;
-#endif
-}
-
-#endif
-
-/* ---- eight (where sixteen are not one vector) ---- */
-
-#if defined(DL_PLAIN) || !defined(__AVX__)
-
-DL_PAIR(dl_v8, dl_v4, 8, dl_load8, dl_store8, dl_set8, dl_add8, dl_fma8,
-        dl_load4, dl_store4, dl_set4, dl_add4, dl_fma4)
-
-#elif !defined(__AVX512F__)
-
-DL_VECTOR(dl_v8, dl_memory8, dl_load8, dl_store8, dl_set8, dl_add8, 32)
-
-DL_INLINE dl_v8 dl_fma8(dl_v8 a, dl_v8 b, dl_v8 c) {
-#ifdef __FMA__
-    return (dl_v8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#else
-    return a * b + c;
-#endif
-}
-
-#endif
-
-/* ---- sixteen ---- */
-
-#if defined(DL_PLAIN) || !defined(__AVX512F__)
-
-DL_PAIR(dl_v16, dl_v8, 16, dl_load16, dl_store16, dl_set16, dl_add16, dl_fma16,
-        dl_load8, dl_store8, dl_set8, dl_add8, dl_fma8)
-
-DL_INLINE dl_v16 dl_load_part(const float *p, int count) {
-    float lane[16] = {0};
-    memcpy(lane, p, (size_t)count * sizeof *p);
-    return dl_load16(lane);
-}
-
-DL_INLINE void dl_store_part(float *p, dl_v16 v, int count) {
-    float lane[16];
-    dl_store16(lane, v);
-    memcpy(p, lane, (size_t)count * sizeof *p);
-}
-
-#else
-
-DL_VECTOR(dl_v16, dl_memory16, dl_load16, dl_store16, dl_set16, dl_add16, 64)
-
-DL_INLINE dl_v16 dl_fma16(dl_v16 a, dl_v16 b, dl_v16 c) {
-    return (dl_v16)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-}
-
-DL_INLINE dl_v16 dl_load_part(const float *p, int count) {
-    return (dl_v16)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1u), p);
-}
-
-DL_INLINE void dl_store_part(float *p, dl_v16 v, int count) {
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1u), (__m512)v);
-}
-
-#endif
+DL_LIFT2(dl_v16, dl_v_add, dl_v16, DL_W(add))
+DL_LIFT2(dl_v16, dl_v_sub, dl_v16, DL_W(sub))
+DL_LIFT2(dl_v16, dl_v_mul, dl_v16, DL_W(mul))
+DL_LIFT2(dl_v16, dl_v_div, dl_v16, DL_W(div))
+DL_LIFT2(dl_v16, dl_v_idiv, dl_v16, DL_W(floored))
+DL_LIFT2(dl_v16, dl_v_imod, dl_v16, DL_W(remainder))
+DL_LIFT2(dl_v16, dl_v_max, dl_v16, DL_W(max))
+DL_LIFT2(dl_v16, dl_v_min, dl_v16, DL_W(min))
+DL_LIFT2(dl_v16, dl_v_pow, dl_v16, DL_W(pow))
+DL_LIFT1(dl_v16, dl_v_neg, dl_v16, DL_W(neg))
+DL_LIFT1(dl_v16, dl_v_abs, dl_v16, DL_W(abs))
+DL_LIFT1(dl_v16, dl_v_sign, dl_v16, DL_W(sign))
+DL_LIFT1(dl_v16, dl_v_floor, dl_v16, DL_W(floor))
+DL_LIFT1(dl_v16, dl_v_ceil, dl_v16, DL_W(ceil))
+DL_LIFT1(dl_v16, dl_v_round, dl_v16, DL_W(round))
+DL_LIFT1(dl_v16, dl_v_sqrt, dl_v16, DL_W(sqrt))
+DL_LIFT1(dl_v16, dl_v_exp, dl_v16, DL_W(exp))
+DL_LIFT1(dl_v16, dl_v_expm1, dl_v16, DL_W(expm1))
+DL_LIFT1(dl_v16, dl_v_log, dl_v16, DL_W(log))
+DL_LIFT1(dl_v16, dl_v_log1p, dl_v16, DL_W(log1p))
+DL_LIFT1(dl_v16, dl_v_sin, dl_v16, DL_W(sin))
+DL_LIFT1(dl_v16, dl_v_cos, dl_v16, DL_W(cos))
+DL_LIFT1(dl_v16, dl_v_atan, dl_v16, DL_W(atan))
+DL_LIFT1(dl_v16, dl_v_tanh, dl_v16, DL_W(tanh))
+DL_LIFT1(dl_v16, dl_v_sigmoid, dl_v16, DL_W(sigmoid))
+DL_LIFT1(dl_v16, dl_v_softplus, dl_v16, DL_W(softplus))
+DL_LIFT1(dl_v16, dl_v_erf, dl_v16, DL_W(erf))
+DL_LIFT2(dl_m16, dl_v_lt, dl_v16, DL_W(lt))
+DL_LIFT2(dl_m16, dl_v_le, dl_v16, DL_W(le))
+DL_LIFT2(dl_m16, dl_v_gt, dl_v16, DL_W(gt))
+DL_LIFT2(dl_m16, dl_v_ge, dl_v16, DL_W(ge))
+DL_LIFT2(dl_m16, dl_v_eq, dl_v16, DL_W(eq))
+DL_LIFT2(dl_m16, dl_v_ne, dl_v16, DL_W(ne))
+DL_LIFT_SELECT(dl_v16, dl_v_select, DL_W(select))
+DL_INLINE dl_v16 dl_v_stop_gradient(dl_v16 x) { return x; }
 
 /* a * b + c. */
+DL_INLINE dl_v16 dl_fma16(dl_v16 a, dl_v16 b, dl_v16 c) {
+    return DL_VALUE(dl_v16, DL_EACH(DL_CALL3, DL_W(fma), a, b, c));
+}
 #define DL_FMA(a, b, c) dl_fma16(a, b, c)
+DL_INLINE dl_v16 dl_add16(dl_v16 x, dl_v16 y) { return dl_v_add(x, y); }
+
+/* ---- integers ---- */
+
+DL_LIFT2(dl_n16, dl_n_add, dl_n16, DL_W(iadd))
+DL_LIFT2(dl_n16, dl_n_sub, dl_n16, DL_W(isub))
+DL_LIFT2(dl_n16, dl_n_mul, dl_n16, DL_W(imul))
+DL_LIFT2(dl_n16, dl_n_idiv, dl_n16, DL_W(idiv))
+DL_LIFT2(dl_n16, dl_n_imod, dl_n16, DL_W(imod))
+DL_LIFT2(dl_n16, dl_n_max, dl_n16, DL_W(imax))
+DL_LIFT2(dl_n16, dl_n_min, dl_n16, DL_W(imin))
+DL_LIFT1(dl_n16, dl_n_neg, dl_n16, DL_W(ineg))
+DL_LIFT1(dl_n16, dl_n_abs, dl_n16, DL_W(iabs))
+DL_LIFT1(dl_n16, dl_n_sign, dl_n16, DL_W(isign))
+DL_LIFT2(dl_m16, dl_n_lt, dl_n16, DL_W(ilt))
+DL_LIFT2(dl_m16, dl_n_le, dl_n16, DL_W(ile))
+DL_LIFT2(dl_m16, dl_n_gt, dl_n16, DL_W(igt))
+DL_LIFT2(dl_m16, dl_n_ge, dl_n16, DL_W(ige))
+DL_LIFT2(dl_m16, dl_n_eq, dl_n16, DL_W(ieq))
+DL_LIFT2(dl_m16, dl_n_ne, dl_n16, DL_W(ine))
+DL_LIFT_SELECT(dl_n16, dl_n_select, DL_W(iselect))
+DL_INLINE dl_n16 dl_n_stop_gradient(dl_n16 x) { return x; }
+
+/* ---- truth values ---- */
+
+DL_LIFT2(dl_m16, dl_m_and, dl_m16, DL_W(and))
+DL_LIFT2(dl_m16, dl_m_or, dl_m16, DL_W(or))
+DL_LIFT2(dl_m16, dl_m_ne, dl_m16, DL_W(xor))
+DL_LIFT1(dl_m16, dl_m_not, dl_m16, DL_W(not))
+DL_INLINE dl_m16 dl_m_eq(dl_m16 x, dl_m16 y) { return dl_m_not(dl_m_ne(x, y)); }
+DL_INLINE dl_m16 dl_m_lt(dl_m16 x, dl_m16 y) { return dl_m_and(dl_m_not(x), y); }
+DL_INLINE dl_m16 dl_m_gt(dl_m16 x, dl_m16 y) { return dl_m_and(x, dl_m_not(y)); }
+DL_INLINE dl_m16 dl_m_le(dl_m16 x, dl_m16 y) { return dl_m_or(dl_m_not(x), y); }
+DL_INLINE dl_m16 dl_m_ge(dl_m16 x, dl_m16 y) { return dl_m_or(x, dl_m_not(y)); }
+DL_INLINE dl_m16 dl_m_select(dl_m16 m, dl_m16 x, dl_m16 y) {
+    return dl_m_or(dl_m_and(m, x), dl_m_and(dl_m_not(m), y));
+}
+DL_INLINE dl_m16 dl_m_stop_gradient(dl_m16 x) { return x; }
+
+/* Bit i of the result is lane i. */
+#define DL_CALL_TRUTHS(k, x) dl_w_truths(DL_WORD(x, k)) << (k) * DL_LANES
+DL_INLINE unsigned dl_truths16(dl_m16 m) {
+    const unsigned bits[] = {DL_EACH(DL_CALL_TRUTHS, m)};
+    unsigned all = 0;
+    for (int k = 0; k < 16 / DL_LANES; k++) all |= bits[k];
+    return all;
+}
+DL_INLINE int dl_any16(dl_m16 m) { return dl_truths16(m) != 0; }
+DL_INLINE int dl_all16(dl_m16 m) { return dl_truths16(m) == 0xffff; }
+
+/* ---- conversions ---- */
+
+DL_LIFT1(dl_v16, dl_v_real, dl_n16, DL_W(real))
+DL_LIFT1(dl_n16, dl_n_int, dl_v16, DL_W(int))
+DL_INLINE dl_v16 dl_v_real_m(dl_m16 m) { return dl_v_select(m, dl_set16(1.0f), dl_set16(0.0f)); }
+DL_INLINE dl_n16 dl_n_int_m(dl_m16 m) { return dl_n_select(m, dl_nset16(1), dl_nset16(0)); }
+
+/* ---- memory, contiguous ---- */
+
+DL_INLINE dl_v16 dl_load16(const float *p) {
+    return DL_VALUE(dl_v16, DL_EACH(DL_CALL_LOAD, dl_w_load, p));
+}
+DL_INLINE void dl_store16(float *p, dl_v16 x) { DL_EACH(DL_CALL_STORE, dl_w_store, p, x); }
+DL_INLINE dl_v16 dl_load_part(const float *p, int count) {
+    return DL_VALUE(dl_v16, DL_EACH(DL_CALL_LOAD_PART, dl_w_load_part, p, count));
+}
+DL_INLINE void dl_store_part(float *p, dl_v16 x, int count) {
+    DL_EACH(DL_CALL_STORE_PART, dl_w_store_part, p, x, count);
+}
+DL_INLINE dl_v16 dl_load_masked(const float *p, dl_m16 m) {
+    return DL_VALUE(dl_v16, DL_EACH(DL_CALL_LOAD_MASKED, dl_w_load_masked, p, m));
+}
+DL_INLINE void dl_store_masked(float *p, dl_v16 x, dl_m16 m) {
+    DL_EACH(DL_CALL_STORE_MASKED, dl_w_store_masked, p, x, m);
+}
+
+DL_INLINE dl_n16 dl_nload16(const int32_t *p) {
+    return DL_VALUE(dl_n16, DL_EACH(DL_CALL_LOAD, dl_w_iload, p));
+}
+DL_INLINE void dl_nstore16(int32_t *p, dl_n16 x) { DL_EACH(DL_CALL_STORE, dl_w_istore, p, x); }
+DL_INLINE dl_n16 dl_nload16_u8(const uint8_t *p) {
+    return DL_VALUE(dl_n16, DL_EACH(DL_CALL_LOAD, dl_w_iload_u8, p));
+}
+DL_INLINE void dl_nstore16_u8(uint8_t *p, dl_n16 x) {
+    DL_EACH(DL_CALL_STORE, dl_w_istore_u8, p, x);
+}
+DL_INLINE dl_m16 dl_mload16_u8(const uint8_t *p) {
+    return DL_VALUE(dl_m16, DL_EACH(DL_CALL_LOAD, dl_w_mload_u8, p));
+}
+DL_INLINE void dl_mstore16_u8(uint8_t *p, dl_m16 m) {
+    DL_EACH(DL_CALL_STORE, dl_w_mstore_u8, p, m);
+}
+
+/* ---- memory, a lane at a time ---- */
+
+/* What is one type in memory and another in lanes goes through an array of lanes. */
+#define DL_PARTS(value, lanes, memory, read, write, load, store)                           \
+    DL_INLINE value load(const memory *p, int count) {                                     \
+        lanes at[16] = {0};                                                                \
+        for (int i = 0; i < count; i++) at[i] = p[i];                                      \
+        return read(at);                                                                   \
+    }                                                                                      \
+    DL_INLINE void store(memory *p, value x, int count) {                                  \
+        lanes at[16];                                                                      \
+        write(at, x);                                                                      \
+        for (int i = 0; i < count; i++) p[i] = (memory)at[i];                              \
+    }
+DL_PARTS(dl_n16, int32_t, int32_t, dl_nload16, dl_nstore16, dl_nload_part, dl_nstore_part)
+DL_PARTS(dl_n16, int32_t, uint8_t, dl_nload16, dl_nstore16, dl_nload_part_u8, dl_nstore_part_u8)
+DL_PARTS(dl_m16, uint8_t, uint8_t, dl_mload16_u8, dl_mstore16_u8, dl_mload_part_u8, dl_mstore_part_u8)
+
+#define DL_MASKED(value, lanes, memory, read, write, load, store)                          \
+    DL_INLINE value load(const memory *p, dl_m16 m) {                                      \
+        lanes at[16] = {0};                                                                \
+        for (unsigned i = 0, bits = dl_truths16(m); i < 16; i++)                           \
+            if (bits >> i & 1) at[i] = p[i];                                               \
+        return read(at);                                                                   \
+    }                                                                                      \
+    DL_INLINE void store(memory *p, value x, dl_m16 m) {                                   \
+        lanes at[16];                                                                      \
+        write(at, x);                                                                      \
+        for (unsigned i = 0, bits = dl_truths16(m); i < 16; i++)                           \
+            if (bits >> i & 1) p[i] = (memory)at[i];                                       \
+    }
+DL_MASKED(dl_n16, int32_t, int32_t, dl_nload16, dl_nstore16, dl_nload_masked, dl_nstore_masked)
+DL_MASKED(dl_n16, int32_t, uint8_t, dl_nload16, dl_nstore16, dl_nload_masked_u8, dl_nstore_masked_u8)
+DL_MASKED(dl_m16, uint8_t, uint8_t, dl_mload16_u8, dl_mstore16_u8, dl_mload_masked_u8,
+        dl_mstore_masked_u8)
+
+/* Lane i at p[i * stride], the first `count`; lane i at p[index of lane i], those of m. */
+#define DL_SCATTERED(value, lanes, memory, read, write, load, store, gather)               \
+    DL_INLINE value load(const memory *p, ptrdiff_t stride, int count) {                   \
+        lanes at[16] = {0};                                                                \
+        for (int i = 0; i < count; i++) at[i] = p[i * stride];                             \
+        return read(at);                                                                   \
+    }                                                                                      \
+    DL_INLINE void store(memory *p, ptrdiff_t stride, value x, int count) {                \
+        lanes at[16];                                                                      \
+        write(at, x);                                                                      \
+        for (int i = 0; i < count; i++) p[i * stride] = (memory)at[i];                     \
+    }                                                                                      \
+    DL_INLINE value gather(const memory *p, dl_n16 index, dl_m16 m) {                      \
+        lanes at[16] = {0};                                                                \
+        int32_t from[16];                                                                  \
+        dl_nstore16(from, index);                                                          \
+        for (unsigned i = 0, bits = dl_truths16(m); i < 16; i++)                           \
+            if (bits >> i & 1) at[i] = p[from[i]];                                         \
+        return read(at);                                                                   \
+    }
+DL_SCATTERED(dl_v16, float, float, dl_load16, dl_store16, dl_load_stride, dl_store_stride, dl_gather16)
+DL_SCATTERED(dl_n16, int32_t, int32_t, dl_nload16, dl_nstore16, dl_nload_stride, dl_nstore_stride,
+        dl_ngather16)
+DL_SCATTERED(dl_n16, int32_t, uint8_t, dl_nload16, dl_nstore16, dl_nload_stride_u8,
+        dl_nstore_stride_u8, dl_ngather16_u8)
+DL_SCATTERED(dl_m16, uint8_t, uint8_t, dl_mload16_u8, dl_mstore16_u8, dl_mload_stride_u8,
+        dl_mstore_stride_u8, dl_mgather16_u8)
 
 /* ---- folds of the lanes ---- */
 
-DL_INLINE float dl_sum16(dl_v16 v) {
-    float s[16];
-    dl_store16(s, v);
-    for (int i = 0; i < 8; i++) s[i] += s[i + 8];
-    for (int i = 0; i < 4; i++) s[i] += s[i + 4];
-    return (s[0] + s[2]) + (s[1] + s[3]);
-}
-
-/* NaN if any lane is. */
-DL_INLINE float dl_max16(dl_v16 v) {
-    float m[16];
-    dl_store16(m, v);
-    for (int i = 0; i < 8; i++) m[i] = dl_max(m[i], m[i + 8]);
-    for (int i = 0; i < 4; i++) m[i] = dl_max(m[i], m[i + 4]);
-    return dl_max(dl_max(m[0], m[2]), dl_max(m[1], m[3]));
-}
-
-DL_INLINE float dl_min16(dl_v16 v) {
-    float m[16];
-    dl_store16(m, v);
-    for (int i = 0; i < 8; i++) m[i] = dl_min(m[i], m[i + 8]);
-    for (int i = 0; i < 4; i++) m[i] = dl_min(m[i], m[i + 4]);
-    return dl_min(dl_min(m[0], m[2]), dl_min(m[1], m[3]));
-}
+#define DL_FOLD(name, type, lanes, write, f)                          \
+    DL_INLINE lanes name(type x) {                                    \
+        lanes at[16];                                                 \
+        write(at, x);                                                 \
+        for (int half = 8; half > 0; half /= 2)                       \
+            for (int i = 0; i < half; i++) at[i] = f(at[i], at[i + half]); \
+        return at[0];                                                 \
+    }
+DL_FOLD(dl_sum16, dl_v16, float, dl_store16, dl_add)
+DL_FOLD(dl_prod16, dl_v16, float, dl_store16, dl_mul)
+DL_FOLD(dl_max16, dl_v16, float, dl_store16, dl_max)
+DL_FOLD(dl_min16, dl_v16, float, dl_store16, dl_min)
+DL_FOLD(dl_nsum16, dl_n16, int32_t, dl_nstore16, dl_iadd)
+DL_FOLD(dl_nprod16, dl_n16, int32_t, dl_nstore16, dl_imul)
+DL_FOLD(dl_nmax16, dl_n16, int32_t, dl_nstore16, dl_imax)
+DL_FOLD(dl_nmin16, dl_n16, int32_t, dl_nstore16, dl_imin)
 
 #endif
