@@ -12,6 +12,19 @@ static void push_level(Builder *b, LoopStmt *loop, uint32_t vars) {
     b->level[b->depth] = (Level){.loop = loop, .vars = vars, .serial = ++b->serials};
 }
 
+/* In a stretch: the variables that run over the rows of a slice. Arrays begin at its first
+ * row there; elsewhere a row's number is counted from the first of the call. */
+static uint32_t row_variables(const Unit *u) {
+    const Node *n = u->member.n ? u->member.at[0] : u->write.n ? u->write.at[0].value : NULL;
+    uint32_t vars = 0;
+    if (!u->stretch || !n) return 0;
+    for (int i = 0; i < n->rank; i++)
+        if (n->dim[i] == DIM_BATCH) vars |= 1u << i;
+    for (int i = 0; n->kind == N_COMP && i < n->nfold; i++)
+        if (n->fold_dim[i] == DIM_BATCH) vars |= 1u << (n->rank + i);
+    return vars;
+}
+
 Builder *builder_new(Kernels *k, Unit *u) {
     Builder *b = NEW(k->arena, Builder);
     b->k = k;
@@ -22,6 +35,7 @@ Builder *builder_new(Kernels *k, Unit *u) {
     b->depth = -1;
     push_level(b, NULL, 0);
     for (int i = 0; i < MAX_RANK; i++) b->merged[i] = 1;
+    b->row_vars = row_variables(u);
     return b;
 }
 
@@ -79,13 +93,40 @@ LoopArray *builder_array(Builder *b, Storage *s) {
     return array;
 }
 
+int64_t builder_most_rows(const Builder *b) {
+    return b->unit->stretch ? b->unit->stretch->slice_rows : b->k->batch;
+}
+
 LoopExpr *builder_rows(Builder *b) {
     if (!b->f->rows) {
         b->f->rows = loop_var(b->a, LT_INDEX, "n");
         b->f->rows->lo = 1;
-        b->f->rows->hi = b->k->batch;
+        b->f->rows->hi = builder_most_rows(b);
     }
     return lx_var(b->a, b->f->rows);
+}
+
+static LoopExpr *row_parameter(Builder *b, LoopVar **v, const char *name, int64_t lo, int64_t hi) {
+    if (!*v) {
+        *v = loop_var(b->a, LT_INDEX, name);
+        (*v)->lo = lo;
+        (*v)->hi = hi;
+    }
+    return lx_var(b->a, *v);
+}
+
+LoopExpr *builder_total(Builder *b) {
+    if (!b->unit->stretch) return builder_rows(b);
+    return row_parameter(b, &b->f->total, "total", 1, b->k->batch);
+}
+
+LoopExpr *builder_first(Builder *b) {
+    if (!b->unit->stretch) return lx_int(b->a, LT_INDEX, 0);
+    return row_parameter(b, &b->f->first, "first", 0, b->k->batch - 1);
+}
+
+bool builder_is_row(const Builder *b, const Expr *e) {
+    return e->kind == E_VAR && b->row_vars >> e->var & 1;
 }
 
 LoopExpr *builder_extent(Builder *b, int64_t dim) {
@@ -93,7 +134,7 @@ LoopExpr *builder_extent(Builder *b, int64_t dim) {
 }
 
 bool builder_parallel(Builder *b, LoopStmt *loop, double work) {
-    if (work < PARALLEL_WORK) return false;
+    if (work < PARALLEL_WORK || b->unit->stretch) return false;
     if (!b->f->threads) b->f->threads = loop_var(b->a, LT_INDEX, "threads");
     loop->parallel = true;
     return true;
@@ -118,7 +159,8 @@ LoopVar *fold_var(Builder *b, const Node *n, int fold) {
 LoopStmt *builder_open_axis(Builder *b, const Node *n, int axis) {
     LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
     b->var[axis] = zero;
-    if (n->dim[axis] == 1) return NULL;
+    bool group = b->unit->adds && axis == 0; /* the array is its part */
+    if (n->dim[axis] == 1 || group) return NULL;
     LoopVar *v = out_var(b, n, axis);
     b->var[axis] = lx_var(b->a, v);
     return builder_open(b, v, zero, builder_extent(b, n->dim[axis]), 1, 1u << axis);
@@ -131,22 +173,31 @@ void builder_add_member(Builder *b, Node *n, LoopExpr *value) {
 
 /* ---- folds --------------------------------------------------------------------------- */
 
-static LoopExpr *limit_by(Builder *b, const ExprList *list, LoopExpr *limit, bool lo) {
+static LoopExpr *limit_by(
+        Builder *b, const ExprList *list, LoopExpr *offset, LoopExpr *limit, bool lo) {
     for (int i = 0; i < list->n; i++) {
-        LoopExpr *x = build_index(b, list->at[i]);
+        LoopExpr *x = lx_sub(b->a, build_index(b, list->at[i]), offset);
         limit = lo ? lx_max(b->a, limit, x) : lx_min(b->a, limit, x);
     }
     return limit;
+}
+
+/* Limits of a row's number are counted from the first row of the call. */
+static LoopExpr *builder_first_if(Builder *b, const Range *r) {
+    bool used = r->lo.n || r->hi.n || r->step != 1;
+    return used ? builder_first(b) : lx_int(b->a, LT_INDEX, 0);
 }
 
 FoldLoop fold_bounds(Builder *b, const Node *n, int fold, const ExprList *conditions) {
     int var = n->rank + fold, taken = b->assumed.n;
     Range r = guard_range(b->g, var, b->level[b->depth].vars, conditions, &b->assumed);
     FoldLoop loop = {.step = r.step, .narrowed = b->assumed.n > taken};
-    loop.lo = limit_by(b, &r.lo, lx_int(b->a, LT_INDEX, 0), true);
-    loop.hi = limit_by(b, &r.hi, builder_extent(b, n->fold_dim[fold]), false);
+    LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
+    LoopExpr *first = b->row_vars >> var & 1 ? builder_first_if(b, &r) : zero;
+    loop.lo = limit_by(b, &r.lo, first, zero, true);
+    loop.hi = limit_by(b, &r.hi, first, builder_extent(b, n->fold_dim[fold]), false);
     if (r.step != 1) { /* the first one congruent to the residue */
-        LoopExpr *off = lx_sub(b->a, build_index(b, r.residue), loop.lo);
+        LoopExpr *off = lx_sub(b->a, lx_sub(b->a, build_index(b, r.residue), first), loop.lo);
         LoopExpr *skip = lx_rem(b->a, off, r.step);
         skip->integer = 1;
         loop.lo = lx_add(b->a, loop.lo, skip);

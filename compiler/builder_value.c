@@ -206,6 +206,7 @@ static LoopExpr *time_of(Builder *b, const Scan *s) {
 }
 
 static LoopExpr *index_atom(Builder *b, Expr *e) {
+    if (builder_is_row(b, e)) return lx_add(b->a, builder_first(b), b->var[e->var]);
     if (e->kind == E_VAR) return b->var[e->var];
     if (e->kind == E_TIME) return time_of(b, e->scan);
     if (e->kind == E_CONST) return lx_int(b->a, LT_INDEX, e->lo);
@@ -278,10 +279,12 @@ Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
     for (int k = s->one_step ? 1 : 0; k < n->rank;) {
         int count = merged_at(b, n, index, k);
         int64_t dim = n->dim[k];
-        if (dim == DIM_BATCH && (!caller || k == 0)) dim = b->k->batch;
+        if (dim == DIM_BATCH && (!caller || k == 0))
+            dim = s->local ? s->local->slice_rows : b->k->batch;
         for (int i = 1; i < count; i++) dim *= n->dim[k + i];
         access.dim[access.rank] = dim;
-        LoopExpr *at = count > 1 ? b->var[index[k]->var] : build_index(b, index[k]);
+        bool own = count > 1 || (n->dim[k] == DIM_BATCH && builder_is_row(b, index[k]));
+        LoopExpr *at = own ? b->var[index[k]->var] : build_index(b, index[k]);
         access.index[access.rank++] = wants_clamp(b, index[k]) ? clamped(b, at, dim) : at;
         k += count;
     }
@@ -300,6 +303,7 @@ static LoopExpr *number_of(Builder *b, const Node *n, Expr *const *index) {
         int64_t size = rows ? 1 : n->dim[k];
         for (int i = 1; i < count; i++) size *= n->dim[k + i];
         LoopExpr *at = count > 1 ? b->var[index[k]->var] : build_index(b, index[k]);
+        if (rows && count > 1) at = lx_add(b->a, lx_mul(b->a, builder_first(b), size), at);
         if (!rows || count > 1) element = lx_add(b->a, lx_mul(b->a, element, size), at);
         k += count;
     }
@@ -323,7 +327,7 @@ static LoopExpr *step_number(Builder *b) {
 /* The element as it is in memory, or drawn; guards are the caller's. */
 static LoopExpr *element_of(Builder *b, Expr *e) {
     Node *n = e->node;
-    if (n->kind == N_LEAF && n->leaf == L_ROWS) return lx_cast(b->a, LT_I32, builder_rows(b));
+    if (n->kind == N_LEAF && n->leaf == L_ROWS) return lx_cast(b->a, LT_I32, builder_total(b));
     if (n->kind == N_LEAF && n->leaf == L_STEP) return step_number(b);
     if (n->kind == N_LEAF && n->leaf == L_UNIFORM) return draw(b, e);
     Access at = build_access(b, view_of(b->k, n)->storage, n, e->arg);

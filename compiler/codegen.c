@@ -211,8 +211,9 @@ static void keep_functions(Kernels *k, UnitList *list, int depth) {
     }
 }
 
-/* The routine over the graph as scheduling wants it: scans hold their recurrence alone. */
-static const Routine *prepare(Codegen *cg, const Routine *given) {
+/* The routine over the graph as scheduling wants it: scans hold their recurrence alone, sums
+ * over rows are sums of partial sums. */
+static const Routine *prepare(Codegen *cg, const Routine *given, Slicing *slicing) {
     Routine *r = arena_copy(cg->arena, given, sizeof *given);
     int n = r->root.n;
     Node **root = NEW_ARRAY(cg->arena, Node *, n + 1);
@@ -225,6 +226,9 @@ static const Routine *prepare(Codegen *cg, const Routine *given) {
     memcpy(before, root, (size_t)count * sizeof *root);
     demand(cg->graph, root, count);
     dump_roots("demand", cg->graph, r, before, root, count);
+    memcpy(before, root, (size_t)count * sizeof *root);
+    *slicing = partial_build(cg->graph, root, count, cg->batch);
+    dump_roots("partial", cg->graph, r, before, root, count);
     r->root.at = arena_copy(cg->arena, r->root.at, (size_t)n * sizeof *r->root.at);
     for (int i = 0; i < n; i++) r->root.at[i].value = root[i];
     r->finite = root[n];
@@ -239,18 +243,21 @@ static void dump_new_functions(const Kernels *k, int first) {
 }
 
 const Plan *codegen_routine(Codegen *cg, const Routine *given) {
-    const Routine *r = prepare(cg, given);
+    Slicing slicing;
+    const Routine *r = prepare(cg, given, &slicing);
     Kernels *k = NEW(cg->arena, Kernels);
     k->arena = cg->arena;
     k->graph = cg->graph;
     k->routine = r;
     k->batch = cg->batch;
     k->codegen = cg;
+    k->slicing = slicing;
     k->plan = NEW(cg->arena, Plan);
     view_build(k);
     group_build(k);
     storage_build(k);
     order_build(k);
+    stretch_build(k);
     dump_units("fuse", k);
     plan_build(k);
     dump_plan("plan", k);

@@ -70,7 +70,8 @@ typedef struct Routine {
 
 typedef struct PlanBuffer {
     const char *name;        /* for people: path, name, or source line */
-    int64_t offset, bytes;   /* in the arena */
+    int64_t offset, bytes;   /* in the arena, or in each thread's part of it */
+    bool local;
     int first, last;         /* kernels, in order of execution, that write and last read it */
 } PlanBuffer;
 
@@ -83,6 +84,7 @@ typedef struct PlanKernel {
 
 typedef struct Plan {
     int64_t arena;           /* bytes, a multiple of 64 */
+    int64_t local, groups;   /* more, behind them, for each thread; no more than `groups` */
     Vec(PlanBuffer) buffer;
     Vec(PlanKernel) kernel;
 } Plan;

@@ -429,6 +429,8 @@ static void print_scalar_parameter(
 static void print_parameters(Printer *p, const LoopFunction *f) {
     bool any = false;
     print_scalar_parameter(p, f->rows, "n", "int64_t", &any);
+    print_scalar_parameter(p, f->total, "total", "int64_t", &any);
+    print_scalar_parameter(p, f->first, "first", "int64_t", &any);
     print_scalar_parameter(p, f->threads, "threads", "int", &any);
     print_scalar_parameter(p, f->seed, "seed", "uint64_t", &any);
     print_scalar_parameter(p, f->step, "step", "uint32_t", &any);

@@ -166,12 +166,17 @@ static void add_structs(Api *api) {
     add_placed(api, api->p->in_model.at, api->p->in_model.n, api->p->prefix);
     add_placed(api, api->p->in_work.at, api->p->in_work.n,
             arena_printf(api->arena, "%s_work", api->p->prefix));
-    int64_t arena = 64;
+    int64_t arena = 64, local = 0, groups = 1;
     for (int i = 0; i < api->p->all.n; i++) {
-        const Use *u = api->p->all.at[i];
-        if (u != api->p->init && u->plan->arena > arena) arena = u->plan->arena;
+        const Plan *plan = api->p->all.at[i]->plan;
+        if (api->p->all.at[i] == api->p->init) continue;
+        if (plan->arena + plan->local > arena) arena = plan->arena + plan->local;
+        if (plan->local > local) local = plan->local;
+        if (plan->groups > groups) groups = plan->groups;
     }
     dict_set(api->top, "arena", "%" PRId64, arena / 4);
+    dict_set(api->top, "local", "%" PRId64, local);
+    dict_set(api->top, "groups", "%" PRId64, groups);
     add_init_arena(api);
 }
 

@@ -252,6 +252,11 @@ NodeList node_operands(Graph *g, const Node *n);
  * when anything inside them changes); root[] is overwritten. */
 void graph_replace(Graph *g, Node **root, int n, Node *const *from, Node *const *to, int m);
 
+/* Rebuilds what the roots need with what `make` makes of every wanted comprehension (by id),
+ * which it is given with its operands already rebuilt. */
+typedef Node *NodeMakeFn(void *ctx, Graph *g, Node *n);
+void graph_remake(Graph *g, Node **root, int n, const bool *wanted, NodeMakeFn *make, void *ctx);
+
 /* ---- the other files over graphs ------------------------------------------- */
 
 /* graph_text.c: prints roots and what they need (graph_text.h describes the form);

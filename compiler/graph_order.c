@@ -120,6 +120,9 @@ typedef struct Replace {
     bool *changed;      /* by id */
     bool *scan_changed; /* by scan id: a carry of it changed, so that it is cloned */
     Scan **clone;       /* by scan id */
+    const bool *wanted; /* by id: what `make` makes anew; NULL: nothing */
+    NodeMakeFn *make;
+    void *ctx;
 } Replace;
 
 static Node *image(const Replace *r, Node *n) {
@@ -208,6 +211,7 @@ static void rebuild_changed(Replace *r) {
         Node *n = r->order.at[k];
         if (!r->changed[n->id] || r->map[n->id]) continue;
         Node *to = rebuild(r, n);
+        if (r->wanted && r->wanted[n->id]) to = r->make(r->ctx, r->g, to);
         if (!to->name && to != n) to->name = n->name;
         to->is_grad = to->is_grad || n->is_grad;
         r->map[n->id] = to;
@@ -216,17 +220,36 @@ static void rebuild_changed(Replace *r) {
         if (r->order.at[k]->kind == N_CARRY) close_clone(r, r->order.at[k]->scan);
 }
 
-void graph_replace(Graph *g, Node **root, int n, Node *const *from, Node *const *to, int m) {
+static Replace replace_new(Graph *g, Node *const *root, int n) {
     Replace r = {.g = g, .order = graph_order(g, root, n)};
     r.map = NEW_ARRAY(g->arena, Node *, g->t->node.n);
     r.changed = NEW_ARRAY(g->arena, bool, g->t->node.n);
     r.scan_changed = NEW_ARRAY(g->arena, bool, g->t->scan.n);
     r.clone = NEW_ARRAY(g->arena, Scan *, g->t->scan.n);
+    return r;
+}
+
+static void replace_all(Replace *r, Node **root, int n) {
+    spread_changes(r);
+    rebuild_changed(r);
+    for (int k = 0; k < n; k++) root[k] = image(r, root[k]);
+}
+
+void graph_replace(Graph *g, Node **root, int n, Node *const *from, Node *const *to, int m) {
+    Replace r = replace_new(g, root, n);
     for (int k = 0; k < m; k++) {
         r.map[from[k]->id] = to[k];
         r.changed[from[k]->id] = from[k] != to[k];
     }
-    spread_changes(&r);
-    rebuild_changed(&r);
-    for (int k = 0; k < n; k++) root[k] = image(&r, root[k]);
+    replace_all(&r, root, n);
+}
+
+void graph_remake(Graph *g, Node **root, int n, const bool *wanted, NodeMakeFn *make, void *ctx) {
+    Replace r = replace_new(g, root, n);
+    r.wanted = wanted;
+    r.make = make;
+    r.ctx = ctx;
+    for (int k = 0; k < r.order.n; k++)
+        r.changed[r.order.at[k]->id] = wanted[r.order.at[k]->id];
+    replace_all(&r, root, n);
 }

@@ -7,6 +7,7 @@
  *               their bodies; dependences                              -> Unit
  *   storage.c   in what kind of memory every stored node is            -> Storage
  *   order.c     an order of the units in which memory dies early
+ *   stretch.c   units that run one after another for a slice of rows       -> Stretch
  *   repeat.c    units that run twice rather than have their result kept
  *   plan.c      lifetimes, what is in place of what, offsets
  *   schedule*.c a unit's loops                                         -> LoopFunction
@@ -16,6 +17,7 @@
 #define DLC_KERNEL_H
 
 #include "loop.h"
+#include "partial.h"
 
 typedef struct Unit Unit;
 typedef struct Storage Storage;
@@ -49,6 +51,13 @@ typedef struct Write {
     Storage *from;            /* a copy of the value; NULL: where the value is */
 } Write;
 
+/* Neighbouring units outside of scans, each row's work independent of other rows': they run
+ * for a slice of rows at a time, and what lives in between alone needs room for a slice. */
+typedef struct Stretch {
+    int first, last;          /* positions of its units */
+    int64_t slice_rows;       /* most rows of a slice; divides the rows of a group */
+} Stretch;
+
 struct Unit {
     UnitKind kind;
     int id;                   /* order of creation */
@@ -60,6 +69,9 @@ struct Unit {
     UnitList child;           /* its body, in order */
     UnitList after;           /* units of the same list that come before it */
     int mark, state;          /* of walks */
+    int phase;                /* even: of the whole batch; odd: of a stretch */
+    Stretch *stretch;         /* that it is in, with its body; NULL: none */
+    bool adds;                /* its results are a slice's, added to those of its group */
     int position;             /* in order of execution; a scan's is its first child's */
     int last_position;        /* of a scan: its last child's */
     LoopFunction *function;
@@ -81,7 +93,11 @@ typedef enum {
 struct Storage {
     StorageKind kind;
     PlaceType type;
-    int64_t elements;         /* with all rows */
+    int64_t elements;         /* with all rows, or a slice's if it is local */
+    int64_t row_stride;       /* elements from row to row; 0: it has no rows */
+    bool halves;              /* twice, each half aligned (of a flip) */
+    bool grouped;             /* a part for each group of rows */
+    const Stretch *local;     /* of one slice: each thread has its own; NULL: shared */
     int64_t lo, hi;           /* range of integers in it; lo > hi: not known */
     const char *name;
     Place place;
@@ -93,6 +109,7 @@ struct Storage {
     bool one_step;            /* a stack of which only the last step is kept */
     int64_t offset, bytes;    /* ST_ARENA */
     int first, last;          /* positions where it is live; last < first: nowhere */
+    int begin, end;           /* positions from and to which its memory is taken */
     Unit *resting, *again;    /* after the one its memory is free, until the other makes it anew */
     Storage *shared;          /* in place of: the storage that this one is now, or NULL */
     const char *text;         /* its pointer in the driver */
@@ -109,9 +126,12 @@ typedef struct Kernels {
     UnitList unit;            /* all, by id */
     UnitList top;             /* outside of scans, in order after order.c */
     Unit *check;              /* of `finite`, or NULL */
+    Slicing slicing;
+    Vec(Stretch *) stretch;   /* in order */
     int mark;
     Vec(Storage *) storage;   /* all */
-    int64_t arena_bytes;
+    int64_t arena_bytes;      /* shared by all threads */
+    int64_t local_bytes;      /* of each thread, behind that */
     Plan *plan;
 } Kernels;
 
@@ -147,6 +167,10 @@ void view_build(Kernels *k);          /* view.c */
 void group_build(Kernels *k);         /* group.c */
 void storage_build(Kernels *k);       /* storage.c */
 void order_build(Kernels *k);         /* order.c */
+void order_number(Kernels *k);        /* order.c: positions */
+void stretch_build(Kernels *k);       /* stretch.c: after the order */
+void stretch_slice(Kernels *k);       /* stretch.c: after lifetimes; what is local, how large */
+void storage_resize(Storage *s, int64_t rows_now, int64_t rows);   /* storage.c */
 void repeat_build(Kernels *k);        /* repeat.c; called by order.c */
 void plan_build(Kernels *k);          /* plan.c: what is in place of what, offsets */
 /* Which indices are kept in their axis by force: those that were looked up, where no guard

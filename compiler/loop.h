@@ -111,6 +111,7 @@ typedef struct LoopFunction {
     const char *avoid;        /* a name that parameters and locals may not hide, or NULL */
     const char *comment;      /* what it computes, where from, its shape; lines */
     LoopVar *rows, *threads;  /* NULL: not used */
+    LoopVar *total, *first;   /* rows of the whole call where `rows` are a slice's; its first */
     Vec(LoopArray *) array;
     Vec(LoopVar *) scalar;    /* times of scans */
     LoopVar *seed, *step;     /* of random streams; NULL: not used */

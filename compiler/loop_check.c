@@ -272,8 +272,8 @@ static void check_block(Check *c, const LoopBlock *block) {
 const char *loop_check(Arena *a, const LoopFunction *f, int64_t batch) {
     struct Patience patience = {0};
     Check c = {.arena = a, .known = {.arena = a, .batch = batch, .patience = &patience}};
-    LoopVar *const parameter[] = {f->rows, f->threads, f->seed, f->step};
-    for (int i = 0; i < 4; i++)
+    LoopVar *const parameter[] = {f->rows, f->threads, f->seed, f->step, f->total, f->first};
+    for (int i = 0; i < 6; i++)
         if (parameter[i]) define(&c, parameter[i]);
     for (int i = 0; i < f->scalar.n; i++) define(&c, f->scalar.at[i]);
     check_block(&c, &f->body);

@@ -163,9 +163,14 @@ static void number(UnitList *list, int *position) {
     }
 }
 
-void order_build(Kernels *k) {
+void order_number(Kernels *k) {
     int position = 0;
-    order_list(k, &k->top);
-    repeat_build(k);
     number(&k->top, &position);
+}
+
+/* By slices of rows nothing large is kept that could be made again. */
+void order_build(Kernels *k) {
+    order_list(k, &k->top);
+    if (k->slicing.groups == 0) repeat_build(k);
+    order_number(k);
 }

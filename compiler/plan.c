@@ -1,5 +1,9 @@
 /* plan.c - lifetimes, what is in place of what, and offsets in the arena.
  *
+ * What lives in one stretch alone (stretch.c) has room for a slice of rows, in a part of the
+ * arena that each thread has for itself; the rest of what a stretch uses is taken for all of
+ * it, since its slices are at different points of it at the same time.
+ *
  * A storage is live from the unit that first writes it to the one that last reads it; what
  * is used in a scan but lives outside of its body is live for the whole scan. The result of
  * an element's computation takes the place of an operand that dies there and is read at
@@ -86,7 +90,7 @@ static bool read_at_own_index(Kernels *k, const Unit *u, Node *operand) {
 /* May the result of u be where the operand is? */
 static bool can_replace(Kernels *k, const Unit *u, Node *result, Node *operand) {
     Storage *from = view_of(k, operand)->storage, *to = view_of(k, result)->storage;
-    if (!from || from->kind != ST_ARENA || from->one_step) return false;
+    if (!from || from->kind != ST_ARENA || from->one_step || from->local != to->local) return false;
     from = resolve(from);
     if (from->kind != ST_ARENA || from->home != to->home || from->type != to->type) return false;
     if (from->bytes != to->bytes || from->last != u->position || from->first >= u->position)
@@ -140,7 +144,7 @@ static bool is_in_rest(const Storage *a, const Storage *b) {
 }
 
 static bool overlap(const Storage *a, const Storage *b) {
-    bool both = a->first <= b->last && b->first <= a->last;
+    bool both = a->begin <= b->end && b->begin <= a->end;
     return both && !is_in_rest(a, b) && !is_in_rest(b, a);
 }
 
@@ -176,38 +180,60 @@ static int64_t place_all(Storage *const *all, int n) {
     return end;
 }
 
+/* Where memory is taken: a shared one in all of a stretch that it is used in. */
+static void find_extents(Kernels *k) {
+    for (int i = 0; i < k->storage.n; i++) {
+        Storage *s = k->storage.at[i];
+        s->begin = s->first;
+        s->end = s->last;
+        for (int j = 0; j < k->stretch.n && !s->local; j++) {
+            const Stretch *t = k->stretch.at[j];
+            if (t->first <= s->begin && s->begin <= t->last) s->begin = t->first;
+            if (t->first <= s->end && s->end <= t->last) s->end = t->last;
+        }
+    }
+}
+
 /* Large ones first is good as a rule, early ones first now and then. */
-static void assign_offsets(Kernels *k) {
+static int64_t assign_offsets(Kernels *k, bool local) {
     typedef int Compare(const void *, const void *);
     Compare *const rule[] = {by_size, by_start, by_size};
     Vec(Storage *) all = {0};
     for (int i = 0; i < k->storage.n; i++) {
         Storage *s = k->storage.at[i];
-        if (s->kind == ST_ARENA && !s->shared && s->last >= 0) vec_push(k->arena, &all, s);
+        bool taken = s->kind == ST_ARENA && !s->shared && s->last >= 0;
+        if (taken && local == (s->local != NULL)) vec_push(k->arena, &all, s);
     }
-    int64_t end[2] = {0};
+    int64_t end[2] = {0}, bytes = 0;
     for (int i = 0; i < 3 && all.n; i++) {
         if (i == 2 && end[1] <= end[0]) break;
         for (int j = 0; j < all.n; j++) all.at[j]->offset = j;
         qsort(all.at, (size_t)all.n, sizeof *all.at, rule[i]);
-        k->arena_bytes = end[i % 2] = place_all(all.at, all.n);
+        bytes = end[i % 2] = place_all(all.at, all.n);
     }
+    return bytes;
 }
 
 static void report(Kernels *k) {
     for (int i = 0; i < k->storage.n; i++) {
         const Storage *s = k->storage.at[i];
         if (s->kind != ST_ARENA || s->shared || s->last < 0) continue;
-        PlanBuffer buffer = {s->name, s->offset, s->bytes, s->first, s->last};
+        PlanBuffer buffer = {.name = s->name, .offset = s->offset, .bytes = s->bytes,
+                .local = s->local != NULL, .first = s->first, .last = s->last};
         vec_push(k->arena, &k->plan->buffer, buffer);
     }
     k->plan->arena = k->arena_bytes;
+    k->plan->local = k->local_bytes;
+    k->plan->groups = k->slicing.groups;
 }
 
 void plan_build(Kernels *k) {
     for (int i = 0; i < k->top.n; i++) touch_unit(k, k->top.at[i]);
     touch_results(k);
+    stretch_slice(k);
     replace_in(k, &k->top);
-    assign_offsets(k);
+    find_extents(k);
+    k->arena_bytes = assign_offsets(k, false);
+    k->local_bytes = assign_offsets(k, true);
     report(k);
 }

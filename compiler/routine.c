@@ -18,6 +18,10 @@ typedef struct Driver {
     Vec(const Scan *) scan;  /* open ones */
     Vec(const char *) time;  /* their steps' names */
     Vec(Storage *) declared; /* in the open blocks */
+    Vec(const char *) outer; /* what they were called before */
+    const Stretch *stretch;  /* open, or NULL */
+    int stretch_start;       /* of what is declared in it */
+    const char *group, *first, *rows, *local;   /* names in it */
 } Driver;
 
 static void start_line(Driver *d) {
@@ -131,10 +135,23 @@ static const char *carry_text(Driver *d, const Storage *s) {
             s->init->text, then);
 }
 
+/* Where it is depends on the slice: its rows, its group's part, or the thread's own. */
+static bool moves_with_slice(const Driver *d, const Storage *s) {
+    return d->stretch && (s->row_stride || s->grouped);
+}
+
 static bool is_declared(const Driver *d, const Storage *s) {
-    for (int i = 0; i < d->declared.n; i++)
+    for (int i = moves_with_slice(d, s) ? d->stretch_start : 0; i < d->declared.n; i++)
         if (d->declared.at[i] == s) return true;
     return false;
+}
+
+/* What was declared since is gone; what it hid is called as before. */
+static void forget_declared(Driver *d, int from) {
+    while (d->declared.n > from) {
+        Storage *s = d->declared.at[--d->declared.n];
+        s->text = d->outer.at[--d->outer.n];
+    }
 }
 
 /* What the pointer is made of, declared first. */
@@ -157,7 +174,8 @@ static const char *pointer_text(Driver *d, Storage *s) {
     case ST_PLACE:
         return object_text(d, s);
     case ST_ARENA:
-        return arena_printf(a, "(%s)(arena + %lld)", c_pointer(d, s), (long long)s->offset);
+        return arena_printf(a, "(%s)(%s + %lld)", c_pointer(d, s), s->local ? d->local : "arena",
+                (long long)s->offset);
     case ST_TABLE:
         return table_name(d->k->codegen, s->table);
     case ST_SLOT:
@@ -172,12 +190,25 @@ static const char *pointer_text(Driver *d, Storage *s) {
     return NULL;
 }
 
+/* The pointer's text, moved to the first row of the open slice or to its group's part. */
+static const char *at_slice(Driver *d, const Storage *s, const char *text) {
+    Arena *a = d->k->arena;
+    bool whole = (s->kind == ST_PLACE || s->kind == ST_ARENA) && !s->local;
+    if (!moves_with_slice(d, s) || !whole) return text;
+    if (s->grouped)
+        return arena_printf(a, "%s + %s * %lld", text, d->group,
+                (long long)(s->elements / d->k->slicing.groups));
+    if (s->row_stride == 1) return arena_printf(a, "%s + %s", text, d->first);
+    return arena_printf(a, "%s + %s * %lld", text, d->first, (long long)s->row_stride);
+}
+
 static void declare(Driver *d, Storage *s) {
     s = resolve(s);
     if (is_declared(d, s)) return;
     declare_bases(d, s);
     vec_push(d->k->arena, &d->declared, s);
-    const char *text = pointer_text(d, s);
+    vec_push(d->k->arena, &d->outer, s->text);
+    const char *text = at_slice(d, s, pointer_text(d, s));
     const RoutineArg *arg = s->kind == ST_PLACE ? argument_of(d, s) : NULL;
     if (s->kind == ST_TABLE || (arg && text == arg->name)) {
         s->text = text;
@@ -204,12 +235,14 @@ static bool is_fixed(const Storage *s) {
 
 /* ---- calls --------------------------------------------------------------------------- */
 
+/* In a stretch what moves with the slice is declared there. */
 static void declare_fixed(Driver *d, const UnitList *list) {
     for (int i = 0; i < list->n; i++) {
         Unit *u = list->at[i];
         for (int j = 0; j < u->argument.n; j++) {
             Storage *s = resolve(u->argument.at[j]);
-            if (is_fixed(s)) declare(d, s);
+            bool inside = u->stretch && (s->row_stride || s->grouped);
+            if (is_fixed(s) && inside == (d->stretch != NULL)) declare(d, s);
         }
         declare_fixed(d, &u->child);
     }
@@ -226,9 +259,10 @@ static void print_call(Driver *d, Unit *u) {
     for (int i = 0; i < u->argument.n; i++) declare(d, u->argument.at[i]);
     start_line(d);
     text_printf(&d->text, "%s(", u->function_name);
-    const char *scalar[] = {f->rows ? "n" : NULL, f->threads ? "threads" : NULL,
-            f->seed ? "seed" : NULL, f->step ? "step" : NULL};
-    for (int i = 0; i < 4; i++) {
+    const char *scalar[] = {f->rows ? u->stretch ? d->rows : "n" : NULL, f->total ? "n" : NULL,
+            f->first ? d->first : NULL, f->threads ? "threads" : NULL, f->seed ? "seed" : NULL,
+            f->step ? "step" : NULL};
+    for (int i = 0; i < 6; i++) {
         if (!scalar[i]) continue;
         separate(d, &any);
         text_printf(&d->text, "%s", scalar[i]);
@@ -267,8 +301,8 @@ static void print_scan(Driver *d, Unit *u) {
     text_printf(&d->text, "}\n");
     d->scan.n--;
     d->time.n--;
-    d->name.n = names;
-    d->declared.n = declared;
+    d->name.n = d->number.n = names;
+    forget_declared(d, declared);
 }
 
 static void print_check(Driver *d) {
@@ -278,15 +312,102 @@ static void print_check(Driver *d) {
     text_printf(&d->text, "if (!(*%s * 0.0f == 0.0f)) return DL_E_LOSS;\n", resolve(s)->text);
 }
 
-static void print_units(Driver *d, const UnitList *list) {
+static void print_unit(Driver *d, Unit *u) {
+    if (u->kind == U_SCAN)
+        print_scan(d, u);
+    else if (u->kind == U_CHECK)
+        print_check(d);
+    else
+        print_call(d, u);
+}
+
+/* ---- stretches ----------------------------------------------------------------------- */
+
+/* A group's parts of sums begin at zero; each slice adds to them. */
+static void clear_sums(Driver *d, const UnitList *list) {
     for (int i = 0; i < list->n; i++) {
-        Unit *u = list->at[i];
-        if (u->kind == U_SCAN)
-            print_scan(d, u);
-        else if (u->kind == U_CHECK)
-            print_check(d);
-        else
-            print_call(d, u);
+        const Unit *u = list->at[i];
+        for (int j = 0; u->adds && j < u->member.n; j++) {
+            Storage *s = view_of(d->k, u->member.at[j])->storage;
+            declare(d, s);
+            start_line(d);
+            text_printf(&d->text, "memset(%s, 0, %lld);\n", s->text,
+                    (long long)(s->bytes / d->k->slicing.groups));
+        }
+    }
+}
+
+static void open_groups(Driver *d) {
+    const Slicing *s = &d->k->slicing;
+    long long groups = s->groups, rows = s->group_rows, slice = d->stretch->slice_rows;
+    d->group = unique(d, "group");
+    start_line(d);
+    if (slice == rows)
+        text_printf(&d->text, "/* The rows in %lld slices of %lld. */\n", groups, rows);
+    else
+        text_printf(&d->text, "/* The rows in %lld groups of %lld, by slices of %lld. */\n", groups,
+                rows, slice);
+    start_line(d);
+    text_printf(&d->text, "DL_PARALLEL_GROUPS(threads, %lld)\n", groups);
+    start_line(d);
+    text_printf(&d->text, "for (int64_t %s = 0; %s < %lld; %s++) {\n", d->group, d->group, groups,
+            d->group);
+    d->indent++;
+    if (d->k->local_bytes == 0) return;
+    d->local = unique(d, "local");
+    start_line(d);
+    text_printf(&d->text, "char *%s = arena + %lld + dl_thread() * (size_t)%lld;\n", d->local,
+            (long long)d->k->arena_bytes, (long long)d->k->local_bytes);
+}
+
+static void open_slices(Driver *d) {
+    long long rows = d->k->slicing.group_rows, slice = d->stretch->slice_rows;
+    const char *end = unique(d, "end");
+    d->first = unique(d, "first");
+    d->rows = unique(d, "rows");
+    start_line(d);
+    text_printf(&d->text, "const int64_t %s = dl_least(n, (%s + 1) * %lld);\n", end, d->group, rows);
+    start_line(d);
+    text_printf(&d->text, "for (int64_t %s = %s * %lld; %s < %s; %s += %lld) {\n", d->first, d->group,
+            rows, d->first, end, d->first, slice);
+    d->indent++;
+    start_line(d);
+    text_printf(&d->text, "const int64_t %s = dl_least(%s - %s, %lld);\n", d->rows, end, d->first,
+            slice);
+}
+
+static void close_loop(Driver *d) {
+    d->indent--;
+    start_line(d);
+    text_printf(&d->text, "}\n");
+}
+
+static void print_stretch(Driver *d, const UnitList *units) {
+    int names = d->name.n, declared = d->declared.n;
+    d->stretch = units->at[0]->stretch;
+    d->stretch_start = declared;
+    open_groups(d);
+    clear_sums(d, units);
+    open_slices(d);
+    declare_fixed(d, units);
+    for (int i = 0; i < units->n; i++) print_unit(d, units->at[i]);
+    close_loop(d);
+    close_loop(d);
+    forget_declared(d, declared);
+    d->stretch = NULL;
+    d->name.n = d->number.n = names;
+}
+
+static void print_units(Driver *d, const UnitList *list) {
+    for (int i = 0; i < list->n;) {
+        UnitList same = {0};
+        const Stretch *s = list->at[i]->stretch;
+        if (!s || d->stretch) {
+            print_unit(d, list->at[i++]);
+            continue;
+        }
+        while (i < list->n && list->at[i]->stretch == s) vec_push(d->k->arena, &same, list->at[i++]);
+        print_stretch(d, &same);
     }
 }
 

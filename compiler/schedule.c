@@ -42,7 +42,7 @@ void build_epilogue(Builder *b) {
         Storage *s = view_of(b->k, n)->storage;
         bool kept = s && n != b->in_memory;
         if (kept && (is_read_elsewhere(b->k, u, n) || must_be_kept(resolve(s))))
-            build_store(b, n, s, build_identity_load(b, n), false);
+            build_store(b, n, s, build_identity_load(b, n), u->adds);
     }
     for (int i = 0; i < u->write.n; i++) {
         const Write *w = &u->write.at[i];

@@ -33,6 +33,7 @@ typedef struct Builder {
     int barrier;              /* level of the innermost test, or loop that took over a guard */
     int serials;
     LoopExpr *var[MAX_VARS];  /* what stands for variable k */
+    uint32_t row_vars;        /* in a stretch: variables that run over a slice's rows */
     int merged[MAX_RANK];     /* output axes that its loop stands for: 1, or 0 inside one */
     Vec(MemberValue) member;
     const Node *in_memory;    /* a member that is stored already */
@@ -57,7 +58,11 @@ void builder_close_to(Builder *b, int depth);          /* until that level is th
 void builder_count_uses(Builder *b, Expr *e);          /* before values are asked for */
 
 LoopArray *builder_array(Builder *b, Storage *s);      /* the function's parameter */
-LoopExpr *builder_rows(Builder *b);                    /* n */
+LoopExpr *builder_rows(Builder *b);                    /* of this call: n, or a slice's */
+int64_t builder_most_rows(const Builder *b);           /* what that may be */
+LoopExpr *builder_total(Builder *b);                   /* n, in a slice too */
+LoopExpr *builder_first(Builder *b);                   /* the number of this call's first row */
+bool builder_is_row(const Builder *b, const Expr *e);  /* a variable over a slice's rows */
 LoopExpr *builder_extent(Builder *b, int64_t dim);     /* of a loop: n for the batch */
 bool builder_parallel(Builder *b, LoopStmt *loop, double work);   /* if it pays */
 

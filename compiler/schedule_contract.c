@@ -141,7 +141,7 @@ static void store_sums(Tiling *t, Registers *reg) {
             Access at = build_access(b, t->to, n, index);
             LoopExpr *sum = lx_var(b->a, reg->sum[r][v]);
             int lanes = lanes_of(t, v);
-            if (t->c.outer_folds > 0) {
+            if (t->c.outer_folds > 0 || b->unit->adds) {
                 LoopExpr *before = lx_vload(b->a, at.array, at.rank, at.dim, at.index, lanes);
                 sum = lx_vadd(b->a, before, sum);
             }
@@ -261,7 +261,7 @@ static void tile_loops(Tiling *t, int axis) {
         if (whole < extent) tile_loop(t, axis, index_of(t, whole), end, extent - whole);
         return;
     }
-    int64_t most = b->k->batch < count ? b->k->batch : count;
+    int64_t most = builder_most_rows(b) < count ? builder_most_rows(b) : count;
     if (most > 1) tile_loop(t, axis, zero, lx_sub(b->a, end, index_of(t, most - 1)), most);
     LoopExpr *rest = most > 1 ? lx_mul(b->a, lx_quo(b->a, end, most), most) : zero;
     tile_loop(t, axis, rest, builder_extent(b, extent), 1);
@@ -314,9 +314,11 @@ static void region_epilogue(Tiling *t, int from) {
 static void outer_folds(Tiling *t, int axis) {
     Builder *b = t->b;
     int depth = b->depth, folds = t->c.outer_folds, assumed = b->assumed.n;
-    open_region(t, axis);
-    build_store(b, t->c.node, t->to, lx_real(b->a, 0), false);
-    builder_close_to(b, depth);
+    if (!b->unit->adds) {
+        open_region(t, axis);
+        build_store(b, t->c.node, t->to, lx_real(b->a, 0), false);
+        builder_close_to(b, depth);
+    }
     for (int i = 0; i < folds; i++) {
         FoldLoop loop = fold_bounds(b, t->c.node, i, &t->c.conditions);
         fold_enter(b, t->c.node, i, loop.lo, &loop);

@@ -27,6 +27,24 @@ static int64_t bytes_of(PlaceType t) {
     return bytes[t];
 }
 
+/* From row to row: elements of the axes behind the batch axis. */
+static int64_t row_stride(const Node *n) {
+    int axis = batch_axis(n);
+    int64_t stride = axis >= 0;
+    for (int i = axis + 1; i < n->rank && axis >= 0; i++) stride *= n->dim[i];
+    return stride;
+}
+
+static void set_bytes(Storage *s) {
+    s->bytes = s->elements * bytes_of(s->type);
+    if (s->halves) s->bytes = 2 * ((s->bytes + 63) / 64 * 64);
+}
+
+void storage_resize(Storage *s, int64_t rows_now, int64_t rows) {
+    s->elements = s->elements / rows_now * rows;
+    set_bytes(s);
+}
+
 static Storage *storage_new(Kernels *k, StorageKind kind, const Node *n, const Scan *home) {
     Storage *s = NEW(k->arena, Storage);
     s->kind = kind;
@@ -39,7 +57,8 @@ static Storage *storage_new(Kernels *k, StorageKind kind, const Node *n, const S
     if (n->dtype != T_F32) node_range(n, &s->lo, &s->hi);
     s->first = INT32_MAX;
     s->last = -1;
-    s->bytes = s->elements * bytes_of(s->type);
+    s->row_stride = row_stride(n);
+    set_bytes(s);
     vec_push(k->arena, &k->storage, s);
     return s;
 }
@@ -170,7 +189,8 @@ static Storage *slot_of(Kernels *k, Node *n, Node *stack) {
 
 static Storage *flip_of(Kernels *k, Node *n, const Scan *scan) {
     Storage *base = storage_new(k, ST_ARENA, n, around(scan));
-    base->bytes = 2 * ((base->bytes + 63) / 64 * 64);
+    base->halves = true;
+    set_bytes(base);
     Storage *s = storage_new(k, ST_FLIP, n, around(scan));
     s->base = base;
     s->scan = scan;
@@ -184,7 +204,7 @@ static void narrow(Kernels *k, Storage *s, Node *n) {
     node_range(n, &lo, &hi);
     if (lo < 0 || hi > UINT8_MAX) return;
     s->type = PT_U8;
-    s->bytes = s->elements;
+    set_bytes(s);
 }
 
 /* Memory of what a body or the routine itself makes. */

@@ -3,6 +3,7 @@
 #ifndef DL_LOOP_H
 #define DL_LOOP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dl_arithmetic.h"
@@ -30,6 +31,19 @@
 #define DL_PARALLEL_FOR(threads) DL_PRAGMA(omp parallel for schedule(static) num_threads(threads))
 #else
 #define DL_PARALLEL_FOR(threads) (void)(threads);
+#endif
+
+/* The same in front of `groups` large iterations, each of which goes to a thread that is
+ * free. dl_thread is the number of the thread that runs it, less than both arguments. */
+#ifdef _OPENMP
+#include <omp.h>
+#define DL_PARALLEL_GROUPS(threads, groups) \
+    DL_PRAGMA(omp parallel for schedule(dynamic, 1) \
+            num_threads((threads) < (groups) ? (threads) : (groups)))
+DL_INLINE size_t dl_thread(void) { return (size_t)omp_get_thread_num(); }
+#else
+#define DL_PARALLEL_GROUPS(threads, groups) (void)(threads);
+DL_INLINE size_t dl_thread(void) { return 0; }
 #endif
 
 DL_INLINE int64_t dl_least(int64_t x, int64_t y) { return x < y ? x : y; }

@@ -296,9 +296,10 @@ static const uint64_t magic = UINT64_C(0xe91ab945a8585b79);
 
 size_t line_size(void) { return sizeof(line); }
 
+/* The arena, and behind it each further thread's part for its slices of rows. */
 size_t line_work_size(int threads) {
-    (void)threads;   /* kernels are split among threads, the arena is shared */
-    return sizeof(line_work);
+    const int parts = threads < 1 ? threads : 1;
+    return sizeof(line_work) + (parts > 1 ? (size_t)(parts - 1) * 0 : 0);
 }
 
 int line_init(void *mem, size_t size, uint64_t seed, line **out) {
@@ -318,7 +319,7 @@ int line_init(void *mem, size_t size, uint64_t seed, line **out) {
 int line_work_init(void *mem, size_t size, int threads, line_work **out) {
     if (!out) return DL_E_NULL;
     if (threads < 1 || threads > 1024) return DL_E_THREADS;
-    int status = dl_check_memory(mem, size, sizeof(line_work));
+    int status = dl_check_memory(mem, size, line_work_size(threads));
     if (status) return status;
     line_work *work = (line_work *)mem;
     memset(work, 0, sizeof *work);
@@ -338,13 +339,15 @@ line *line_create(uint64_t seed) {
 void line_free(line *model) { free(model); }
 
 line_work *line_work_create(int threads) {
-    void *mem = aligned_alloc(64, sizeof(line_work));
+    void *mem = aligned_alloc(64, line_work_size(threads));
     line_work *work = NULL;
-    if (mem && line_work_init(mem, sizeof(line_work), threads, &work)) free(mem);
+    if (mem && line_work_init(mem, line_work_size(threads), threads, &work)) free(mem);
     return work;
 }
 
 void line_work_free(line_work *work) { free(work); }
+
+static char *arena_of(line_work *work) { return (char *)work + offsetof(line_work, arena); }
 
 static int check_objects(const line *model, const line_work *work) {
     if (!model || !work) return DL_E_NULL;
@@ -376,7 +379,7 @@ int line_train_step(line *model, line_work *work, int64_t n,
         const float *x /* [n,1] */,
         const float *y /* [n,1] */, float *loss) {
     int status = check_step(model, work, n, x, y, loss);
-    if (!status) status = step((char *)model, (char *)work, (char *)work->arena, n, work->head.threads,
+    if (!status) status = step((char *)model, (char *)work, arena_of(work), n, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x, y, loss);
     if (status) return status == DL_E_LOSS ? dl_refuse(&work->head, status, -1, -1) : status;
     model->head.step++;
@@ -393,7 +396,7 @@ int line_accumulate(line *model, line_work *work, int64_t n,
     int status = check_step(model, work, n, x, y, loss);
     if (status) return status;
     work->head.share = (float)n / (work->head.rows + (float)n);
-    status = gradients((const char *)model, (char *)work, (char *)work->arena, n, work->head.threads,
+    status = gradients((const char *)model, (char *)work, arena_of(work), n, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x, y, loss);
     if (status) return dl_refuse(&work->head, status, -1, -1);
     work->head.rows += (float)n;
@@ -408,7 +411,7 @@ int line_apply(line *model, line_work *work) {
     int status = check_objects(model, work);
     if (status) return status;
     if (work->head.rows <= 0) return dl_refuse(&work->head, DL_E_ROWS, -1, -1);
-    status = update((char *)model, (char *)work, (char *)work->arena, 1, work->head.threads,
+    status = update((char *)model, (char *)work, arena_of(work), 1, work->head.threads,
             model->head.seed, (uint32_t)model->head.step);
     if (status) return status;
     work->head.rows = 0;
@@ -428,7 +431,7 @@ int line_evaluate(const line *model, line_work *work, int64_t n,
     if ((status = check_data(work, n, x, y))) return status;
     for (int64_t row = 0; row < n; row += LINE_BATCH) {
         int64_t rows = n - row < LINE_BATCH ? n - row : LINE_BATCH;
-        if ((status = add_totals((const char *)model, (char *)work, (char *)work->arena, rows, work->head.threads,
+        if ((status = add_totals((const char *)model, (char *)work, arena_of(work), rows, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x + row, y + row, totals))) return status;
     }
     return DL_OK;
@@ -452,7 +455,7 @@ int line_predict(const line *model, line_work *work, int64_t n,
     if (!prediction) return dl_refuse(&work->head, DL_E_NULL, -1, -1);
     for (int64_t row = 0; row < n; row += LINE_BATCH) {
         int64_t rows = n - row < LINE_BATCH ? n - row : LINE_BATCH;
-        if ((status = run_predict((const char *)model, (char *)work, (char *)work->arena, rows, work->head.threads,
+        if ((status = run_predict((const char *)model, (char *)work, arena_of(work), rows, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x + row, prediction + row))) return status;
     }
     return DL_OK;
