@@ -69,7 +69,7 @@ $(B)/unit/%: tests/unit/%.c $(ARCHIVES)
 
 units: $(UNITS)
 
-packages-build packages-check:
+packages-build packages-check packages-bench:
 	@tools/packages $(subst packages-,,$@)
 
 # Programs of the tests' own that link the archives.
@@ -83,7 +83,8 @@ FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(
 SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
-       "tests/sanitize.sh $(B)" "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
+       "tests/bench/smoke.sh $(B)/dlc $(B)" "tests/sanitize.sh $(B)" \
+       "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
 check-fast: packages-check
 	@$(MAKE) --no-print-directory -j$$(nproc) all units
@@ -98,6 +99,14 @@ check-all: check
 	@tests/check "DLC_STRIDE=257 $(B)/unit/test_math" "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
 		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000"
 
+# How fast the models of tests/bench are, beside the machine's limits, and contractions of many
+# shapes beside other libraries: $(B)/bench.csv, $(B)/sweep.csv. PEERS=PYTHON, an interpreter that
+# has keras, tensorflow, torch and jax, runs these in turn with ours. tests/bench/run.sh has the rest.
+bench: packages-bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@CC="$(CC)" PEERS="$(PEERS)" REFERENCE="$(REFERENCE)" tests/bench/run.sh $(B)/dlc $(B)
+	@CC="$(CC)" tests/bench/sweep.sh $(B)
+
 demo: packages-build
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	$(B)/dlc train examples/fashion/fashion.dl --show 5 --weights $(B)/fashion.safetensors
@@ -107,5 +116,5 @@ demo: packages-build
 clean:
 	rm -rf $(B)
 
-.PHONY: all units packages-build packages-check check-fast check check-all demo clean
+.PHONY: all units packages-build packages-check packages-bench check-fast check check-all bench demo clean
 .SECONDARY:
