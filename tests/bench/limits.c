@@ -42,7 +42,8 @@ static double now(void) {
  * value from the compiler, which would else add two steps of a chain in one. */
 #define HIDE(x) __asm__ volatile("" : "+x"(x))
 #define STEP(x) x = x * shrink + grow
-#define EACH(F) F(c0); F(c1); F(c2); F(c3); F(c4); F(c5); F(c6); F(c7); F(c8); F(c9); F(c10); F(c11)
+#define EACH(F) \
+    F(c0); F(c1); F(c2); F(c3); F(c4); F(c5); F(c6); F(c7); F(c8); F(c9); F(c10); F(c11)
 
 static float chains(void) {
     Vector zero = {0}, shrink = zero + 0.999f, grow = zero + 0.001f;
@@ -116,7 +117,8 @@ int main(int argc, char **argv) {
     if (!a || !b || !c) return 1;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < ELEMENTS; i++) a[i] = 0, b[i] = 1, c[i] = (float)(i % 7);
-    double flops = best(gflops, threads, seconds / 3), plain = best(triad, threads, seconds / 3);
-    printf("gflops=%.1f triad=%.2f stream=%.2f\n", flops, plain, best(stream, threads, seconds / 3));
+    double share = seconds / 3, flops = best(gflops, threads, share);
+    double plain = best(triad, threads, share), past = best(stream, threads, share);
+    printf("gflops=%.1f triad=%.2f stream=%.2f\n", flops, plain, past);
     return 0;
 }

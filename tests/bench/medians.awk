@@ -36,6 +36,7 @@ END {
         rate = step == "" || step == 0 ? "" : sprintf("%.0f", batch[part[1]] * 1e6 / step)
         plan = median(key, 8)
         printf "%s,%s,%s,%s,%s,%s,%s\n", key, rate, digits(step, 5), digits(median(key, 5), 4),
-            digits(median(key, 6), 3), digits(median(key, 7), 4), plan == "" ? "" : sprintf("%.0f", plan)
+            digits(median(key, 6), 3), digits(median(key, 7), 4),
+            plan == "" ? "" : sprintf("%.0f", plan)
     }
 }

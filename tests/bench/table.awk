@@ -19,7 +19,12 @@ function blank(x, format) { return x == "" ? "-" : sprintf(format, x) }
 
 FNR == 1 { file++ }
 file == 1 && !/^#/ { mflop[$1] = $3 }
-file == 2 { split($0, f, ","); run[f[1] "," f[2], ++runs[f[1] "," f[2]]] = f[3] + 0; threads[f[2]] = 1 }
+file == 2 {
+    split($0, f, ",")
+    key = f[1] "," f[2]
+    run[key, ++runs[key]] = f[3] + 0
+    threads[f[2]] = 1
+}
 file == 3 && FNR > 1 {
     row[++rows] = $0
     split($0, f, ",")
@@ -32,19 +37,21 @@ END {
     print "limits, medians over the rounds"
     for (t = 1; t <= 1024; t++)
         if (t in threads)
-            printf("  threads %d: %.0f GFLOP/s of multiply-adds, triad %.1f GB/s, %.1f past the caches\n",
-                t, median_of("gflops," t), median_of("triad," t), median_of("stream," t))
-    printf("\n%-9s %-13s %2s %10s %6s %11s %8s %6s %10s %6s %7s %7s %8s\n", "model", "system", "th",
-        "step us", "x", "rows/s", "GFLOP/s", "share", "predict us", "x", "first s", "RSS MB", "plan MB")
+            printf("  threads %d: %.0f GFLOP/s of multiply-adds, triad %.1f GB/s, %.1f round the " \
+                "caches\n", t, median_of("gflops," t), median_of("triad," t), median_of("stream," t))
+    line = "%-9s %-13s %2s %10s %6s %11s %8s %6s %10s %6s %7s %7s %8s\n"
+    printf("\n" line, "model", "system", "th", "step us", "x", "rows/s", "GFLOP/s", "share",
+        "predict us", "x", "first s", "RSS MB", "plan MB")
     for (k = 1; k <= rows; k++) {
         split(row[k], f, ",")
         if (f[1] != last) print ""
         last = f[1]
         speed = mflop[f[1]] && f[5] ? mflop[f[1]] / f[5] * 1e3 : 0
         peak = median_of("gflops," f[3])
-        printf("%-9s %-13s %2s %10s %6s %11s %8s %6s %10s %6s %7s %7s %8s\n", f[1], f[2], f[3],
+        printf(line, f[1], f[2], f[3],
             blank(f[5], "%.5g"), ratio(f[5], step[f[1]]), blank(f[4], "%s"),
-            speed ? sprintf("%.1f", speed) : "-", speed && peak ? sprintf("%.0f %%", speed / peak * 100) : "-",
+            speed ? sprintf("%.1f", speed) : "-",
+            speed && peak ? sprintf("%.0f %%", speed / peak * 100) : "-",
             blank(f[6], "%.4g"), ratio(f[6], one[f[1]]), blank(f[7], "%.2f"), blank(f[8], "%.0f"),
             f[9] == "" ? "-" : sprintf("%.2f", f[9] / 1e6))
     }
