@@ -14,7 +14,7 @@
 
 typedef struct Function {
     const char *name, *text, *key;
-    uint64_t hash;
+    int count;               /* of names made from this one */
 } Function;
 
 struct Codegen {
@@ -23,6 +23,7 @@ struct Codegen {
     const char *prefix, *file;
     int64_t batch;
     Vec(Function) function;
+    Lookup key, name;        /* of functions, by their keys and names */
     Vec(Node *) table;
     Vec(const char *) driver;
 };
@@ -120,6 +121,14 @@ static const char *result_text(Codegen *cg, const Unit *u) {
 
 /* ---- functions ----------------------------------------------------------------------- */
 
+static Function *function_named(Codegen *cg, const char *name) {
+    for (int e = lookup_first(&cg->name, hash_text(name)); e >= 0; e = lookup_next(&cg->name, e)) {
+        Function *f = &cg->function.at[lookup_item(&cg->name, e)];
+        if (strcmp(f->name, name) == 0) return f;
+    }
+    return NULL;
+}
+
 static const char *function_name(Codegen *cg, const Unit *u) {
     const Node *n = NULL;
     for (int i = 0; i < u->member.n; i++)
@@ -129,10 +138,10 @@ static const char *function_name(Codegen *cg, const Unit *u) {
     const char *grad = n->is_grad ? "grad_" : u->member.n ? "" : "copy_";
     const char *wish = arena_printf(cg->arena, "%s%s", grad, what);
     const char *name = arena_printf(cg->arena, "%s_kernel", wish);
-    for (int i = 0, count = 1; i < cg->function.n; i++) {
-        if (strcmp(cg->function.at[i].name, name)) continue;
-        name = arena_printf(cg->arena, "%s_%d_kernel", wish, ++count);
-        i = -1;
+    Function *first = NULL;
+    for (Function *f; (f = function_named(cg, name));) {
+        if (!first) first = f;
+        name = arena_printf(cg->arena, "%s_%d_kernel", wish, ++first->count);
     }
     return name;
 }
@@ -148,9 +157,9 @@ static void keep_function(Codegen *cg, Unit *u) {
     LoopFunction *f = u->function;
     const char *key = emit_function(cg->arena, f, cg->batch, true);
     uint64_t hash = hash_text(key);
-    for (int i = 0; i < cg->function.n; i++) {
-        const Function *old = &cg->function.at[i];
-        if (old->hash != hash || strcmp(old->key, key)) continue;
+    for (int e = lookup_first(&cg->key, hash); e >= 0; e = lookup_next(&cg->key, e)) {
+        const Function *old = &cg->function.at[lookup_item(&cg->key, e)];
+        if (strcmp(old->key, key)) continue;
         u->function_name = old->name;
         return;
     }
@@ -160,7 +169,9 @@ static void keep_function(Codegen *cg, Unit *u) {
     f->avoid = cg->prefix;
     const char *text = emit_function(cg->arena, f, cg->batch, false);
     if (wrong) ICE((Span){0}, "%s: %s\n%s", f->name, wrong, text);
-    vec_push(cg->arena, &cg->function, ((Function){f->name, text, key, hash}));
+    lookup_add(cg->arena, &cg->key, hash, cg->function.n);
+    lookup_add(cg->arena, &cg->name, hash_text(f->name), cg->function.n);
+    vec_push(cg->arena, &cg->function, ((Function){f->name, text, key, 1}));
     u->function_name = f->name;
 }
 
@@ -253,6 +264,7 @@ const Plan *codegen_routine(Codegen *cg, const Routine *given) {
     k->codegen = cg;
     k->slicing = slicing;
     k->plan = NEW(cg->arena, Plan);
+    bindings_build(k);
     view_build(k);
     group_build(k);
     storage_build(k);

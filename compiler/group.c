@@ -30,10 +30,11 @@ static Unit *unit_new(Kernels *k, UnitKind kind, Unit *parent) {
 
 static Unit *scan_unit(Kernels *k, const Scan *s) {
     if (!s) return NULL;
-    for (int i = 0; i < k->unit.n; i++)
-        if (k->unit.at[i]->scan == s) return k->unit.at[i];
+    while (k->scan.n <= s->id) vec_push(k->arena, &k->scan, NULL);
+    if (k->scan.at[s->id]) return k->scan.at[s->id];
     Unit *u = unit_new(k, U_SCAN, scan_unit(k, s->nin ? s->in[s->nin - 1] : NULL));
     u->scan = s;
+    k->scan.at[s->id] = u;
     return u;
 }
 
@@ -43,11 +44,25 @@ static Unit *peer(Unit *u, const Unit *among) {
     return u;
 }
 
+/* What comes after a unit is deeper. */
+static void deepen(Kernels *k, Unit *u, int depth) {
+    if (u->depth >= depth) return;
+    if (depth > k->unit.n) ICE((Span){0}, "units wait for each other");
+    u->depth = depth;
+    for (int i = 0; i < u->before.n; i++) deepen(k, u->before.at[i], depth + 1);
+}
+
 static void add_after(Kernels *k, Unit *u, Unit *before) {
     if (!before || before == u) return;
     for (int i = 0; i < u->after.n; i++)
         if (u->after.at[i] == before) return;
     vec_push(k->arena, &u->after, before);
+    vec_push(k->arena, &before->before, u);
+    deepen(k, u, before->depth + 1);
+}
+
+static void add_reader(Kernels *k, Node *n, Unit *u) {
+    vec_push(k->arena, &view_of(k, n)->readers, u);
 }
 
 /* u needs what n's unit computes: so does every scan around u up to n's level. */
@@ -58,7 +73,7 @@ static void depend_on(Kernels *k, Unit *u, Node *n) {
 
 static bool reaches(Unit *from, const Unit *to, int mark) {
     if (from == to) return true;
-    if (from->mark == mark) return false;
+    if (from->mark == mark || from->depth <= to->depth) return false;
     from->mark = mark;
     for (int i = 0; i < from->after.n; i++)
         if (reaches(from->after.at[i], to, mark)) return true;
@@ -182,6 +197,7 @@ static void place_comprehension(Kernels *k, View *v) {
     add_member(k, u, v->node);
     for (int i = 0; i < v->loads.n; i++) {
         depend_on(k, u, v->loads.at[i]);
+        add_reader(k, v->loads.at[i], u);
         if (fold && first) vec_push(k->arena, &view_of(k, v->loads.at[i])->folded_by, u);
     }
 }
@@ -202,39 +218,30 @@ static void place_node(Kernels *k, Node *n) {
 
 /* ---- roots --------------------------------------------------------------------------- */
 
-static bool same_place(const Place *a, const Place *b) {
-    return a->object == b->object && a->arg == b->arg && a->offset == b->offset;
-}
-
 /* The leaf that is kept at this place, or NULL. */
-static Node *leaf_at(const Routine *r, const Place *p) {
-    for (int i = 0; i < r->leaf.n; i++)
-        if (same_place(&r->leaf.at[i].from, p)) return r->leaf.at[i].leaf;
+static Node *leaf_at(Kernels *k, const Place *p) {
+    for (int e = lookup_first(&k->bound, place_hash(p)); e >= 0; e = lookup_next(&k->bound, e)) {
+        const Binding *b = &k->routine->leaf.at[lookup_item(&k->bound, e)];
+        if (same_place(&b->from, p)) return b->leaf;
+    }
     return NULL;
 }
 
-static bool reads(Kernels *k, const Unit *u, const Node *n) {
-    for (int i = 0; i < u->member.n; i++) {
-        const NodeList *loads = &view_of(k, u->member.at[i])->loads;
-        for (int j = 0; j < loads->n; j++)
-            if (loads->at[j] == n) return true;
+/* A scan reads what its carries begin with and go on with. */
+static void add_scan_reads(Kernels *k, Unit *u) {
+    for (int c = 0; u->scan && c < u->scan->n; c++) {
+        if (!is_carry_needed(k, u->scan, c)) continue;
+        add_reader(k, u->scan->init[c], u);
+        add_reader(k, u->scan->next[c], u);
     }
-    for (int i = 0; i < u->write.n; i++)
-        if (u->write.at[i].value == n && !u->write.at[i].from) return true;
-    for (int i = 0; u->scan && i < u->scan->n; i++) {
-        bool used = is_carry_needed(k, u->scan, i);
-        if (used && (u->scan->init[i] == n || u->scan->next[i] == n)) return true;
-    }
-    return false;
 }
 
 /* What a write of this root has to wait for, in the list of units outside of scans. */
 static UnitList waits_for(Kernels *k, const Root *root) {
     UnitList list = {0};
-    Node *leaf = leaf_at(k->routine, &root->to);
-    for (int i = 0; leaf && i < k->unit.n; i++) {
-        Unit *u = k->unit.at[i];
-        if (!reads(k, u, leaf)) continue;
+    Node *leaf = leaf_at(k, &root->to);
+    for (int i = 0; leaf && i < view_of(k, leaf)->readers.n; i++) {
+        Unit *u = view_of(k, leaf)->readers.at[i];
         while (u->parent) u = u->parent;
         vec_push(k->arena, &list, u);
     }
@@ -247,7 +254,7 @@ static UnitList waits_for(Kernels *k, const Root *root) {
 static bool can_write(Kernels *k, Unit *u, const Root *root, const UnitList *waits) {
     for (int i = 0; i < waits->n; i++)
         if (waits->at[i] != u && comes_after(k, waits->at[i], u)) return false;
-    Node *leaf = leaf_at(k->routine, &root->to);
+    Node *leaf = leaf_at(k, &root->to);
     for (int i = 0; leaf && i < u->member.n; i++)
         if (loads_away(k, view_of(k, u->member.at[i]), leaf)) return false;
     return true;
@@ -261,6 +268,7 @@ Unit *copy_unit(Kernels *k, Node *value, const Scan *in) {
 
 static void add_write(Kernels *k, Unit *u, Node *value, Storage *to, bool add, Storage *from) {
     vec_push(k->arena, &u->write, ((Write){value, to, add, from}));
+    if (!from) add_reader(k, value, u);
 }
 
 /* Two leaves may become each other: then one is copied aside first. */
@@ -290,17 +298,14 @@ static void place_writes(Kernels *k) {
         Node *value = k->routine->root.at[i].value;
         bool computed = value->kind == N_COMP && is_kernel(view_of(k, value)->unit);
         unit[i] = computed ? view_of(k, value)->unit : copy_unit(k, value, NULL);
-        if (!computed) vec_push(k->arena, &unit[i]->write, ((Write){value, NULL, false, NULL}));
+        if (!computed) add_reader(k, value, unit[i]);
     }
-    for (int i = 0; i < n; i++) {
-        const Root *root = &k->routine->root.at[i];
-        if (unit[i]->member.n == 0) unit[i]->write.n = 0;
-        place_write(k, root, unit[i]);
-    }
+    for (int i = 0; i < n; i++) place_write(k, &k->routine->root.at[i], unit[i]);
 }
 
 void group_build(Kernels *k) {
     for (int i = 0; i < k->order.n; i++) place_node(k, k->order.at[i]);
+    for (int i = 0; i < k->unit.n; i++) add_scan_reads(k, k->unit.at[i]);
     if (k->routine->finite) {
         k->check = unit_new(k, U_CHECK, NULL);
         depend_on(k, k->check, k->routine->finite);

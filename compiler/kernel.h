@@ -16,6 +16,7 @@
 #ifndef DLC_KERNEL_H
 #define DLC_KERNEL_H
 
+#include "lookup.h"
 #include "loop.h"
 #include "partial.h"
 
@@ -38,6 +39,9 @@ typedef struct View {
     double evaluations;       /* of its elements, if it were inlined into them */
     Unit *unit;               /* that computes it, or whose scan carries or stacks it */
     UnitList folded_by;       /* units whose first fold loads it */
+    UnitList readers;         /* units that read it, by loads, writes or as carries */
+    NodeList users;           /* needed nodes that load, stack or carry it */
+    const Binding *binding;   /* of a leaf that has one */
     Storage *storage;
 } View;
 
@@ -68,7 +72,9 @@ struct Unit {
     const Scan *scan;         /* U_SCAN */
     UnitList child;           /* its body, in order */
     UnitList after;           /* units of the same list that come before it */
-    int mark, state;          /* of walks */
+    UnitList before;          /* the reverse: those that it is in `after` of */
+    int depth;                /* more than that of every unit before it */
+    int mark, state, index;   /* of walks */
     int phase;                /* even: of the whole batch; odd: of a stretch */
     Stretch *stretch;         /* that it is in, with its body; NULL: none */
     bool adds;                /* its results are a slice's, added to those of its group */
@@ -112,7 +118,8 @@ struct Storage {
     int begin, end;           /* positions from and to which its memory is taken */
     Unit *resting, *again;    /* after the one its memory is free, until the other makes it anew */
     Storage *shared;          /* in place of: the storage that this one is now, or NULL */
-    const char *text;         /* its pointer in the driver */
+    const char *text;         /* its pointer in the driver ... */
+    int declared;             /* ... its place among those that are declared */
 };
 
 typedef struct Kernels {
@@ -130,6 +137,9 @@ typedef struct Kernels {
     Vec(Stretch *) stretch;   /* in order */
     int mark;
     Vec(Storage *) storage;   /* all */
+    Lookup placed;            /* the numbers of those of places, by place */
+    Lookup bound;             /* numbers of the routine's bindings, by place */
+    UnitList scan;            /* by the scan's id; NULL: none yet */
     int64_t arena_bytes;      /* shared by all threads */
     int64_t local_bytes;      /* of each thread, behind that */
     Plan *plan;
@@ -150,6 +160,8 @@ void view_visit(Kernels *k, const View *v, void (*visit)(void *ctx, Expr *e), vo
 /* Does v load n at another index than its own, or in a fold? */
 bool loads_away(Kernels *k, const View *v, const Node *n);
 Storage *place_storage(Kernels *k, Place p, const Node *n);  /* storage.c */
+bool same_place(const Place *a, const Place *b);             /* storage.c */
+uint64_t place_hash(const Place *p);                         /* storage.c */
 Storage *scratch_storage(Kernels *k, const Node *n);         /* storage.c: in the arena */
 Unit *copy_unit(Kernels *k, Node *value, const Scan *in);    /* group.c */
 bool at_own_index(const Expr *load);
@@ -163,6 +175,7 @@ bool folds_alike(Kernels *k, const View *a, const View *b);
 typedef struct Scatter { Expr *row[MAX_RANK]; uint32_t rows, outer; Expr *rest; } Scatter;
 bool scatter_of(Kernels *k, const View *v, Scatter *out);
 
+void bindings_build(Kernels *k);      /* storage.c: what the routine's bindings bind */
 void view_build(Kernels *k);          /* view.c */
 void group_build(Kernels *k);         /* group.c */
 void storage_build(Kernels *k);       /* storage.c */

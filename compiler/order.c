@@ -7,6 +7,8 @@
  * scan's body is ordered in the same way, by itself. */
 #include "kernel.h"
 
+enum { DONE = 1 };
+
 typedef struct Reads {
     NodeList node;
 } Reads;
@@ -38,11 +40,22 @@ static void collect(Kernels *k, const Unit *u, Reads *r) {
     }
 }
 
+typedef Vec(int) Indices;
+
+/* A unit that is ready, and what it would add if it came next. */
+typedef struct Ready {
+    double bytes;
+    int index;
+} Ready;
+
 typedef struct Order {
     Kernels *k;
     UnitList *list;
-    Reads *reads; /* by index in list */
-    int *left;    /* by node id: units still to come that read it */
+    Reads *reads;      /* by index in list */
+    Indices *readers;  /* by node id: units that read it; empty between lists */
+    int *left;         /* by node id: how many of these are still to come */
+    int *missing;      /* by index: units still to come that it waits for */
+    Vec(Ready) heap;   /* no entry is less than the one at half its place */
     UnitList done;
 } Order;
 
@@ -68,89 +81,142 @@ static double growth(const Order *o, int index) {
     return bytes;
 }
 
-static bool ready(const Unit *u) {
-    for (int i = 0; i < u->after.n; i++)
-        if (u->after.at[i]->state != 2) return false;
-    return true;
+/* ---- list scheduling ----------------------------------------------------------------- */
+
+static bool comes_first(const Ready *a, const Ready *b) {
+    return a->bytes != b->bytes ? a->bytes < b->bytes : a->index < b->index;
+}
+
+static void swap(Ready *a, Ready *b) {
+    Ready kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void heap_push(Order *o, int index) {
+    vec_push(o->k->arena, &o->heap, ((Ready){growth(o, index), index}));
+    Ready *at = o->heap.at;
+    for (int i = o->heap.n - 1; i > 0 && comes_first(&at[i], &at[(i - 1) / 2]); i = (i - 1) / 2)
+        swap(&at[i], &at[(i - 1) / 2]);
+}
+
+static Ready heap_pop(Order *o) {
+    Ready *at = o->heap.at, first = at[0];
+    int n = --o->heap.n;
+    at[0] = at[n];
+    for (int i = 0, least;; i = least) {
+        least = i;
+        for (int j = 2 * i + 1; j <= 2 * i + 2 && j < n; j++)
+            if (comes_first(&at[j], &at[least])) least = j;
+        if (least == i) return first;
+        swap(&at[i], &at[least]);
+    }
+}
+
+/* The last reader of a node lets it go: it adds less than before. Its old entry stays and is
+ * skipped when its turn comes. */
+static void last_reader(Order *o, const Node *n) {
+    for (int i = 0; i < o->readers[n->id].n; i++) {
+        int index = o->readers[n->id].at[i];
+        if (o->list->at[index]->state != DONE && !o->missing[index]) heap_push(o, index);
+    }
 }
 
 static void take(Order *o, int index) {
     Unit *u = o->list->at[index];
     const NodeList *read = &o->reads[index].node;
-    for (int i = 0; i < read->n; i++) o->left[read->at[i]->id]--;
-    u->state = 2;
+    u->state = DONE;
     vec_push(o->k->arena, &o->done, u);
+    for (int i = 0; i < read->n; i++)
+        if (--o->left[read->at[i]->id] == 1) last_reader(o, read->at[i]);
+    for (int i = 0; i < u->before.n; i++) {
+        int next = u->before.at[i]->index;
+        if (--o->missing[next] == 0) heap_push(o, next);
+    }
+}
+
+static void find_readers(Order *o) {
+    int n = o->list->n;
+    for (int i = 0; i < n; i++) {
+        const NodeList *read = &o->reads[i].node;
+        o->list->at[i]->index = i;
+        o->missing[i] = o->list->at[i]->after.n;
+        for (int j = 0; j < read->n; j++) {
+            vec_push(o->k->arena, &o->readers[read->at[j]->id], i);
+            o->left[read->at[j]->id]++;
+        }
+    }
+}
+
+static void schedule_list(Order *o) {
+    find_readers(o);
+    for (int i = 0; i < o->list->n; i++)
+        if (!o->missing[i]) heap_push(o, i);
+    while (o->heap.n) {
+        Ready first = heap_pop(o);
+        if (o->list->at[first.index]->state != DONE) take(o, first.index);
+    }
+    if (o->done.n < o->list->n) ICE((Span){0}, "units wait for each other");
 }
 
 /* ---- moving down --------------------------------------------------------------------- */
 
-static bool waits(const Unit *u, const Unit *for_this) {
-    for (int i = 0; i < u->after.n; i++)
-        if (u->after.at[i] == for_this) return true;
-    return false;
-}
-
-static bool is_read_after(const Reads *later, int n, const Node *node) {
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < later[i].node.n; j++)
-            if (later[i].node.at[j] == node) return true;
-    return false;
-}
-
-/* Bytes made less the bytes of operands that live no longer than to this unit. */
-static double made(const Order *o, int at, const Reads *reads, int n) {
-    Unit *u = o->list->at[at];
+/* Bytes made less the bytes of operands that live no longer than to this unit: those that
+ * none of the units after it, which have been counted in `left`, reads. */
+static double made(const Order *o, Unit *u) {
+    const NodeList *read = &o->reads[u->index].node;
     double bytes = 0;
     for (int i = 0; i < u->member.n; i++) bytes += node_bytes(o, u->member.at[i]);
-    for (int i = 0; i < reads[at].node.n; i++) {
-        Node *node = reads[at].node.at[i];
-        if (view_of(o->k, node)->unit == u) continue;
-        if (!is_read_after(&reads[at + 1], n - at - 1, node)) bytes -= node_bytes(o, node);
+    for (int i = 0; i < read->n; i++) {
+        if (view_of(o->k, read->at[i])->unit == u) continue;
+        if (!o->left[read->at[i]->id]) bytes -= node_bytes(o, read->at[i]);
     }
     return bytes;
 }
 
+/* Lets the units at [at + 1, n) pass that do not wait for the one at `at`. */
+static void pass_by(UnitList *list, int at, int mark) {
+    Unit *u = list->at[at];
+    for (int i = 0; i < u->before.n; i++) u->before.at[i]->mark = mark;
+    for (; at + 1 < list->n && list->at[at + 1]->mark != mark; at++)
+        list->at[at] = list->at[at + 1];
+    list->at[at] = u;
+}
+
 static void move_down(Order *o) {
-    int n = o->list->n;
-    Reads *reads = NEW_ARRAY(o->k->arena, Reads, n + 1);
-    for (int i = 0; i < n; i++) collect(o->k, o->list->at[i], &reads[i]);
-    for (int i = n - 2; i >= 0; i--) {
+    for (int i = o->list->n - 1; i >= 0; i--) {
         Unit *u = o->list->at[i];
-        Reads own = reads[i];
-        if (u->kind != U_KERNEL || u->write.n || made(o, i, reads, n) <= 0) continue;
-        int to = i;
-        for (; to + 1 < n && !waits(o->list->at[to + 1], u); to++) {
-            o->list->at[to] = o->list->at[to + 1];
-            reads[to] = reads[to + 1];
-        }
-        o->list->at[to] = u;
-        reads[to] = own;
+        const NodeList *read = &o->reads[u->index].node;
+        bool moves = i + 1 < o->list->n && u->kind == U_KERNEL && !u->write.n && made(o, u) > 0;
+        for (int j = 0; j < read->n; j++) o->left[read->at[j]->id]++;
+        if (moves) pass_by(o->list, i, ++o->k->mark);
     }
 }
 
-static void order_list(Kernels *k, UnitList *list) {
-    if (list->n == 0) return;
-    Order o = {.k = k, .list = list};
-    o.reads = NEW_ARRAY(k->arena, Reads, list->n + 1);
-    o.left = NEW_ARRAY(k->arena, int, k->view.n);
-    for (int i = 0; i < list->n; i++) {
-        order_list(k, &list->at[i]->child);
-        collect(k, list->at[i], &o.reads[i]);
-        for (int j = 0; j < o.reads[i].node.n; j++) o.left[o.reads[i].node.at[j]->id]++;
-    }
-    while (o.done.n < list->n) {
-        int best = -1;
-        double least = 0;
-        for (int i = 0; i < list->n; i++) {
-            if (list->at[i]->state == 2 || !ready(list->at[i])) continue;
-            double bytes = growth(&o, i);
-            if (best < 0 || bytes < least) best = i, least = bytes;
+/* For the next list. */
+static void forget(Order *o) {
+    for (int i = 0; i < o->list->n; i++)
+        for (int j = 0; j < o->reads[i].node.n; j++) {
+            int id = o->reads[i].node.at[j]->id;
+            o->left[id] = o->readers[id].n = 0;
         }
-        if (best < 0) ICE((Span){0}, "units wait for each other");
-        take(&o, best);
+}
+
+static void order_list(const Order *shared, UnitList *list) {
+    if (list->n == 0) return;
+    Kernels *k = shared->k;
+    Order o = *shared;
+    o.list = list;
+    o.reads = NEW_ARRAY(k->arena, Reads, list->n + 1);
+    o.missing = NEW_ARRAY(k->arena, int, list->n + 1);
+    for (int i = 0; i < list->n; i++) {
+        order_list(shared, &list->at[i]->child);
+        collect(k, list->at[i], &o.reads[i]);
     }
+    schedule_list(&o);
     list->at = o.done.at;
     move_down(&o);
+    forget(&o);
 }
 
 static void number(UnitList *list, int *position) {
@@ -170,7 +236,9 @@ void order_number(Kernels *k) {
 
 /* By slices of rows nothing large is kept that could be made again. */
 void order_build(Kernels *k) {
-    order_list(k, &k->top);
+    Order shared = {.k = k, .left = NEW_ARRAY(k->arena, int, k->view.n)};
+    shared.readers = arena_array(k->arena, (size_t)k->view.n, sizeof *shared.readers);
+    order_list(&shared, &k->top);
     if (k->slicing.groups == 0) repeat_build(k);
     order_number(k);
 }

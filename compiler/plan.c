@@ -152,28 +152,31 @@ static int64_t aligned(int64_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
-/* The lowest offset at which no placed storage is live at the same time. */
+/* The lowest offset at which no placed storage is live at the same time; those that are
+ * placed are in order of their offsets. */
 static int64_t first_fit(Storage *const *placed, int n, const Storage *s) {
-    int64_t offset = 0;
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < n; i++) {
-            const Storage *o = placed[i];
-            bool clear = offset + aligned(s->bytes) <= o->offset ||
-                         o->offset + aligned(o->bytes) <= offset;
-            if (clear || !overlap(s, o)) continue;
-            offset = o->offset + aligned(o->bytes);
-            moved = true;
-        }
+    int64_t offset = 0, size = aligned(s->bytes);
+    for (int i = 0; i < n && placed[i]->offset < offset + size; i++) {
+        const Storage *o = placed[i];
+        int64_t end = o->offset + aligned(o->bytes);
+        if (end > offset && overlap(s, o)) offset = end;
     }
     return offset;
 }
 
+static void insert_by_offset(Storage **placed, int n, Storage *s) {
+    int at = n;
+    for (; at > 0 && placed[at - 1]->offset > s->offset; at--) placed[at] = placed[at - 1];
+    placed[at] = s;
+}
+
 /* Places all in the given order; how much it takes. */
-static int64_t place_all(Storage *const *all, int n) {
+static int64_t place_all(Arena *a, Storage *const *all, int n) {
     int64_t end = 0;
+    Storage **placed = NEW_ARRAY(a, Storage *, n);
     for (int i = 0; i < n; i++) {
-        all[i]->offset = first_fit(all, i, all[i]);
+        all[i]->offset = first_fit(placed, i, all[i]);
+        insert_by_offset(placed, i, all[i]);
         int64_t last = all[i]->offset + aligned(all[i]->bytes);
         if (last > end) end = last;
     }
@@ -209,7 +212,7 @@ static int64_t assign_offsets(Kernels *k, bool local) {
         if (i == 2 && end[1] <= end[0]) break;
         for (int j = 0; j < all.n; j++) all.at[j]->offset = j;
         qsort(all.at, (size_t)all.n, sizeof *all.at, rule[i]);
-        bytes = end[i % 2] = place_all(all.at, all.n);
+        bytes = end[i % 2] = place_all(k->arena, all.at, all.n);
     }
     return bytes;
 }

@@ -3,11 +3,19 @@
  * Pointers into model, work, arena and arguments are named once at the top; those that
  * move with a scan's step at the top of its loop. */
 #include "emit_text.h"
+#include "graph_tables.h"
 #include "program.h"
 #include "routine.h"
 
 #include <ctype.h>
 #include <string.h>
+
+/* A storage with a name, and the declaration that it hides. */
+typedef struct Declared {
+    Storage *storage;
+    const char *text;
+    int place;
+} Declared;
 
 typedef struct Driver {
     Kernels *k;
@@ -15,10 +23,10 @@ typedef struct Driver {
     int indent;
     Vec(const char *) name;
     Vec(int) number;         /* the last that was put behind each */
+    Lookup named;            /* indices of names */
     Vec(const Scan *) scan;  /* open ones */
     Vec(const char *) time;  /* their steps' names */
-    Vec(Storage *) declared; /* in the open blocks */
-    Vec(const char *) outer; /* what they were called before */
+    Vec(Declared) declared;  /* in the open blocks */
     const Stretch *stretch;  /* open, or NULL */
     int stretch_start;       /* of what is declared in it */
     const char *group, *first, *rows, *local;   /* names in it */
@@ -37,9 +45,9 @@ const char *c_name(Arena *a, const char *text, const char *otherwise) {
 }
 
 static int place_of_name(const Driver *d, const char *name) {
-    int i = 0;
-    while (i < d->name.n && d->name.at[i] != name) i++;
-    return i;
+    int e = lookup_first(&d->named, hash_text(name));
+    while (e >= 0 && d->name.at[lookup_item(&d->named, e)] != name) e = lookup_next(&d->named, e);
+    return e < 0 ? d->name.n : lookup_item(&d->named, e);
 }
 
 /* The wish, or the wish with the least number from 2 on that is free. */
@@ -48,6 +56,7 @@ static const char *unique(Driver *d, const char *wish) {
     int first = place_of_name(d, name);
     while (place_of_name(d, name) < d->name.n)
         name = intern(arena_printf(d->k->arena, "%s_%d", wish, ++d->number.at[first]));
+    lookup_add(d->k->arena, &d->named, hash_text(name), d->name.n);
     vec_push(d->k->arena, &d->name, name);
     vec_push(d->k->arena, &d->number, 1);
     return name;
@@ -141,16 +150,17 @@ static bool moves_with_slice(const Driver *d, const Storage *s) {
 }
 
 static bool is_declared(const Driver *d, const Storage *s) {
-    for (int i = moves_with_slice(d, s) ? d->stretch_start : 0; i < d->declared.n; i++)
-        if (d->declared.at[i] == s) return true;
-    return false;
+    int from = moves_with_slice(d, s) ? d->stretch_start : 0;
+    return s->declared >= from && s->declared < d->declared.n &&
+           d->declared.at[s->declared].storage == s;
 }
 
 /* What was declared since is gone; what it hid is called as before. */
 static void forget_declared(Driver *d, int from) {
     while (d->declared.n > from) {
-        Storage *s = d->declared.at[--d->declared.n];
-        s->text = d->outer.at[--d->outer.n];
+        const Declared *last = &d->declared.at[--d->declared.n];
+        last->storage->text = last->text;
+        last->storage->declared = last->place;
     }
 }
 
@@ -206,8 +216,8 @@ static void declare(Driver *d, Storage *s) {
     s = resolve(s);
     if (is_declared(d, s)) return;
     declare_bases(d, s);
-    vec_push(d->k->arena, &d->declared, s);
-    vec_push(d->k->arena, &d->outer, s->text);
+    vec_push(d->k->arena, &d->declared, ((Declared){s, s->text, s->declared}));
+    s->declared = d->declared.n - 1;
     const char *text = at_slice(d, s, pointer_text(d, s));
     const RoutineArg *arg = s->kind == ST_PLACE ? argument_of(d, s) : NULL;
     if (s->kind == ST_TABLE || (arg && text == arg->name)) {
@@ -302,6 +312,7 @@ static void print_scan(Driver *d, Unit *u) {
     d->scan.n--;
     d->time.n--;
     d->name.n = d->number.n = names;
+    lookup_keep(&d->named, names);
     forget_declared(d, declared);
 }
 
@@ -396,6 +407,7 @@ static void print_stretch(Driver *d, const UnitList *units) {
     forget_declared(d, declared);
     d->stretch = NULL;
     d->name.n = d->number.n = names;
+    lookup_keep(&d->named, names);
 }
 
 static void print_units(Driver *d, const UnitList *list) {

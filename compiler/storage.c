@@ -63,13 +63,21 @@ static Storage *storage_new(Kernels *k, StorageKind kind, const Node *n, const S
     return s;
 }
 
+bool same_place(const Place *a, const Place *b) {
+    return a->object == b->object && a->arg == b->arg && a->offset == b->offset;
+}
+
+uint64_t place_hash(const Place *p) {
+    return hash_mix(hash_mix((uint64_t)p->object, (uint64_t)p->arg), (uint64_t)p->offset);
+}
+
 Storage *place_storage(Kernels *k, Place p, const Node *n) {
-    for (int i = 0; i < k->storage.n; i++) {
-        Storage *s = k->storage.at[i];
-        bool same = s->kind == ST_PLACE && s->place.object == p.object && s->place.arg == p.arg &&
-                    s->place.offset == p.offset;
-        if (same) return s;
+    uint64_t hash = place_hash(&p);
+    for (int e = lookup_first(&k->placed, hash); e >= 0; e = lookup_next(&k->placed, e)) {
+        Storage *s = k->storage.at[lookup_item(&k->placed, e)];
+        if (same_place(&s->place, &p)) return s;
     }
+    lookup_add(k->arena, &k->placed, hash, k->storage.n);
     Storage *s = storage_new(k, ST_PLACE, n, NULL);
     s->place = p;
     s->type = p.type;
@@ -82,6 +90,14 @@ Storage *scratch_storage(Kernels *k, const Node *n) {
 }
 
 /* ---- leaves and direct roots --------------------------------------------------------- */
+
+void bindings_build(Kernels *k) {
+    for (int i = k->routine->leaf.n - 1; i >= 0; i--) {
+        const Binding *b = &k->routine->leaf.at[i];
+        view_of(k, b->leaf)->binding = b;
+        lookup_add(k->arena, &k->bound, place_hash(&b->from), i);
+    }
+}
 
 static Storage *bound_storage(Kernels *k, const Binding *b) {
     Storage *s = place_storage(k, b->from, b->leaf);
@@ -98,8 +114,8 @@ static Storage *leaf_storage(Kernels *k, Node *n) {
         s->table = codegen_table(k->codegen, n);
         return s;
     }
-    for (int i = 0; i < k->routine->leaf.n; i++)
-        if (k->routine->leaf.at[i].leaf == n) return bound_storage(k, &k->routine->leaf.at[i]);
+    const Binding *binding = view_of(k, n)->binding;
+    if (binding) return bound_storage(k, binding);
     if (n->leaf == L_UNIFORM || n->leaf == L_ROWS || n->leaf == L_STEP) return NULL;
     ICE(n->span, "no place is given for %s", n->name ? n->name : "a leaf");
 }
@@ -147,16 +163,10 @@ static void look_at_load(void *ctx, Expr *e) {
 /* Is the value of the last step all that is read of a stack? */
 static bool only_last_is_read(Kernels *k, Node *stack) {
     LastOnly l = {stack, stack->scan->reversed ? 0 : stack->scan->extent - 1, false};
-    for (int i = 0; i < k->order.n; i++) {
-        Node *n = k->order.at[i];
-        if (n->kind == N_STACK && n->of == stack) return false;
-        if (n->kind == N_CARRY || n->kind == N_STACK)
-            for (int c = 0; c < n->scan->n; c++)
-                if (is_carry_needed(k, n->scan, c) &&
-                        (n->scan->init[c] == stack || n->scan->next[c] == stack))
-                    return false;
-        if (n->kind == N_COMP && loads_node(view_of(k, n), stack))
-            view_visit(k, view_of(k, n), look_at_load, &l);
+    const View *v = view_of(k, stack);
+    for (int i = 0; i < v->users.n; i++) {
+        if (v->users.at[i]->kind != N_COMP) return false;
+        view_visit(k, view_of(k, v->users.at[i]), look_at_load, &l);
     }
     for (int i = 0; i < k->routine->root.n; i++)
         if (k->routine->root.at[i].value == stack) return false;
@@ -165,8 +175,9 @@ static bool only_last_is_read(Kernels *k, Node *stack) {
 
 /* The needed stack of a node over s, or NULL. */
 static Node *stack_of(Kernels *k, const Node *n, const Scan *s) {
-    for (int i = 0; i < k->order.n; i++) {
-        Node *stack = k->order.at[i];
+    const NodeList *users = &view_of(k, (Node *)n)->users;
+    for (int i = 0; i < users->n; i++) {
+        Node *stack = users->at[i];
         if (stack->kind == N_STACK && stack->of == n && stack->scan == s) return stack;
     }
     return NULL;

@@ -318,6 +318,19 @@ static void need(Kernels *k, Node *n) {
     vec_push(k->arena, &k->order, n);
 }
 
+static void add_user(Kernels *k, Node *operand, Node *n) {
+    vec_push(k->arena, &view_of(k, operand)->users, n);
+}
+
+static void add_uses(Kernels *k, Node *n) {
+    const View *v = view_of(k, n);
+    for (int i = 0; i < v->loads.n; i++) add_user(k, v->loads.at[i], n);
+    if (n->kind == N_STACK) add_user(k, n->of, n);
+    if (n->kind != N_CARRY) return;
+    add_user(k, n->scan->init[n->carry], n);
+    add_user(k, n->scan->next[n->carry], n);
+}
+
 void view_build(Kernels *k) {
     Vec(Node *) root = {0};
     for (int i = 0; i < k->routine->root.n; i++) {
@@ -333,4 +346,5 @@ void view_build(Kernels *k) {
         if (order.at[i]->kind == N_COMP) build_body(k, view_of(k, order.at[i]));
     for (int i = 0; i < root.n; i++) need(k, root.at[i]);
     if (k->routine->finite) need(k, k->routine->finite);
+    for (int i = 0; i < k->order.n; i++) add_uses(k, k->order.at[i]);
 }
