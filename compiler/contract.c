@@ -7,7 +7,7 @@
  * folds but not concern the tile's own variables: so a convolution with padding has its
  * rows along the batch, where there is no condition.
  *
- * All choices follow from shapes. Only the split of the folds shows in the bits. */
+ * All choices follow from shapes. Only the order and the split of the folds show in the bits. */
 #include "contract.h"
 
 #include <string.h>
@@ -161,6 +161,25 @@ static void choose_vectors(Contraction *c) {
     c->vectors = (int)(all < most ? all : most);
 }
 
+/* Terms are added in the order of the folds, but for one along which an operand is
+ * contiguous: that comes last, inside of those that conditions bound. */
+static void order_folds(Contraction *c) {
+    const Node *n = c->node;
+    int last = n->nfold - 1;
+    for (int i = n->nfold - 1; i >= 0; i--) {
+        int var = n->rank + i;
+        bool runs = along(c->operand[0], var, NULL) == CONTIGUOUS ||
+                    along(c->operand[1], var, NULL) == CONTIGUOUS;
+        if (!runs || n->fold_dim[i] == DIM_BATCH) continue;
+        last = i;
+        break;
+    }
+    int to = 0;
+    for (int i = 0; i < n->nfold; i++)
+        if (i != last) c->fold[to++] = i;
+    c->fold[to] = last;
+}
+
 /* The first folds leave the tile when the chain would be long; what remains is a chain that
  * is worth a tile. */
 static void split_folds(Kernels *k, Contraction *c) {
@@ -168,7 +187,7 @@ static void split_folds(Kernels *k, Contraction *c) {
     double inner = 1;
     for (int i = 0; i < n->nfold; i++) inner *= (double)extent_of(k, n->fold_dim[i]);
     while (c->outer_folds + 1 < n->nfold && inner > LONG_FOLD) {
-        double rest = inner / (double)extent_of(k, n->fold_dim[c->outer_folds]);
+        double rest = inner / (double)extent_of(k, n->fold_dim[c->fold[c->outer_folds]]);
         if (rest < 4 * LANES) break;
         inner = rest;
         c->outer_folds++;
@@ -204,6 +223,7 @@ bool contraction_of(Kernels *k, const View *v, Contraction *c) {
     if (taken >> c->vec & 1 || !take_operands(c, v->body)) return false;
     choose_rows(c, taken);
     choose_vectors(c);
+    order_folds(c);
     split_folds(k, c);
     return true;
 }

@@ -20,7 +20,8 @@ typedef struct Contraction {
     int64_t tile_count[MAX_TILE_VARS];     /* all but the first: the whole extent */
     int64_t rows;             /* of a tile */
     int vectors;              /* of a tile */
-    int outer_folds;          /* the first folds, outside of tiles: sums are added up in memory */
+    int fold[MAX_VARS];       /* the folds in the order in which an element's terms are added */
+    int outer_folds;          /* the first of them, outside of tiles: sums are added up in memory */
     ExprList conditions;      /* of the guards; over variables outside of tiles */
 } Contraction;
 

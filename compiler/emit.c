@@ -15,6 +15,7 @@ typedef struct Printer {
     int64_t batch;
     bool canonical;
     int indent;
+    bool parallel; /* inside of a loop that is divided among threads */
     int unnamed;
     Vec(const char *) name; /* wishes met so far */
     Vec(int) name_count;    /* and how often */
@@ -309,10 +310,26 @@ static void print_braced(Printer *p, const LoopBlock *block) {
     text_printf(&p->text, "}\n");
 }
 
+/* Parallel loops that are nothing but one another's bodies are divided as one. */
+static void print_division(Printer *p, const LoopStmt *s) {
+    int loops = 1;
+    for (; s->body.n == 1; loops++) {
+        s = s->body.at[0];
+        if (s->kind != S_FOR || !s->parallel) break;
+    }
+    if (loops == 1)
+        text_printf(&p->text, "DL_PARALLEL_FOR(threads)\n");
+    else
+        text_printf(&p->text, "DL_PARALLEL_LOOPS(threads, %d)\n", loops);
+    start_line(p);
+}
+
 static void print_for(Printer *p, const LoopStmt *s) {
     s->var->text = unique(p, s->var->name);
     const char *v = s->var->text;
-    if (s->parallel) text_printf(&p->text, "DL_PARALLEL_FOR(threads)\n%*s", 4 * p->indent, "");
+    bool divided = s->parallel && !p->parallel;
+    if (divided) print_division(p, s);
+    p->parallel |= divided;
     text_printf(&p->text, "for (int64_t %s = ", v);
     print(p, s->lo, P_ASSIGN);
     text_printf(&p->text, "; %s < ", v);
@@ -322,6 +339,7 @@ static void print_for(Printer *p, const LoopStmt *s) {
     else
         text_printf(&p->text, "; %s += %lld) ", v, (long long)s->step);
     print_braced(p, &s->body);
+    if (divided) p->parallel = false;
 }
 
 static void print_store(Printer *p, const LoopStmt *s) {

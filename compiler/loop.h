@@ -92,7 +92,8 @@ struct LoopStmt {
     LoopVar *var;
     LoopExpr *lo, *hi;
     int64_t step;
-    bool parallel;            /* iterations are independent: #pragma omp parallel for */
+    bool parallel;            /* iterations are independent: divided among threads, also with
+                               * a parallel loop around of which it is the whole body */
     LoopExpr *value;          /* or the condition */
     LoopArray *array;
     int rank;

@@ -21,7 +21,6 @@ typedef struct Tiling {
     Contraction c;
     Storage *to;
     bool direct;                  /* nothing but the sum is stored */
-    bool parallel;                /* a parallel loop is open */
     int split;                    /* the axis in front of which the outer folds are; -1: none */
     int64_t count[MAX_TILE_VARS]; /* of this tile: the last may have fewer rows */
     LoopExpr *base[MAX_TILE_VARS];
@@ -115,13 +114,18 @@ static LoopExpr *untaken_conditions(Tiling *t) {
     return x;
 }
 
+static void open_folds(Tiling *t, int from, int to) {
+    for (int i = from; i < to; i++) {
+        int fold = t->c.fold[i];
+        FoldLoop loop = fold_bounds(t->b, t->c.node, fold, &t->c.conditions);
+        fold_enter(t->b, t->c.node, fold, loop.lo, &loop);
+    }
+}
+
 static void fold_inner(Tiling *t, Registers *reg) {
     Builder *b = t->b;
     int depth = b->depth, barrier = b->barrier, assumed = b->assumed.n;
-    for (int i = t->c.outer_folds; i < t->c.node->nfold; i++) {
-        FoldLoop loop = fold_bounds(b, t->c.node, i, &t->c.conditions);
-        fold_enter(b, t->c.node, i, loop.lo, &loop);
-    }
+    open_folds(t, t->c.outer_folds, t->c.node->nfold);
     builder_open_if(b, untaken_conditions(t));
     multiply(t, reg);
     builder_close_to(b, depth);
@@ -199,6 +203,20 @@ static void compute_tile(Tiling *t) {
 
 /* ---- blocks along the vector axis ---------------------------------------------------- */
 
+/* A loop just opened over the output: the first one is divided among threads, and with it
+ * those that follow it directly, so that there are tasks enough. */
+static void divide_loop(Tiling *t, LoopStmt *loop) {
+    Builder *b = t->b;
+    for (int i = 1; i < b->depth; i++) {
+        const Level *level = &b->level[i];
+        if (!level->loop->parallel) continue;
+        const Level *around = &b->level[b->depth - 1];
+        bool direct = around->loop->parallel && around->block.n == 0;
+        if (!direct) return;
+    }
+    builder_parallel(b, loop, points_of(b->k, t->c.node));
+}
+
 static void vector_block(Tiling *t, LoopExpr *lane, int vectors, int last_lanes) {
     t->lane = lane;
     t->vectors = vectors;
@@ -213,7 +231,7 @@ static void vector_blocks(Tiling *t) {
     if (whole > block) {
         LoopVar *v = loop_var(b->a, LT_INDEX, "block");
         LoopStmt *loop = builder_open(b, v, index_of(t, 0), index_of(t, whole), block, 0);
-        if (!t->parallel) t->parallel = builder_parallel(b, loop, points_of(b->k, t->c.node));
+        divide_loop(t, loop);
         vector_block(t, lx_var(b->a, v), t->c.vectors, LANES);
         builder_close_to(b, depth);
     } else if (whole) {
@@ -230,12 +248,12 @@ static void vector_blocks(Tiling *t) {
 
 static void output_loops(Tiling *t, int axis);
 
+
 /* Rows [lo, hi) of the first tile variable in steps of `count`. */
 static void tile_loop(Tiling *t, int axis, LoopExpr *lo, LoopExpr *hi, int64_t count) {
     Builder *b = t->b;
     int depth = b->depth;
     bool once = lo->kind == X_INT && hi->kind == X_INT && hi->integer - lo->integer == count;
-    bool parallel = t->parallel;
     t->count[0] = count;
     if (once) {
         t->base[0] = lo;
@@ -244,11 +262,10 @@ static void tile_loop(Tiling *t, int axis, LoopExpr *lo, LoopExpr *hi, int64_t c
         LoopVar *v = out_var(b, t->c.node, axis);
         LoopStmt *loop = builder_open(b, v, lo, hi, count, 0);
         t->base[0] = lx_var(b->a, v);
-        if (!parallel) t->parallel = builder_parallel(b, loop, points_of(b->k, t->c.node));
+        divide_loop(t, loop);
     }
     output_loops(t, axis + 1);
     builder_close_to(b, depth);
-    t->parallel = parallel;
 }
 
 static void tile_loops(Tiling *t, int axis) {
@@ -270,12 +287,10 @@ static void tile_loops(Tiling *t, int axis) {
 static void plain_loop(Tiling *t, int axis) {
     Builder *b = t->b;
     int depth = b->depth;
-    bool parallel = t->parallel;
     LoopStmt *loop = builder_open_axis(b, t->c.node, axis);
-    if (loop && !parallel) t->parallel = builder_parallel(b, loop, points_of(b->k, t->c.node));
+    if (loop) divide_loop(t, loop);
     output_loops(t, axis + 1);
     builder_close_to(b, depth);
-    t->parallel = parallel;
 }
 
 /* ---- outer folds --------------------------------------------------------------------- */
@@ -319,10 +334,7 @@ static void outer_folds(Tiling *t, int axis) {
         build_store(b, t->c.node, t->to, lx_real(b->a, 0), false);
         builder_close_to(b, depth);
     }
-    for (int i = 0; i < folds; i++) {
-        FoldLoop loop = fold_bounds(b, t->c.node, i, &t->c.conditions);
-        fold_enter(b, t->c.node, i, loop.lo, &loop);
-    }
+    open_folds(t, 0, folds);
     t->split = -1;
     output_loops(t, axis);
     t->split = axis;

@@ -24,13 +24,16 @@
 #define DL_GUARDED_KERNEL DL_KERNEL
 #endif
 
-/* In front of a loop whose iterations are independent. They are divided by number, and no
- * result depends on how. */
+/* In front of a loop whose iterations are independent, or of `count` loops one in another.
+ * Iterations are divided by number, and no result depends on how. */
 #ifdef _OPENMP
 #define DL_PRAGMA(text) _Pragma(#text)
 #define DL_PARALLEL_FOR(threads) DL_PRAGMA(omp parallel for schedule(static) num_threads(threads))
+#define DL_PARALLEL_LOOPS(threads, count) \
+    DL_PRAGMA(omp parallel for collapse(count) schedule(static) num_threads(threads))
 #else
 #define DL_PARALLEL_FOR(threads) (void)(threads);
+#define DL_PARALLEL_LOOPS(threads, count) (void)(threads);
 #endif
 
 /* The same in front of `groups` large iterations, each of which goes to a thread that is
