@@ -205,7 +205,8 @@ static inline char *memory64(int64_t bytes, int fill) {
 }
 
 static inline int trial_run(Trial *t, EmittedStep *step, int threads) {
-    char *model = memory64(t->model_bytes, 0x7f), *arena = memory64(t->plan->arena, 0x7f);
+    int64_t local = t->plan->local * threads;
+    char *model = memory64(t->model_bytes, 0x7f), *arena = memory64(t->plan->arena + local, 0x7f);
     free(t->work);
     t->work = memory64(t->work_bytes, 0x7f);
     for (int k = 0; k < t->nleaf; k++)
