@@ -13,10 +13,12 @@ typedef struct Options {
     const char *prefix;
     const char *dump;              /* --dump=PASS */
     const char *stop_after;
+    const char *parallel;          /* slices, kernels; NULL: by cost */
     LowerOptions lower;
     bool standalone, with_main, dependencies;
     bool time_passes, list_passes;
-    bool interpret, gradients, dot;
+    bool interpret, definition;    /* in single, or in double precision */
+    bool gradients, dot;
 } Options;
 
 /* driver.c */
@@ -30,8 +32,10 @@ Program *driver_plan(Arena *a, const Options *o, const Model *m);   /* generated
 /* build.c: generated code in this process. The shared object stays loaded. */
 const dl_model *build_table(Arena *a, const Options *o, Model *m);
 
-/* interpret.c: the same table, run by the interpreter. One model a process. */
+/* interpret.c: the same table, run by the interpreter in double precision, which says what the
+ * model means, or in single, as an eager framework would. One model a process. */
 const dl_model *interpret_table(Arena *a, Model *m);
+const dl_model *interpret_table32(Arena *a, Model *m);
 /* Appends which tensor is the first that is not finite, with its source line. */
 void interpret_explain(const Model *m, const dl_model *table, const void *model, int64_t n,
         const void *const *data, char *text, size_t size);

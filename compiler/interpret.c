@@ -2,7 +2,8 @@
  *
  * Objects have the layout of the generated structs (program.h), so that saving, loading and
  * every generic host work alike. A routine is run as it is written down: leaves are read
- * from their places, roots evaluated in double precision and stored to theirs.
+ * from their places, roots evaluated and stored to theirs; in double precision, which defines
+ * what a model means (eval.h), or in single (eval32.h).
  * The table's functions take no context: there is one interpreted model a process. */
 #include <inttypes.h>
 #include <math.h>
@@ -13,9 +14,11 @@
 #include "../runtime/dl_object.h"
 #include "driver.h"
 #include "eval.h"
+#include "eval32_routine.h"
 
 static const Program *program;
 static dl_model table;
+static bool single;
 static const uint64_t magic = UINT64_C(0x646c2d696e746572);
 
 /* ---- reading and writing places ------------------------------------------------------- */
@@ -100,6 +103,11 @@ static int evaluate_roots(Eval *e, const Call *c, const Routine *r) {
 
 static int run(const Use *u, void *model, void *work, int64_t n, void *const *arg) {
     const dl_head *head = model;
+    if (single) {
+        dl_work_head none = {.threads = 1}, *faults = work ? work : &none;
+        Call32 c = {model, work, arg, n, faults->threads, faults};
+        return routine32_run(program->model->graph, &u->routine, &c);
+    }
     Eval *e = eval_new(program->model->graph, n, head->seed, (uint32_t)head->step);
     if (!e) return DL_E_MEMORY;
     Call c = {.model = model, .work = work, .arg = arg, .n = n};
@@ -299,7 +307,7 @@ static const dl_entry *predict_entry(Arena *a) {
     return entry;
 }
 
-const dl_model *interpret_table(Arena *a, Model *m) {
+static const dl_model *make_table(Arena *a, Model *m) {
     program = program_build(a, m, NULL);
     int stored;
     const char **metric = NEW_ARRAY(a, const char *, m->metric.n + 1);
@@ -320,6 +328,17 @@ const dl_model *interpret_table(Arena *a, Model *m) {
     table.nentry = m->entry.n ? 1 : 0;
     if (m->entry.n) table.entry = predict_entry(a);
     return &table;
+}
+
+const dl_model *interpret_table(Arena *a, Model *m) {
+    single = false;
+    return make_table(a, m);
+}
+
+const dl_model *interpret_table32(Arena *a, Model *m) {
+    routine32_forget();
+    single = true;
+    return make_table(a, m);
 }
 
 /* ---- why a loss is not finite ------------------------------------------------------------------ */

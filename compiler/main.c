@@ -50,10 +50,12 @@ static const Flag flags[] = {
     TEXT("-h", "FILE", header, "the header (default: beside the C file)"),
     TEXT("--prefix", "NAME", prefix, "begins every exported name (default: the model's name)"),
     TEXT("--model", "NAME", lower.model, "which model of the file (default: the last)"),
+    TEXT("--parallel", "HOW", parallel, "slices of rows, or inside of kernels: `slices`, `kernels` (default: by cost)"),
     FLAG("--standalone", standalone, "fold the runtime in: one file, no library to link"),
     FLAG("--main", with_main, "add a main that trains, evaluates and predicts"),
     FLAG("-MD", dependencies, "write FILE.d, the files that the output depends on, for make"),
-    FLAG("--interpret", interpret, "run the interpreter: no C compiler is needed"),
+    FLAG("--interpret", interpret, "no C compiler: run whole arrays at a time, in single precision"),
+    FLAG("--interpret=double", definition, "the definition of the model, in double precision; slow"),
     FLAG("--gradients", gradients, "(check) compare gradients with central differences"),
     FLAG("--dot", dot, "(show) the graph for graphviz"),
     TEXT("--dump", "PASS", dump, "print what a pass made, if it changed anything; `all`: each"),
@@ -166,7 +168,9 @@ typedef int TableCommand(const dl_model *table, const DlConfig *c, const DlOptio
 static int run_with_table(Arena *a, Options *o, DlOptions *t, TableCommand *use) {
     Model *m = driver_model(a, o);
     if (!m) return 1;
-    const dl_model *table = o->interpret ? interpret_table(a, m) : build_table(a, o, m);
+    const dl_model *table = o->definition ? interpret_table(a, m)
+            : o->interpret                ? interpret_table32(a, m)
+                                          : build_table(a, o, m);
     if (!table) return 1;
     DlConfig config = config_of(a, o, m);
     return use(table, &config, t);

@@ -1,6 +1,7 @@
-/* compare.c - generated code (or, with -i, the interpreter's table) against the definition.
+/* compare.c - generated code, or with -i the interpreter's table (-s: the one in single
+ * precision), against the definition.
  *
- *     compare [-i] [-n ROWS] [-t THREADS] FILE.dl...
+ *     compare [-i|-s] [-n ROWS] [-t THREADS] FILE.dl...
  *
  * Every file is compiled, built by $CC and run on made-up data, in a process of its own.
  * From the same weights as floats the interpreter computes in double: initial values,
@@ -358,13 +359,15 @@ static bool create(Job *j, int threads) {
     return true;
 }
 
-static int run(const char *file, bool interpret, int64_t rows, int threads) {
-    Job j = {.file = file, .arena = arena_new(), .interpreted = interpret};
+static int run(const char *file, int how, int64_t rows, int threads) {
+    Job j = {.file = file, .arena = arena_new(), .interpreted = how != 0};
     Options o = {.input = file};
     j.m = driver_model(j.arena, &o);
     if (!j.m) return 1;
     j.rows = rows < j.m->batch ? rows : j.m->batch;
-    j.table = interpret ? interpret_table(j.arena, j.m) : build_table(j.arena, &o, j.m);
+    j.table = how == 'i' ? interpret_table(j.arena, j.m)
+            : how == 's' ? interpret_table32(j.arena, j.m)
+                         : build_table(j.arena, &o, j.m);
     if (!j.table || !create(&j, threads)) return 1;
     compare_initial(&j);
     disturb(&j);
@@ -382,12 +385,12 @@ static int run(const char *file, bool interpret, int64_t rows, int threads) {
 }
 
 /* In a process of its own, so that whatever goes wrong stays there. */
-static bool run_apart(const char *file, bool interpret, int64_t rows, int threads) {
+static bool run_apart(const char *file, int how, int64_t rows, int threads) {
     int status = 0;
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        int result = run(file, interpret, rows, threads);
+        int result = run(file, how, rows, threads);
         fflush(stdout);
         _exit(result);
     }
@@ -397,13 +400,14 @@ static bool run_apart(const char *file, bool interpret, int64_t rows, int thread
 }
 
 int main(int argc, char **argv) {
-    bool interpret = false;
+    int how = 0;
     int64_t rows = 3;
     int threads = 1, passed = 0, failed = 0;
-    for (int c; (c = getopt(argc, argv, "in:t:")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "isn:t:")) != -1;) {
         switch (c) {
         case 'i':
-            interpret = true;
+        case 's':
+            how = c;
             break;
         case 'n':
             rows = atoll(optarg);
@@ -416,7 +420,7 @@ int main(int argc, char **argv) {
         }
     }
     for (int i = optind; i < argc; i++) {
-        bool ok = run_apart(argv[i], interpret, rows, threads);
+        bool ok = run_apart(argv[i], how, rows, threads);
         if (!ok) printf("FAIL %s\n", argv[i]);
         *(ok ? &passed : &failed) += 1;
     }

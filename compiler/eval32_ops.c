@@ -1,0 +1,211 @@
+/* eval32_ops.c - the operators' C texts (ops.def) and the folds as loops over columns.
+ *
+ * One loop for each operator and kind of operands, each compiled for the vectors of several
+ * processors, so that the program chooses when it starts. Columns do not overlap. */
+#include "eval32_internal.h"
+
+#include "../runtime/dl_math.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+/* Flat loops over columns, without loads under a condition: choices may become masks. */
+#pragma GCC optimize("tree-loop-if-convert", "no-trapping-math")
+#pragma GCC diagnostic ignored "-Wfloat-conversion"
+#elif defined(__clang__)
+#pragma clang diagnostic ignored "-Wfloat-conversion"
+#pragma clang diagnostic ignored "-Wimplicit-int-float-conversion"
+#pragma clang diagnostic ignored "-Wimplicit-float-conversion"
+#endif
+
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+#define WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define WIDE
+#endif
+
+#define NO 0
+
+/* A case for every operator: from columns of type T to one of type OUT. */
+#define LOOP(name, T, OUT, text)                                                                   \
+    case OP_##name:                                                                                \
+        for (int k = 0; k < n; k++) {                                                              \
+            T x = xs[k], y = ys[k], z = zs[k];                                                     \
+            (void)x, (void)y, (void)z;                                                             \
+            out[k] = (OUT)(text);                                                                  \
+        }                                                                                          \
+        break;
+
+WIDE static void real_to_real(Op op, int n, const float *restrict xs, const float *restrict ys,
+        const float *restrict zs, float *restrict out) {
+    switch (op) {
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) LOOP(name, float, float, real)
+#include "ops.def"
+    default:
+        break;
+    }
+}
+
+WIDE static void real_to_int(Op op, int n, const float *restrict xs, const float *restrict ys,
+        const float *restrict zs, int32_t *restrict out) {
+    switch (op) {
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) LOOP(name, float, int32_t, real)
+#include "ops.def"
+    default:
+        break;
+    }
+}
+
+WIDE static void int_to_int(Op op, int n, const int32_t *restrict xs, const int32_t *restrict ys,
+        const int32_t *restrict zs, int32_t *restrict out) {
+    switch (op) {
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    LOOP(name, int32_t, int32_t, integer)
+#include "ops.def"
+    default:
+        break;
+    }
+}
+
+WIDE static void int_to_real(int n, const int32_t *restrict xs, float *restrict out) {
+    for (int k = 0; k < n; k++) out[k] = dl_real(xs[k]);
+}
+
+WIDE static void choose_real(int n, const int32_t *restrict c, const float *restrict ys,
+        const float *restrict zs, float *restrict out) {
+    for (int k = 0; k < n; k++) {
+        float y = ys[k], z = zs[k];
+        out[k] = c[k] ? y : z;
+    }
+}
+
+void column_op(const Expr *e, int n, const void *x, const void *y, const void *z, void *out) {
+    bool from_real = e->arg[0]->dtype == T_F32, to_real = e->dtype == T_F32;
+    if (op_info[e->op].type == OT_BRANCH && to_real)
+        choose_real(n, x, y, z, out);
+    else if (from_real && to_real)
+        real_to_real(e->op, n, x, y, z, out);
+    else if (from_real)
+        real_to_int(e->op, n, x, y, z, out);
+    else if (to_real)
+        int_to_real(n, x, out);
+    else
+        int_to_int(e->op, n, x, y, z, out);
+}
+
+/* ---- masks and elements ----------------------------------------------------------------- */
+
+WIDE static void mask_words(int n, const int32_t *restrict mask, const int32_t *restrict v,
+        int32_t *restrict out) {
+    for (int i = 0; i < n; i++) out[i] = v[i] & (mask[i] ? -1 : 0);
+}
+
+void column_mask(int n, const int32_t *mask, const void *v, void *out) {
+    mask_words(n, mask, v, out);
+}
+
+WIDE void column_add(int n, int64_t c, const int32_t *v, int64_t *at) {
+    for (int i = 0; i < n; i++) at[i] += c * v[i];
+}
+
+WIDE static int any_outside(int n, const int32_t *restrict mask, const int32_t *restrict index,
+        int64_t extent) {
+    int any = 0;
+    for (int i = 0; i < n; i++)
+        any |= (index[i] < 0 || index[i] >= extent) && (!mask || mask[i]);
+    return any;
+}
+
+int column_outside(int n, const int32_t *mask, const int32_t *index, int64_t extent) {
+    if (!any_outside(n, mask, index, extent)) return -1;
+    int i = 0;
+    while ((mask && !mask[i]) || (index[i] >= 0 && index[i] < extent)) i++;
+    return i;
+}
+
+void column_gather(int n, DType t, const void *from, const int32_t *mask, int64_t *at, void *out) {
+    uint32_t *to = out;
+    for (int i = 0; mask && i < n; i++) at[i] = mask[i] ? at[i] : 0;
+    if (dtype_size(t) == 4)
+        for (int i = 0; i < n; i++) to[i] = ((const uint32_t *)from)[at[i]];
+    else
+        for (int i = 0; i < n; i++) to[i] = ((const uint8_t *)from)[at[i]];
+    for (int i = 0; mask && i < n; i++) to[i] = mask[i] ? to[i] : 0;
+}
+
+WIDE void column_bytes(int n, const int32_t *v, uint8_t *out) {
+    for (int i = 0; i < n; i++) out[i] = (uint8_t)v[i];
+}
+
+/* ---- folds ------------------------------------------------------------------------------ */
+
+enum { LANES = 32 };
+
+WIDE static float sum_all(const float *restrict term, int64_t n) {
+    float lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += term[i + j];
+    for (; i < n; i++) sum += term[i];
+    for (int j = 0; j < LANES && n >= LANES; j++) sum += lane[j];
+    return sum;
+}
+
+static float larger(float best, float term) {
+    float m = term > best ? term : best;
+    return term != term ? term : m;
+}
+
+static float smaller(float best, float term) {
+    float m = term < best ? term : best;
+    return term != term ? term : m;
+}
+
+/* Each term into its own element. */
+WIDE static void fold_rows(Fold f, float *restrict out, const float *restrict term, int64_t n) {
+    switch (f) {
+    case F_SUM:
+        for (int64_t i = 0; i < n; i++) out[i] += term[i];
+        break;
+    case F_PROD:
+        for (int64_t i = 0; i < n; i++) out[i] *= term[i];
+        break;
+    case F_MAX:
+        for (int64_t i = 0; i < n; i++) out[i] = larger(out[i], term[i]);
+        break;
+    default:
+        for (int64_t i = 0; i < n; i++) out[i] = smaller(out[i], term[i]);
+        break;
+    }
+}
+
+static float fold_one(Fold f, float out, float term) {
+    switch (f) {
+    case F_SUM:
+        return out + term;
+    case F_PROD:
+        return out * term;
+    case F_MAX:
+        return larger(out, term);
+    default:
+        return smaller(out, term);
+    }
+}
+
+void fold_reals(Fold f, float *out, int64_t stride, const float *term, int64_t n) {
+    if (stride == 1) {
+        fold_rows(f, out, term, n);
+    } else if (stride == 0 && f == F_SUM) {
+        *out += sum_all(term, n);
+    } else {
+        for (int64_t i = 0; i < n; i++) out[i * stride] = fold_one(f, out[i * stride], term[i]);
+    }
+}
+
+void fold_ints(Fold f, int32_t *out, int64_t stride, const int32_t *term, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        int32_t *to = out + i * stride;
+        if (f == F_SUM) *to = dl_iadd(*to, term[i]);
+        if (f == F_PROD) *to = dl_imul(*to, term[i]);
+        if (f == F_MAX) *to = dl_imax(*to, term[i]);
+        if (f == F_MIN) *to = dl_imin(*to, term[i]);
+    }
+}
