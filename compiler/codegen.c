@@ -22,6 +22,7 @@ struct Codegen {
     Graph *graph;
     const char *prefix, *file;
     int64_t batch;
+    Threading threading;
     Vec(Function) function;
     Lookup key, name;        /* of functions, by their keys and names */
     Vec(Node *) table;
@@ -40,6 +41,10 @@ Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, i
     cg->file = file;
     cg->batch = batch;
     return cg;
+}
+
+void codegen_threading(Codegen *cg, Threading how) {
+    cg->threading = how;
 }
 
 /* ---- tables -------------------------------------------------------------------------- */
@@ -238,7 +243,7 @@ static const Routine *prepare(Codegen *cg, const Routine *given, Slicing *slicin
     demand(cg->graph, root, count);
     dump_roots("demand", cg->graph, r, before, root, count);
     memcpy(before, root, (size_t)count * sizeof *root);
-    *slicing = partial_build(cg->graph, root, count, cg->batch);
+    *slicing = partial_build(cg->graph, root, count, cg->batch, cg->threading);
     dump_roots("partial", cg->graph, r, before, root, count);
     r->root.at = arena_copy(cg->arena, r->root.at, (size_t)n * sizeof *r->root.at);
     for (int i = 0; i < n; i++) r->root.at[i].value = root[i];

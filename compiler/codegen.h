@@ -92,7 +92,12 @@ typedef struct Plan {
 typedef struct Codegen Codegen;
 
 /* prefix: begins every emitted name ("cifar10"); file: the source's name, for comments. */
+/* How threads share a routine's work: slices of rows through many kernels, or each kernel for
+ * itself. It shows in the last bits, so it is no function of the machine. */
+typedef enum { THREADING_BY_COST, THREADING_SLICES, THREADING_KERNELS } Threading;
+
 Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch);
+void codegen_threading(Codegen *cg, Threading how);
 const Plan *codegen_routine(Codegen *cg, const Routine *r);
 
 void codegen_print(Codegen *cg, FILE *f);         /* tables, kernels, drivers */

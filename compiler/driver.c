@@ -76,6 +76,14 @@ static bool write_dependencies(Arena *a, const char *output, const Ast *program)
 /* Both texts of a model, malloc'ed. */
 typedef struct Texts { char *header, *source; size_t header_size, source_size; } Texts;
 
+static bool threading_of(const Options *o, Threading *out) {
+    const char *how = o->parallel;
+    *out = !how ? THREADING_BY_COST : !strcmp(how, "slices") ? THREADING_SLICES : THREADING_KERNELS;
+    if (!how || !strcmp(how, "slices") || !strcmp(how, "kernels")) return true;
+    fprintf(stderr, "dlc: error: --parallel is `slices` or `kernels`, not `%s`\n", how);
+    return false;
+}
+
 static Program *make_texts(Arena *a, const Options *o, const Model *m, const char *header, Texts *t) {
     FILE *h = open_memstream(&t->header, &t->header_size);
     FILE *c = open_memstream(&t->source, &t->source_size);
@@ -83,8 +91,10 @@ static Program *make_texts(Arena *a, const Options *o, const Model *m, const cha
         file_error(header, "allocate memory for");
         return NULL;
     }
+    Threading threading;
+    if (!threading_of(o, &threading)) return NULL;
     Program *p = program_build(a, m, o->prefix);
-    EmitOptions e = {.header = base_name(header), .standalone = o->standalone,
+    EmitOptions e = {.threading = threading, .header = base_name(header), .standalone = o->standalone,
             .with_main = o->with_main};
     emit_program(p, &e, h, c);
     return fclose(h) == 0 && fclose(c) == 0 ? p : NULL;

@@ -455,6 +455,7 @@ void emit_program(Program *p, const EmitOptions *o, FILE *header, FILE *source) 
     FILE *f = open_memstream(&kernels, &size);
     if (!f) ICE(p->model->span, "out of memory");
     Codegen *cg = codegen_new(a, p->model->graph, p->prefix, p->model->file, p->model->batch);
+    codegen_threading(cg, o->threading);
     for (int i = 0; i < p->all.n; i++) p->all.at[i]->plan = codegen_routine(cg, &p->all.at[i]->routine);
     codegen_print(cg, f);
     fclose(f);

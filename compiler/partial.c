@@ -23,6 +23,7 @@
 enum {
     LEAST_WORK = 400000,      /* multiply-adds in a call that are worth slices */
     MOST_GROUPS = 8,
+    FORCED_ROWS = 2,          /* of a group, where slices are asked for in any case */
     LEAST_OPERANDS = 65536,   /* bytes that are worth not being kept */
     LEAST_TERMS = 32,         /* of a group, for each element of the sum */
     WEIGHT_COST = 2,          /* multiply-adds in the time of loading a weight from L2 */
@@ -96,10 +97,18 @@ static Work work_of(Graph *g, NodeList order, int64_t batch) {
 
 /* Where weights outweigh everything and each is used once a row, kernels are better parallel
  * by themselves. */
-static Slicing choose(Graph *g, NodeList order, int64_t batch) {
-    Slicing s = {0};
+static Slicing choose(Graph *g, NodeList order, int64_t batch, Threading how) {
+    Slicing s = {.forced = how == THREADING_SLICES};
+    if (how == THREADING_KERNELS || batch < 2) return s;
+    if (s.forced) {
+        s.least_rows = 1;
+        s.group_rows = (batch + MOST_GROUPS - 1) / MOST_GROUPS;
+        if (s.group_rows < FORCED_ROWS) s.group_rows = FORCED_ROWS;
+        s.groups = (batch + s.group_rows - 1) / s.group_rows;
+        return s;
+    }
     Work w = work_of(g, order, batch);
-    if (w.all < LEAST_WORK || batch < 2) return s;
+    if (w.all < LEAST_WORK) return s;
     double overhead = w.loads / w.all;
     if (w.bytes > LARGE_WEIGHTS && overhead > WEIGHT_COST / 2.0) return s;
     s.least_rows = 1;
@@ -138,6 +147,7 @@ static bool is_worth_splitting(Graph *g, const Node *n, const Partial *p) {
     if (n->kind != N_COMP || n->fold != F_SUM || n->dtype != T_F32 || n->nin > 0) return false;
     if (batch_axis(n) >= 0 || batch_fold(n) < 0 || n->rank + 1 >= MAX_RANK) return false;
     if (has_load(n->guard)) return false;
+    if (p->slicing.forced) return true;
     NodeList operand = node_operands(g, n);
     double kept = 0, copies = elements_of(n, p->batch) * (double)p->slicing.groups;
     for (int i = 0; i < operand.n; i++) {
@@ -195,9 +205,9 @@ static Node *split(void *ctx, Graph *g, Node *n) {
     return whole;
 }
 
-Slicing partial_build(Graph *g, Node **root, int n, int64_t batch) {
+Slicing partial_build(Graph *g, Node **root, int n, int64_t batch, Threading how) {
     NodeList order = graph_order(g, root, n);
-    Partial p = {.slicing = choose(g, order, batch), .batch = batch};
+    Partial p = {.slicing = choose(g, order, batch, how), .batch = batch};
     if (p.slicing.groups == 0) return p.slicing;
     p.wanted = NEW_ARRAY(g->arena, bool, g->t->node.n);
     for (int i = 0; i < order.n; i++)

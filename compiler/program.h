@@ -48,6 +48,7 @@ const char *c_identifier(Arena *a, const char *path);
 typedef struct EmitOptions {
     const char *header;        /* as it is to be included */
     bool standalone, with_main;
+    Threading threading;
 } EmitOptions;
 int place_bytes(PlaceType t);
 void emit_program(Program *p, const EmitOptions *o, FILE *header, FILE *source);

@@ -113,7 +113,8 @@ static void child_main(const Case *c, int in, int to) {
     if (!freopen(log, "wb", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0) _exit(2);
     alarm(TIME);
     Arena *a = arena_new();
-    Options o = {.input = c->path, .prefix = c->name};
+    static const char *const threading[] = {NULL, "slices", "kernels"};
+    Options o = {.input = c->path, .prefix = c->name, .parallel = threading[c->seed % 3]};
     Model *m = driver_model(a, &o);
     if (!m || (tables && !driver_write(a, &o, m, source, header))) _exit(1);
     char go = 0;
