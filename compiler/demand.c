@@ -10,6 +10,7 @@
 
 #include "graph_tables.h"
 #include "guards.h"
+#include "mechanism.h"
 
 #include <string.h>
 
@@ -180,6 +181,7 @@ static void forget(Demand *d) {
 
 void demand(Graph *g, Node **root, int n) {
     Demand d = {.g = g, .root = root, .nroot = n};
+    if (!mechanism_on(MECHANISM_demand)) return;
     find_kept(&d);
     replace_all(&d, find_support);
     forget(&d);

@@ -12,6 +12,7 @@
  *
  * Requires views; leaves units with their dependences, which have no cycle. */
 #include "kernel.h"
+#include "mechanism.h"
 
 /* ---- units and dependences ----------------------------------------------------------- */
 
@@ -190,7 +191,7 @@ static Unit *unit_to_join(Kernels *k, View *v) {
 
 static void place_comprehension(Kernels *k, View *v) {
     bool fold = !is_map(v->node);
-    Unit *u = fold ? siblings(k, v) : unit_to_join(k, v);
+    Unit *u = !mechanism_on(MECHANISM_fuse) ? NULL : fold ? siblings(k, v) : unit_to_join(k, v);
     bool first = !u;
     if (!u) u = unit_new(k, U_KERNEL, scan_unit(k, innermost_scan(v->node)));
     v->unit = u;

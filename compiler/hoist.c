@@ -15,6 +15,7 @@
 #include "hoist.h"
 
 #include "graph_tables.h"
+#include "mechanism.h"
 
 #include <string.h>
 
@@ -290,6 +291,6 @@ static bool hoist_once(Graph *g, Node **root, int n) {
 
 bool hoist(Graph *g, Node **root, int n) {
     bool any = false;
-    while (hoist_once(g, root, n)) any = true;
+    while (mechanism_on(MECHANISM_hoist) && hoist_once(g, root, n)) any = true;
     return any;
 }

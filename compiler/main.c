@@ -7,6 +7,7 @@
 
 #include "../runtime/trainer/trainer.h"
 #include "driver.h"
+#include "mechanism.h"
 #include "passes.h"
 #include "version.h"
 
@@ -51,6 +52,7 @@ static const Flag flags[] = {
     TEXT("--prefix", "NAME", prefix, "begins every exported name (default: the model's name)"),
     TEXT("--model", "NAME", lower.model, "which model of the file (default: the last)"),
     TEXT("--parallel", "HOW", parallel, "slices of rows, or inside of kernels: `slices`, `kernels` (default: by cost)"),
+    TEXT("--without", "NAMES", without, "leave out mechanisms, to see what each brings; `list` lists them"),
     FLAG("--standalone", standalone, "fold the runtime in: one file, no library to link"),
     FLAG("--main", with_main, "add a main that trains, evaluates and predicts"),
     FLAG("-MD", dependencies, "write FILE.d, the files that the output depends on, for make"),
@@ -200,6 +202,17 @@ static const Command *find_command(const char *word) {
     return NULL;
 }
 
+static void list_mechanisms(void) {
+    for (int m = 0; m < MECHANISM_COUNT; m++)
+        printf("%-10s without: %s\n", mechanism_name(m), mechanism_without(m));
+}
+
+static int leave_out(const char *names) {
+    if (!names || mechanism_leave_out(names)) return 0;
+    fprintf(stderr, "dlc: --without=%s: unknown; --without=list lists the mechanisms\n", names);
+    return 2;
+}
+
 static int unknown_option(const DlOptions *t, const Command *c, const char *word) {
     const char *names[FLAGS + 2] = {0};
     for (int i = 0; i < FLAGS; i++) names[i] = flags[i].name;
@@ -223,7 +236,8 @@ static int read_options(Options *o, DlOptions *t, const Command *c, int first, i
         if (taken < 0) return 2;
         if (!taken) return unknown_option(t, c, word);
     }
-    if (o->input || o->list_passes) return 0;
+    if (o->without && strcmp(o->without, "list") == 0) return 0;
+    if (o->input || o->list_passes) return leave_out(o->without);
     fprintf(stderr, "dlc: which model? Usage: dlc %s%s%s\n", c == commands ? "" : c->name,
             c == commands ? "" : " ", c->arguments);
     return 2;
@@ -256,6 +270,10 @@ int main(int argc, char **argv) {
     if (status) return status;
     if (o.list_passes) {
         passes_list(stdout);
+        return 0;
+    }
+    if (o.without && strcmp(o.without, "list") == 0) {
+        list_mechanisms();
         return 0;
     }
     Arena *a = arena_new();

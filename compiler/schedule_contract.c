@@ -12,6 +12,7 @@
  * The epilogue (bias, activation, update) runs over a tile when its sums are complete, in
  * a small array; a bare sum goes from registers to memory. */
 #include "contract.h"
+#include "mechanism.h"
 #include "schedule.h"
 
 enum { MOST_TILE_ROWS = 2 * MOST_ROWS, MOST_VECTORS = 8 };
@@ -371,7 +372,7 @@ static int split_of(const Tiling *t) {
 bool schedule_contraction(Builder *b) {
     View *v = view_of(b->k, b->unit->member.at[0]);
     Tiling t = {.b = b, .to = v->storage, .split = -1};
-    if (!contraction_of(b->k, v, &t.c)) return false;
+    if (!mechanism_on(MECHANISM_tiles) || !contraction_of(b->k, v, &t.c)) return false;
     bool alone = b->unit->member.n == 1;
     for (int i = 0; i < b->unit->write.n; i++)
         alone &= b->unit->write.at[i].to == v->storage && !b->unit->write.at[i].add;
