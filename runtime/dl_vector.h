@@ -68,6 +68,8 @@ typedef struct dl_m16 { dl_wm DL_EACH(DL_MEMBER, w); } dl_m16;
 #define DL_CALL_LOAD_PART(k, f, p, count) f(DL_AT(p, k, count), (count) - (k) * DL_LANES)
 #define DL_CALL_STORE_PART(k, f, p, x, count) \
     f(DL_AT(p, k, count), DL_WORD(x, k), (count) - (k) * DL_LANES)
+#define DL_CALL_STRIDE(k, f, p, s) f((p) + (k) * DL_LANES * (s), s)
+#define DL_CALL_GATHER(k, f, p, index, m) f(p, DL_WORD(index, k), DL_WORD(m, k))
 #define DL_CALL_LOAD_MASKED(k, f, p, m) f((p) + (k) * DL_LANES, DL_WORD(m, k))
 #define DL_CALL_STORE_MASKED(k, f, p, x, m) f((p) + (k) * DL_LANES, DL_WORD(x, k), DL_WORD(m, k))
 
@@ -198,29 +200,45 @@ DL_LIFT1(dl_n16, dl_n_int, dl_v16, DL_W(int))
 DL_INLINE dl_v16 dl_v_real_m(dl_m16 m) { return dl_v_select(m, dl_set16(1.0f), dl_set16(0.0f)); }
 DL_INLINE dl_n16 dl_n_int_m(dl_m16 m) { return dl_n_select(m, dl_nset16(1), dl_nset16(0)); }
 
-/* ---- memory, contiguous ---- */
+/* ---- memory ---- */
 
-DL_INLINE dl_v16 dl_load16(const float *p) {
-    return DL_VALUE(dl_v16, DL_EACH(DL_CALL_LOAD, dl_w_load, p));
-}
-DL_INLINE void dl_store16(float *p, dl_v16 x) { DL_EACH(DL_CALL_STORE, dl_w_store, p, x); }
-DL_INLINE dl_v16 dl_load_part(const float *p, int count) {
-    return DL_VALUE(dl_v16, DL_EACH(DL_CALL_LOAD_PART, dl_w_load_part, p, count));
-}
-DL_INLINE void dl_store_part(float *p, dl_v16 x, int count) {
-    DL_EACH(DL_CALL_STORE_PART, dl_w_store_part, p, x, count);
-}
-DL_INLINE dl_v16 dl_load_masked(const float *p, dl_m16 m) {
-    return DL_VALUE(dl_v16, DL_EACH(DL_CALL_LOAD_MASKED, dl_w_load_masked, p, m));
-}
-DL_INLINE void dl_store_masked(float *p, dl_v16 x, dl_m16 m) {
-    DL_EACH(DL_CALL_STORE_MASKED, dl_w_store_masked, p, x, m);
-}
+/* Of floats and of int32: whole, a part, masked, lane i at p[i * stride], at p[index of i]. */
+#define DL_MEMORY(vector, lane, wload, wstore, wgather, load, store, gather)               \
+    DL_INLINE vector load##16(const lane *p) {                                             \
+        return DL_VALUE(vector, DL_EACH(DL_CALL_LOAD, wload, p));                          \
+    }                                                                                      \
+    DL_INLINE void store##16(lane *p, vector x) { DL_EACH(DL_CALL_STORE, wstore, p, x); }  \
+    DL_INLINE vector load##_part(const lane *p, int count) {                               \
+        return DL_VALUE(vector, DL_EACH(DL_CALL_LOAD_PART, wload##_part, p, count));       \
+    }                                                                                      \
+    DL_INLINE void store##_part(lane *p, vector x, int count) {                            \
+        DL_EACH(DL_CALL_STORE_PART, wstore##_part, p, x, count);                           \
+    }                                                                                      \
+    DL_INLINE vector load##_masked(const lane *p, dl_m16 m) {                              \
+        return DL_VALUE(vector, DL_EACH(DL_CALL_LOAD_MASKED, wload##_masked, p, m));       \
+    }                                                                                      \
+    DL_INLINE void store##_masked(lane *p, vector x, dl_m16 m) {                           \
+        DL_EACH(DL_CALL_STORE_MASKED, wstore##_masked, p, x, m);                           \
+    }                                                                                      \
+    DL_INLINE vector load##_stride(const lane *p, ptrdiff_t stride, int count) {           \
+        lane at[16] = {0};                                                                 \
+        if (count == 16)                                                                   \
+            return DL_VALUE(vector, DL_EACH(DL_CALL_STRIDE, wload##_stride, p, stride));   \
+        for (int i = 0; i < count; i++) at[i] = p[i * stride];                             \
+        return load##16(at);                                                               \
+    }                                                                                      \
+    DL_INLINE void store##_stride(lane *p, ptrdiff_t stride, vector x, int count) {        \
+        lane at[16];                                                                       \
+        store##16(at, x);                                                                  \
+        for (int i = 0; i < count; i++) p[i * stride] = at[i];                             \
+    }                                                                                      \
+    DL_INLINE vector gather##16(const lane *p, dl_n16 index, dl_m16 m) {                   \
+        return DL_VALUE(vector, DL_EACH(DL_CALL_GATHER, wgather, p, index, m));            \
+    }
+DL_MEMORY(dl_v16, float, dl_w_load, dl_w_store, dl_w_gather, dl_load, dl_store, dl_gather)
+DL_MEMORY(dl_n16, int32_t, dl_w_iload, dl_w_istore, dl_w_igather, dl_nload, dl_nstore, dl_ngather)
 
-DL_INLINE dl_n16 dl_nload16(const int32_t *p) {
-    return DL_VALUE(dl_n16, DL_EACH(DL_CALL_LOAD, dl_w_iload, p));
-}
-DL_INLINE void dl_nstore16(int32_t *p, dl_n16 x) { DL_EACH(DL_CALL_STORE, dl_w_istore, p, x); }
+/* Of bytes: small integers, and truth values. */
 DL_INLINE dl_n16 dl_nload16_u8(const uint8_t *p) {
     return DL_VALUE(dl_n16, DL_EACH(DL_CALL_LOAD, dl_w_iload_u8, p));
 }
@@ -234,87 +252,104 @@ DL_INLINE void dl_mstore16_u8(uint8_t *p, dl_m16 m) {
     DL_EACH(DL_CALL_STORE, dl_w_mstore_u8, p, m);
 }
 
-/* ---- memory, a lane at a time ---- */
-
-/* What is one type in memory and another in lanes goes through an array of lanes. */
-#define DL_PARTS(value, lanes, memory, read, write, load, store)                           \
-    DL_INLINE value load(const memory *p, int count) {                                     \
-        lanes at[16] = {0};                                                                \
-        for (int i = 0; i < count; i++) at[i] = p[i];                                      \
-        return read(at);                                                                   \
+#if DL_LANES == 16
+#define DL_BYTES(vector, wload, wstore, load, store)                                       \
+    DL_INLINE vector load##_masked_u8(const uint8_t *p, dl_m16 m) { return wload(p, m); }  \
+    DL_INLINE void store##_masked_u8(uint8_t *p, vector x, dl_m16 m) { wstore(p, x, m); }  \
+    DL_INLINE vector load##_part_u8(const uint8_t *p, int count) {                         \
+        return wload(p, dl_first(count));                                                  \
     }                                                                                      \
-    DL_INLINE void store(memory *p, value x, int count) {                                  \
-        lanes at[16];                                                                      \
-        write(at, x);                                                                      \
-        for (int i = 0; i < count; i++) p[i] = (memory)at[i];                              \
+    DL_INLINE void store##_part_u8(uint8_t *p, vector x, int count) {                      \
+        wstore(p, x, dl_first(count));                                                     \
     }
-DL_PARTS(dl_n16, int32_t, int32_t, dl_nload16, dl_nstore16, dl_nload_part, dl_nstore_part)
-DL_PARTS(dl_n16, int32_t, uint8_t, dl_nload16, dl_nstore16, dl_nload_part_u8, dl_nstore_part_u8)
-DL_PARTS(dl_m16, uint8_t, uint8_t, dl_mload16_u8, dl_mstore16_u8, dl_mload_part_u8, dl_mstore_part_u8)
-
-#define DL_MASKED(value, lanes, memory, read, write, load, store)                          \
-    DL_INLINE value load(const memory *p, dl_m16 m) {                                      \
-        lanes at[16] = {0};                                                                \
+#else
+#define DL_BYTES(vector, wload, wstore, load, store)                                       \
+    DL_INLINE vector load##_masked_u8(const uint8_t *p, dl_m16 m) {                        \
+        uint8_t at[16] = {0};                                                              \
         for (unsigned i = 0, bits = dl_truths16(m); i < 16; i++)                           \
             if (bits >> i & 1) at[i] = p[i];                                               \
-        return read(at);                                                                   \
+        return load##16_u8(at);                                                            \
     }                                                                                      \
-    DL_INLINE void store(memory *p, value x, dl_m16 m) {                                   \
-        lanes at[16];                                                                      \
-        write(at, x);                                                                      \
+    DL_INLINE void store##_masked_u8(uint8_t *p, vector x, dl_m16 m) {                     \
+        uint8_t at[16];                                                                    \
+        store##16_u8(at, x);                                                               \
         for (unsigned i = 0, bits = dl_truths16(m); i < 16; i++)                           \
-            if (bits >> i & 1) p[i] = (memory)at[i];                                       \
+            if (bits >> i & 1) p[i] = at[i];                                               \
+    }                                                                                      \
+    DL_INLINE vector load##_part_u8(const uint8_t *p, int count) {                         \
+        uint8_t at[16] = {0};                                                              \
+        memcpy(at, p, (size_t)count);                                                      \
+        return load##16_u8(at);                                                            \
+    }                                                                                      \
+    DL_INLINE void store##_part_u8(uint8_t *p, vector x, int count) {                      \
+        uint8_t at[16];                                                                    \
+        store##16_u8(at, x);                                                               \
+        memcpy(p, at, (size_t)count);                                                      \
     }
-DL_MASKED(dl_n16, int32_t, int32_t, dl_nload16, dl_nstore16, dl_nload_masked, dl_nstore_masked)
-DL_MASKED(dl_n16, int32_t, uint8_t, dl_nload16, dl_nstore16, dl_nload_masked_u8, dl_nstore_masked_u8)
-DL_MASKED(dl_m16, uint8_t, uint8_t, dl_mload16_u8, dl_mstore16_u8, dl_mload_masked_u8,
-        dl_mstore_masked_u8)
+#endif
+DL_BYTES(dl_n16, dl_w_iload_u8_masked, dl_w_istore_u8_masked, dl_nload, dl_nstore)
+DL_BYTES(dl_m16, dl_w_mload_u8_masked, dl_w_mstore_u8_masked, dl_mload, dl_mstore)
 
-/* Lane i at p[i * stride], the first `count`; lane i at p[index of lane i], those of m. */
-#define DL_SCATTERED(value, lanes, memory, read, write, load, store, gather)               \
-    DL_INLINE value load(const memory *p, ptrdiff_t stride, int count) {                   \
-        lanes at[16] = {0};                                                                \
+#define DL_BYTES_APART(vector, load, store, gather)                                        \
+    DL_INLINE vector load##_stride_u8(const uint8_t *p, ptrdiff_t stride, int count) {     \
+        uint8_t at[16] = {0};                                                              \
         for (int i = 0; i < count; i++) at[i] = p[i * stride];                             \
-        return read(at);                                                                   \
+        return load##16_u8(at);                                                            \
     }                                                                                      \
-    DL_INLINE void store(memory *p, ptrdiff_t stride, value x, int count) {                \
-        lanes at[16];                                                                      \
-        write(at, x);                                                                      \
-        for (int i = 0; i < count; i++) p[i * stride] = (memory)at[i];                     \
+    DL_INLINE void store##_stride_u8(uint8_t *p, ptrdiff_t stride, vector x, int count) {  \
+        uint8_t at[16];                                                                    \
+        store##16_u8(at, x);                                                               \
+        for (int i = 0; i < count; i++) p[i * stride] = at[i];                             \
     }                                                                                      \
-    DL_INLINE value gather(const memory *p, dl_n16 index, dl_m16 m) {                      \
-        lanes at[16] = {0};                                                                \
+    DL_INLINE vector gather##16_u8(const uint8_t *p, dl_n16 index, dl_m16 m) {             \
+        uint8_t at[16] = {0};                                                              \
         int32_t from[16];                                                                  \
         dl_nstore16(from, index);                                                          \
         for (unsigned i = 0, bits = dl_truths16(m); i < 16; i++)                           \
             if (bits >> i & 1) at[i] = p[from[i]];                                         \
-        return read(at);                                                                   \
+        return load##16_u8(at);                                                            \
     }
-DL_SCATTERED(dl_v16, float, float, dl_load16, dl_store16, dl_load_stride, dl_store_stride, dl_gather16)
-DL_SCATTERED(dl_n16, int32_t, int32_t, dl_nload16, dl_nstore16, dl_nload_stride, dl_nstore_stride,
-        dl_ngather16)
-DL_SCATTERED(dl_n16, int32_t, uint8_t, dl_nload16, dl_nstore16, dl_nload_stride_u8,
-        dl_nstore_stride_u8, dl_ngather16_u8)
-DL_SCATTERED(dl_m16, uint8_t, uint8_t, dl_mload16_u8, dl_mstore16_u8, dl_mload_stride_u8,
-        dl_mstore_stride_u8, dl_mgather16_u8)
+DL_BYTES_APART(dl_n16, dl_nload, dl_nstore, dl_ngather)
+DL_BYTES_APART(dl_m16, dl_mload, dl_mstore, dl_mgather)
 
 /* ---- folds of the lanes ---- */
 
-#define DL_FOLD(name, type, lanes, write, f)                          \
-    DL_INLINE lanes name(type x) {                                    \
-        lanes at[16];                                                 \
-        write(at, x);                                                 \
-        for (int half = 8; half > 0; half /= 2)                       \
-            for (int i = 0; i < half; i++) at[i] = f(at[i], at[i + half]); \
-        return at[0];                                                 \
+/* Words are combined first, then the lanes of one: f of it and of itself, turned by four lanes,
+ * by two and by one, has the tree's root in lane 0. */
+#if DL_LANES == 1
+#define DL_FOLD4(f, v, i, j, k, l) f(f(v.w##i, v.w##j), f(v.w##k, v.w##l))
+#define DL_FOLD_WORDS(f, v)                                                    \
+    f(f(DL_FOLD4(f, v, 0, 8, 4, 12), DL_FOLD4(f, v, 2, 10, 6, 14)),            \
+            f(DL_FOLD4(f, v, 1, 9, 5, 13), DL_FOLD4(f, v, 3, 11, 7, 15)))
+#define DL_FOLD_LANES(f, word, x) return x;
+#else
+#define DL_TURN(f, word, x, n) x = f(x, (word)dl_w_turn##n((dl_w)x));
+#if DL_LANES == 4
+#define DL_FOLD_WORDS(f, v) f(f(v.w0, v.w2), f(v.w1, v.w3))
+#define DL_FOLD_LANES(f, word, x) DL_TURN(f, word, x, 2) DL_TURN(f, word, x, 1) return x[0];
+#elif DL_LANES == 8
+#define DL_FOLD_WORDS(f, v) f(v.w0, v.w1)
+#define DL_FOLD_LANES(f, word, x) \
+    DL_TURN(f, word, x, 4) DL_TURN(f, word, x, 2) DL_TURN(f, word, x, 1) return x[0];
+#else
+#define DL_FOLD_WORDS(f, v) v
+#define DL_FOLD_LANES(f, word, x)                                   \
+    DL_TURN(f, word, x, 8) DL_TURN(f, word, x, 4)                   \
+    DL_TURN(f, word, x, 2) DL_TURN(f, word, x, 1) return x[0];
+#endif
+#endif
+#define DL_FOLD(name, vector, word, lane, f)                        \
+    DL_INLINE lane name(vector v) {                                 \
+        word x = DL_FOLD_WORDS(f, v);                               \
+        DL_FOLD_LANES(f, word, x)                                   \
     }
-DL_FOLD(dl_sum16, dl_v16, float, dl_store16, dl_add)
-DL_FOLD(dl_prod16, dl_v16, float, dl_store16, dl_mul)
-DL_FOLD(dl_max16, dl_v16, float, dl_store16, dl_max)
-DL_FOLD(dl_min16, dl_v16, float, dl_store16, dl_min)
-DL_FOLD(dl_nsum16, dl_n16, int32_t, dl_nstore16, dl_iadd)
-DL_FOLD(dl_nprod16, dl_n16, int32_t, dl_nstore16, dl_imul)
-DL_FOLD(dl_nmax16, dl_n16, int32_t, dl_nstore16, dl_imax)
-DL_FOLD(dl_nmin16, dl_n16, int32_t, dl_nstore16, dl_imin)
+DL_FOLD(dl_sum16, dl_v16, dl_w, float, DL_W(add))
+DL_FOLD(dl_prod16, dl_v16, dl_w, float, DL_W(mul))
+DL_FOLD(dl_max16, dl_v16, dl_w, float, DL_W(max))
+DL_FOLD(dl_min16, dl_v16, dl_w, float, DL_W(min))
+DL_FOLD(dl_nsum16, dl_n16, dl_wi, int32_t, DL_W(iadd))
+DL_FOLD(dl_nprod16, dl_n16, dl_wi, int32_t, DL_W(imul))
+DL_FOLD(dl_nmax16, dl_n16, dl_wi, int32_t, DL_W(imax))
+DL_FOLD(dl_nmin16, dl_n16, dl_wi, int32_t, DL_W(imin))
 
 #endif

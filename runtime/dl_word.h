@@ -12,6 +12,7 @@
 #ifndef DL_WORD_H
 #define DL_WORD_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -48,25 +49,31 @@ typedef float dl_w;
 typedef int32_t dl_wi;
 typedef int dl_wm;
 
-DL_INLINE dl_w dl_w_load(const float *p) { return *p; }
-DL_INLINE dl_w dl_w_load_part(const float *p, int count) { return count > 0 ? *p : 0.0f; }
-DL_INLINE dl_w dl_w_load_masked(const float *p, dl_wm m) { return m ? *p : 0.0f; }
-DL_INLINE void dl_w_store(float *p, dl_w x) { *p = x; }
-DL_INLINE void dl_w_store_part(float *p, dl_w x, int count) {
-    if (count > 0) *p = x;
-}
-DL_INLINE void dl_w_store_masked(float *p, dl_w x, dl_wm m) {
-    if (m) *p = x;
-}
-DL_INLINE dl_wi dl_w_iload(const int32_t *p) { return *p; }
-DL_INLINE void dl_w_istore(int32_t *p, dl_wi x) { *p = x; }
+DL_INLINE dl_wi dl_w_lanes(int first) { return first; }
+DL_INLINE dl_wm dl_w_first(int count) { return count > 0; }
+DL_INLINE unsigned dl_w_truths(dl_wm m) { return (unsigned)m; }
+
+#define DL_WORD_MEMORY(word, lane, load, store)                                            \
+    DL_INLINE word load(const lane *p) { return *p; }                                      \
+    DL_INLINE word load##_masked(const lane *p, dl_wm m) { return m ? *p : (word)0; }      \
+    DL_INLINE word load##_part(const lane *p, int count) { return count > 0 ? *p : (word)0; } \
+    DL_INLINE word load##_stride(const lane *p, ptrdiff_t s) { return (void)s, *p; }       \
+    DL_INLINE void store(lane *p, word x) { *p = x; }                                      \
+    DL_INLINE void store##_masked(lane *p, word x, dl_wm m) {                              \
+        if (m) *p = x;                                                                     \
+    }                                                                                      \
+    DL_INLINE void store##_part(lane *p, word x, int count) {                              \
+        if (count > 0) *p = x;                                                             \
+    }
+DL_WORD_MEMORY(dl_w, float, dl_w_load, dl_w_store)
+DL_WORD_MEMORY(dl_wi, int32_t, dl_w_iload, dl_w_istore)
+
 DL_INLINE dl_wi dl_w_iload_u8(const uint8_t *p) { return *p; }
 DL_INLINE void dl_w_istore_u8(uint8_t *p, dl_wi x) { *p = (uint8_t)x; }
 DL_INLINE dl_wm dl_w_mload_u8(const uint8_t *p) { return *p != 0; }
 DL_INLINE void dl_w_mstore_u8(uint8_t *p, dl_wm m) { *p = (uint8_t)m; }
-DL_INLINE dl_wi dl_w_lanes(int first) { return first; }
-DL_INLINE dl_wm dl_w_first(int count) { return count > 0; }
-DL_INLINE unsigned dl_w_truths(dl_wm m) { return (unsigned)m; }
+DL_INLINE dl_w dl_w_gather(const float *p, dl_wi index, dl_wm m) { return m ? p[index] : 0.0f; }
+DL_INLINE dl_wi dl_w_igather(const int32_t *p, dl_wi index, dl_wm m) { return m ? p[index] : 0; }
 
 #else
 
@@ -196,25 +203,65 @@ DL_INLINE dl_w dl_w_load_masked(const float *p, dl_wm m) {
 DL_INLINE void dl_w_store_masked(float *p, dl_w x, dl_wm m) {
     _mm512_mask_storeu_ps(p, m, (__m512)x);
 }
+DL_INLINE dl_wi dl_w_iload_masked(const int32_t *p, dl_wm m) {
+    return (dl_wi)_mm512_maskz_loadu_epi32(m, p);
+}
+DL_INLINE void dl_w_istore_masked(int32_t *p, dl_wi x, dl_wm m) {
+    _mm512_mask_storeu_epi32(p, m, (__m512i)x);
+}
+DL_INLINE dl_wi dl_w_iload_u8(const uint8_t *p) {
+    return (dl_wi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+DL_INLINE dl_wi dl_w_iload_u8_masked(const uint8_t *p, dl_wm m) {
+    return (dl_wi)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(m, p));
+}
+DL_INLINE void dl_w_istore_u8(uint8_t *p, dl_wi x) {
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8((__m512i)x));
+}
+DL_INLINE void dl_w_istore_u8_masked(uint8_t *p, dl_wi x, dl_wm m) {
+    _mm_mask_storeu_epi8(p, m, _mm512_cvtepi32_epi8((__m512i)x));
+}
+DL_INLINE dl_wm dl_w_mload_u8(const uint8_t *p) {
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return _mm_test_epi8_mask(x, x);
+}
+DL_INLINE dl_wm dl_w_mload_u8_masked(const uint8_t *p, dl_wm m) {
+    __m128i x = _mm_maskz_loadu_epi8(m, p);
+    return _mm_test_epi8_mask(x, x);
+}
+DL_INLINE void dl_w_mstore_u8(uint8_t *p, dl_wm x) {
+    _mm_storeu_si128((__m128i *)(void *)p, _mm_maskz_set1_epi8(x, 1));
+}
+DL_INLINE void dl_w_mstore_u8_masked(uint8_t *p, dl_wm x, dl_wm m) {
+    _mm_mask_storeu_epi8(p, m, _mm_maskz_set1_epi8(x, 1));
+}
 DL_INLINE dl_w dl_w_load_part(const float *p, int count) {
     return dl_w_load_masked(p, dl_w_first(count));
 }
 DL_INLINE void dl_w_store_part(float *p, dl_w x, int count) {
     dl_w_store_masked(p, x, dl_w_first(count));
 }
-DL_INLINE dl_wi dl_w_iload_u8(const uint8_t *p) {
-    return (dl_wi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+DL_INLINE dl_wi dl_w_iload_part(const int32_t *p, int count) {
+    return dl_w_iload_masked(p, dl_w_first(count));
 }
-DL_INLINE void dl_w_istore_u8(uint8_t *p, dl_wi x) {
-    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8((__m512i)x));
+DL_INLINE void dl_w_istore_part(int32_t *p, dl_wi x, int count) {
+    dl_w_istore_masked(p, x, dl_w_first(count));
 }
-DL_INLINE dl_wm dl_w_mload_u8(const uint8_t *p) {
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-    return _mm_test_epi8_mask(x, x);
+DL_INLINE dl_w dl_w_gather(const float *p, dl_wi index, dl_wm m) {
+    return (dl_w)_mm512_mask_i32gather_ps(_mm512_setzero_ps(), m, (__m512i)index, p, 4);
 }
-DL_INLINE void dl_w_mstore_u8(uint8_t *p, dl_wm m) {
-    _mm_storeu_si128((__m128i *)(void *)p, _mm_maskz_set1_epi8(m, 1));
+DL_INLINE dl_wi dl_w_igather(const int32_t *p, dl_wi index, dl_wm m) {
+    return (dl_wi)_mm512_mask_i32gather_epi32(_mm512_setzero_si512(), m, (__m512i)index, p, 4);
 }
+
+DL_INLINE dl_w dl_w_turn8(dl_w x) {
+    return (dl_w)_mm512_shuffle_f32x4((__m512)x, (__m512)x, 0x4e);
+}
+DL_INLINE dl_w dl_w_turn4(dl_w x) {
+    return (dl_w)_mm512_shuffle_f32x4((__m512)x, (__m512)x, 0xb1);
+}
+DL_INLINE dl_w dl_w_turn2(dl_w x) { return (dl_w)_mm512_permute_ps((__m512)x, 0x4e); }
+DL_INLINE dl_w dl_w_turn1(dl_w x) { return (dl_w)_mm512_permute_ps((__m512)x, 0xb1); }
 
 #elif DL_LANES > 1
 
@@ -297,15 +344,40 @@ DL_INLINE dl_wu dl_w_low_words(dl_wl low, dl_wl high) {
 
 DL_INLINE dl_wi dl_w_lanes(int first) { return first + (dl_wi){0, 1, 2, 3, 4, 5, 6, 7}; }
 DL_INLINE unsigned dl_w_truths(dl_wm m) { return (unsigned)_mm256_movemask_ps((__m256)m); }
+
 DL_INLINE dl_w dl_w_load_masked(const float *p, dl_wm m) {
     return (dl_w)_mm256_maskload_ps(p, (__m256i)m);
 }
 DL_INLINE void dl_w_store_masked(float *p, dl_w x, dl_wm m) {
     _mm256_maskstore_ps(p, (__m256i)m, (__m256)x);
 }
-DL_INLINE dl_w dl_w_load_part(const float *p, int count) {
-    return count >= 8 ? dl_w_load(p) : dl_w_load_masked(p, dl_w_first(count));
+DL_INLINE dl_wi dl_w_iload_masked(const int32_t *p, dl_wm m) {
+    return (dl_wi)_mm256_maskload_ps((const float *)(const void *)p, (__m256i)m);
 }
+DL_INLINE void dl_w_istore_masked(int32_t *p, dl_wi x, dl_wm m) {
+    _mm256_maskstore_ps((float *)(void *)p, (__m256i)m, (__m256)x);
+}
+DL_INLINE dl_wi dl_w_iload_u8(const uint8_t *p) {
+    __m128i x = _mm_loadl_epi64((const __m128i *)(const void *)p);
+#ifdef __AVX2__
+    return (dl_wi)_mm256_cvtepu8_epi32(x);
+#else
+    __m256i low = _mm256_castsi128_si256(_mm_cvtepu8_epi32(x));
+    return (dl_wi)_mm256_insertf128_si256(low, _mm_cvtepu8_epi32(_mm_srli_epi64(x, 32)), 1);
+#endif
+}
+DL_INLINE void dl_w_istore_u8(uint8_t *p, dl_wi x) {
+    x &= 255;                                            /* so that nothing saturates below */
+    __m128i low = _mm256_castsi256_si128((__m256i)x);
+    __m128i words = _mm_packs_epi32(low, _mm256_extractf128_si256((__m256i)x, 1));
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi16(words, words));
+}
+
+DL_INLINE dl_w dl_w_turn4(dl_w x) {
+    return (dl_w)_mm256_permute2f128_ps((__m256)x, (__m256)x, 1);
+}
+DL_INLINE dl_w dl_w_turn2(dl_w x) { return (dl_w)_mm256_permute_ps((__m256)x, 0x4e); }
+DL_INLINE dl_w dl_w_turn1(dl_w x) { return (dl_w)_mm256_permute_ps((__m256)x, 0xb1); }
 
 #elif DL_LANES == 4
 
@@ -406,25 +478,49 @@ DL_INLINE dl_w dl_w_ceil(dl_w x) { return (dl_w)vrndpq_f32((float32x4_t)x); }
 
 DL_INLINE dl_wi dl_w_lanes(int first) { return first + (dl_wi){0, 1, 2, 3}; }
 
-DL_INLINE dl_w dl_w_load_part(const float *p, int count) {
-    if (count >= 4) return dl_w_load(p);
-    if (count == 3) return (dl_w){p[0], p[1], p[2], 0};
-    if (count == 2) return (dl_w){p[0], p[1], 0, 0};
-    return count == 1 ? (dl_w){p[0], 0, 0, 0} : (dl_w){0};
+/* Truths as bits: lane 0 is bit 0. */
+#define DL_WORD_MASKED(word, lane, load, store)                                            \
+    DL_INLINE word load##_masked(const lane *p, dl_wm m) {                                 \
+        unsigned bits = dl_w_truths(m);                                                    \
+        return bits == 15 ? load(p) : (word){bits & 1 ? p[0] : 0, bits & 2 ? p[1] : 0,     \
+                bits & 4 ? p[2] : 0, bits & 8 ? p[3] : 0};                                 \
+    }                                                                                      \
+    DL_INLINE void store##_masked(lane *p, word x, dl_wm m) {                              \
+        unsigned bits = dl_w_truths(m);                                                    \
+        if (bits & 1) p[0] = x[0];                                                         \
+        if (bits & 2) p[1] = x[1];                                                         \
+        if (bits & 4) p[2] = x[2];                                                         \
+        if (bits & 8) p[3] = x[3];                                                         \
+    }
+DL_WORD_MASKED(dl_w, float, dl_w_load, dl_w_store)
+DL_WORD_MASKED(dl_wi, int32_t, dl_w_iload, dl_w_istore)
+
+#ifdef __SSE2__
+DL_INLINE dl_wi dl_w_iload_u8(const uint8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    __m128i x = _mm_cvtsi32_si128(four), zero = _mm_setzero_si128();
+    return (dl_wi)_mm_unpacklo_epi16(_mm_unpacklo_epi8(x, zero), zero);
 }
-DL_INLINE dl_w dl_w_load_masked(const float *p, dl_wm m) {
-    unsigned bits = dl_w_truths(m);
-    if (bits == 15) return dl_w_load(p);
-    return (dl_w){bits & 1 ? p[0] : 0, bits & 2 ? p[1] : 0, bits & 4 ? p[2] : 0,
-                  bits & 8 ? p[3] : 0};
+DL_INLINE void dl_w_istore_u8(uint8_t *p, dl_wi x) {
+    x &= 255;                                            /* so that nothing saturates below */
+    __m128i words = _mm_packs_epi32((__m128i)x, (__m128i)x);
+    int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+    memcpy(p, &four, sizeof four);
 }
-DL_INLINE void dl_w_store_masked(float *p, dl_w x, dl_wm m) {
-    unsigned bits = dl_w_truths(m);
-    if (bits & 1) p[0] = x[0];
-    if (bits & 2) p[1] = x[1];
-    if (bits & 4) p[2] = x[2];
-    if (bits & 8) p[3] = x[3];
+DL_INLINE dl_w dl_w_turn2(dl_w x) { return (dl_w)_mm_shuffle_ps((__m128)x, (__m128)x, 0x4e); }
+DL_INLINE dl_w dl_w_turn1(dl_w x) { return (dl_w)_mm_shuffle_ps((__m128)x, (__m128)x, 0xb1); }
+#else
+typedef uint8_t dl_wb_at __attribute__((vector_size(4), aligned(1), may_alias));
+DL_INLINE dl_wi dl_w_iload_u8(const uint8_t *p) {
+    return __builtin_convertvector(*(const dl_wb_at *)p, dl_wi);
 }
+DL_INLINE void dl_w_istore_u8(uint8_t *p, dl_wi x) {
+    *(dl_wb_at *)p = __builtin_convertvector(x, dl_wb_at);
+}
+DL_INLINE dl_w dl_w_turn2(dl_w x) { return (dl_w){x[2], x[3], x[0], x[1]}; }
+DL_INLINE dl_w dl_w_turn1(dl_w x) { return (dl_w){x[1], x[0], x[3], x[2]}; }
+#endif
 
 #endif
 
@@ -436,30 +532,109 @@ DL_INLINE dl_wi dl_w_iselect(dl_wm m, dl_wi x, dl_wi y) {
     return (dl_wi)dl_w_select(m, (dl_w)x, (dl_w)y);
 }
 
-/* The largest powers of two first. */
-DL_INLINE void dl_w_store_part(float *p, dl_w x, int count) {
-    if (count >= DL_LANES) dl_w_store(p, x);
-    else if (count > 0)
-        for (int i = 0; i < DL_LANES - 1; i++)
-            if (i < count) p[i] = x[i];
-}
-
-DL_INLINE dl_wi dl_w_iload_u8(const uint8_t *p) {
-    dl_wi x;
-    for (int i = 0; i < DL_LANES; i++) x[i] = p[i];
-    return x;
-}
-DL_INLINE void dl_w_istore_u8(uint8_t *p, dl_wi x) {
-    for (int i = 0; i < DL_LANES; i++) p[i] = (uint8_t)x[i];
-}
 DL_INLINE dl_wm dl_w_mload_u8(const uint8_t *p) {
     return dl_w_ine(dl_w_iload_u8(p), dl_w_iset(0));
 }
 DL_INLINE void dl_w_mstore_u8(uint8_t *p, dl_wm m) { dl_w_istore_u8(p, m & 1); }
 
+/* The first `count` lanes, less than a word. A masked store would be slow on many machines;
+ * which of the steps are taken, folds away where the count is known. */
+#ifdef __SSE2__
+DL_INLINE void dl_w_store_few(void *p, dl_w x, int count) {
+    char *at = (char *)p;
+#if DL_LANES == 8
+    __m128 four = _mm256_castps256_ps128((__m256)x);
+    if (count & 4) {
+        _mm_storeu_ps((float *)(void *)at, four);
+        four = _mm256_extractf128_ps((__m256)x, 1), at += 16;
+    }
+#else
+    __m128 four = (__m128)x;
+#endif
+    if (count & 2) {
+        _mm_storel_epi64((__m128i *)(void *)at, _mm_castps_si128(four));
+        four = _mm_movehl_ps(four, four), at += 8;
+    }
+    int32_t last = _mm_cvtsi128_si32(_mm_castps_si128(four));
+    if (count & 1) memcpy(at, &last, sizeof last);
+}
+#else
+DL_INLINE void dl_w_store_few(void *p, dl_w x, int count) {
+    char *at = (char *)p;
+    float lane[3] = {x[0], x[1], x[2]};
+    for (int i = 0; i < 3; i++)
+        if (i < count) memcpy(at + i * 4, &lane[i], 4);
+}
+#endif
+
+#define DL_WORD_STORE_PART(word, lane, store)                       \
+    DL_INLINE void store##_part(lane *p, word x, int count) {       \
+        if (count >= DL_LANES) store(p, x);                         \
+        else if (count > 0) dl_w_store_few(p, (dl_w)x, count);      \
+    }
+DL_WORD_STORE_PART(dl_w, float, dl_w_store)
+DL_WORD_STORE_PART(dl_wi, int32_t, dl_w_istore)
+
+#if DL_LANES == 8
+#define DL_WORD_LOAD_PART(word, lane, load)                                                \
+    DL_INLINE word load##_part(const lane *p, int count) {                                 \
+        return count >= DL_LANES ? load(p) : load##_masked(p, dl_w_first(count));          \
+    }
+#else
+#define DL_WORD_LOAD_PART(word, lane, load)                                                \
+    DL_INLINE word load##_part(const lane *p, int count) {                                 \
+        if (count >= 4) return load(p);                                                    \
+        if (count == 3) return (word){p[0], p[1], p[2], 0};                                \
+        if (count == 2) return (word){p[0], p[1], 0, 0};                                   \
+        return count == 1 ? (word){p[0], 0, 0, 0} : (word){0};                             \
+    }
+#endif
+DL_WORD_LOAD_PART(dl_w, float, dl_w_load)
+DL_WORD_LOAD_PART(dl_wi, int32_t, dl_w_iload)
+
+#ifdef __AVX2__
+DL_INLINE dl_w dl_w_gather(const float *p, dl_wi index, dl_wm m) {
+    __m256 zero = _mm256_setzero_ps();
+    return (dl_w)_mm256_mask_i32gather_ps(zero, p, (__m256i)index, (__m256)m, 4);
+}
+DL_INLINE dl_wi dl_w_igather(const int32_t *p, dl_wi index, dl_wm m) {
+    __m256i zero = _mm256_setzero_si256();
+    return (dl_wi)_mm256_mask_i32gather_epi32(zero, p, (__m256i)index, (__m256i)m, 4);
+}
+#else
+#define DL_WORD_GATHER(word, lane, gather)                                                 \
+    DL_INLINE word gather(const lane *p, dl_wi index, dl_wm m) {                           \
+        word x = {0};                                                                      \
+        for (int i = 0; i < DL_LANES; i++)                                                 \
+            if (m[i]) x[i] = p[index[i]];                                                  \
+        return x;                                                                          \
+    }
+DL_WORD_GATHER(dl_w, float, dl_w_gather)
+DL_WORD_GATHER(dl_wi, int32_t, dl_w_igather)
+#endif
+
 #endif
 
 #if DL_LANES > 1
+
+/* ---- lanes that lie apart ---- */
+
+#if DL_LANES == 16
+#define DL_APART(p, s)                                                                     \
+    (p)[0], (p)[s], (p)[2 * (s)], (p)[3 * (s)], (p)[4 * (s)], (p)[5 * (s)], (p)[6 * (s)],  \
+            (p)[7 * (s)], (p)[8 * (s)], (p)[9 * (s)], (p)[10 * (s)], (p)[11 * (s)],        \
+            (p)[12 * (s)], (p)[13 * (s)], (p)[14 * (s)], (p)[15 * (s)]
+#elif DL_LANES == 8
+#define DL_APART(p, s)                                                                     \
+    (p)[0], (p)[s], (p)[2 * (s)], (p)[3 * (s)], (p)[4 * (s)], (p)[5 * (s)], (p)[6 * (s)],  \
+            (p)[7 * (s)]
+#else
+#define DL_APART(p, s) (p)[0], (p)[s], (p)[2 * (s)], (p)[3 * (s)]
+#endif
+DL_INLINE dl_w dl_w_load_stride(const float *p, ptrdiff_t s) { return (dl_w){DL_APART(p, s)}; }
+DL_INLINE dl_wi dl_w_iload_stride(const int32_t *p, ptrdiff_t s) {
+    return (dl_wi){DL_APART(p, s)};
+}
 
 /* ---- the functions of dl_math.h ---- */
 
