@@ -10,13 +10,13 @@
  * How many groups there are follows from shapes alone, and so do the bits; how the partial
  * sums are computed, by slices or not, does not show.
  *
- * A sum stays whole where its copies would be larger than the operands that it saves from
- * being kept for the whole batch (a large dense layer's weights), where a group has too few
- * terms to be worth reading and writing them (the same), and where it adds at rows that it
- * looks up (a table). Such a sum is computed over the whole batch, after the slices. */
+ * A sum stays whole where its copies, which are read once more, would be half as large as the
+ * operands that it saves from being kept for the whole batch (a large dense layer's weights),
+ * where a group has too few terms to be worth reading and writing them (the same), and where
+ * it adds at rows that it looks up (a table). Such a sum is computed over the whole batch, after the slices. */
 #include "partial.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "graph_tables.h"
 
@@ -25,11 +25,13 @@ enum {
     MOST_GROUPS = 8,
     FORCED_ROWS = 2,          /* of a group, where slices are asked for in any case */
     LEAST_OPERANDS = 65536,   /* bytes that are worth not being kept */
-    LEAST_TERMS = 32,         /* of a group, for each element of the sum */
+    SMALL_SUM = 65536,        /* bytes that stay in the caches beside the operands */
+    LEAST_TERMS = 32,         /* of a slice, for each element of such a sum */
+    MANY_TERMS = 128,         /* of a larger one: it is read and written for each slice */
     WEIGHT_COST = 2,          /* multiply-adds in the time of loading a weight from L2 */
     LARGE_WEIGHTS = 2 << 20   /* bytes that L2 does not hold */
 };
-static const double most_overhead = 0.15;   /* of loading weights, beside multiplying */
+static const double most_overhead = 0.1;   /* of loading weights, beside multiplying */
 
 int batch_axis(const Node *n) {
     for (int i = 0; i < n->rank; i++)
@@ -143,6 +145,13 @@ static int batch_fold(const Node *n) {
     return -1;
 }
 
+/* Rows that a slice needs for a sum to be worth reading and writing. */
+static int64_t slice_for(const Node *n, int64_t batch) {
+    double terms = terms_of(n, batch) / (double)batch;
+    int least = elements_of(n, batch) * 4 <= SMALL_SUM ? LEAST_TERMS : MANY_TERMS;
+    return (int64_t)ceil(least / terms);
+}
+
 static bool is_worth_splitting(Graph *g, const Node *n, const Partial *p) {
     if (n->kind != N_COMP || n->fold != F_SUM || n->dtype != T_F32 || n->nin > 0) return false;
     if (batch_axis(n) >= 0 || batch_fold(n) < 0 || n->rank + 1 >= MAX_RANK) return false;
@@ -154,8 +163,8 @@ static bool is_worth_splitting(Graph *g, const Node *n, const Partial *p) {
         const Node *o = operand.at[i];
         if (o->kind != N_LEAF && batch_axis(o) >= 0) kept += elements_of(o, p->batch) * 4;
     }
-    double terms = elements_of(n, p->batch) * terms_of(n, p->batch);
-    return kept >= LEAST_OPERANDS && copies * 4 <= kept && copies * LEAST_TERMS <= terms;
+    if (kept < LEAST_OPERANDS || 2 * copies * 4 > kept) return false;
+    return slice_for(n, p->batch) <= p->slicing.group_rows;
 }
 
 /* ---- splitting ----------------------------------------------------------------------- */
@@ -195,9 +204,11 @@ static Node *split(void *ctx, Graph *g, Node *n) {
     Partial *p = ctx;
     if (n->kind != N_COMP || n->fold != F_SUM || batch_fold(n) < 0) return n;
     Node *partial = partial_sums(p, g, n);
+    int64_t rows = p->slicing.forced ? 1 : slice_for(n, p->batch);
     if (partial->kind != N_COMP || partial->fold != F_SUM || partial->rank != n->rank + 1) return n;
     if (!partial->name) partial->name = n->name;
     partial->is_grad |= n->is_grad;
+    if (rows > p->slicing.least_rows) p->slicing.least_rows = rows;
     vec_push(g->arena, &p->slicing.partial, partial);
     Expr *sum = tree_of_groups(g, partial, 0, p->slicing.groups);
     Node *whole = node_comp(g, n->rank, n->dim, F_NONE, 0, NULL, NULL, sum, n->span);
