@@ -78,10 +78,14 @@ static Walk *walk_of_form(const Body *b, const Form *f) {
     return walk_new(b->e->arena, b->space, 1, f, 0, NULL);
 }
 
+/* A sum of variables and times; while a table is filled, of nothing that needs one. */
 static bool counted(const Body *b, const Expr *x, Form *f) {
     Affine a;
     *f = (Form){0};
-    return x->dtype == T_I32 && x->kind != E_CONST && ex_affine(x, &a) && form_of(b->space, &a, 1, f);
+    for (int k = 0; !b->tables && x->affine && k < x->affine->n; k++)
+        if (x->affine->term[k].atom->kind != E_VAR) return false;
+    if (!b->tables && !x->affine && x->kind != E_VAR) return false;
+    return x->dtype == T_I32 && x->kind != E_CONST && ex_affine(x, &a) && form_add(b->e, b->space, &a, 1, f);
 }
 
 /* The space of the variables that x depends on; false when a table is too much. */
@@ -119,6 +123,24 @@ static const void *fill_table(const Body *b, Expr *x, const Space *s) {
     return table;
 }
 
+bool depends_on_one(Eval32 *e, Expr *x, int var, int64_t extent) {
+    return x->kind == E_OP && x->vars == 1u << var && x->nin == 0 && extent <= MOST_TABLE &&
+            !ex_has_load(e->graph, x);
+}
+
+const int64_t *values_of(Eval32 *e, Expr *x, int var, int64_t extent) {
+    for (int k = 0; k < e->values.n; k++)
+        if (e->values.at[k].of == x && e->values.at[k].extent == extent) return e->values.at[k].at;
+    Space *s = NEW(e->arena, Space);
+    space_add(s, var, extent);
+    Body b = {.e = e, .space = s};
+    const int32_t *table = fill_table(&b, x, s);
+    int64_t *value = arena_array(e->arena, (size_t)extent, sizeof *value);
+    for (int64_t i = 0; i < extent; i++) value[i] = table[i];
+    vec_push(e->arena, &e->values, ((Values32){x, extent, value}));
+    return value;
+}
+
 static bool add_table(Body *b, Expr *x, Instr32 *in) {
     Space s;
     if (!b->tables || !is_pure(b, x) || !table_space(b, x, &s)) return false;
@@ -138,34 +160,6 @@ static bool add_table(Body *b, Expr *x, Instr32 *in) {
 
 /* ---- loads -------------------------------------------------------------------------------- */
 
-static bool same_form(const Form *a, const Form *b) {
-    if (a->c0 != b->c0 || a->ntime != b->ntime || memcmp(a->stride, b->stride, sizeof a->stride))
-        return false;
-    for (int k = 0; k < a->ntime; k++)
-        if (a->time[k].c != b->time[k].c || a->time[k].scan != b->time[k].scan) return false;
-    return true;
-}
-
-static Form negated(const Form *f, int64_t c0) {
-    Form r = *f;
-    r.c0 = -f->c0 + c0;
-    for (int k = 0; k < MAX_VARS; k++) r.stride[k] = -f->stride[k];
-    for (int k = 0; k < f->ntime; k++) r.time[k].c = -f->time[k].c;
-    return r;
-}
-
-/* Whether bounds say that 0 <= index < extent: -index - 1 < 0 and index - extent < 0. */
-static bool bounded(const Form *index, int64_t extent, const Form *bound, int n) {
-    Form low = negated(index, -1), high = *index;
-    high.c0 -= extent;
-    bool above = false, below = false;
-    for (int k = 0; k < n; k++) {
-        above = above || same_form(&bound[k], &low);
-        below = below || same_form(&bound[k], &high);
-    }
-    return above && below;
-}
-
 /* A load along a walk: its element's form, the bounds where it counts, its axes' forms. */
 typedef struct Path {
     Form form[1 + MAX_BOUNDS32 + MAX_RANK];
@@ -174,13 +168,13 @@ typedef struct Path {
     ConditionList rest;        /* of the load's own guard */
 } Path;
 
-static bool add_axes(const Eval32 *e, const Space *s, const Expr *x, Form *element, Form *axis) {
+static bool add_axes(Eval32 *e, const Space *s, const Expr *x, Form *element, Form *axis) {
     int64_t stride = 1;
     for (int k = x->node->rank - 1; k >= 0; k--) {
         Affine a;
         axis[k] = (Form){0};
         ex_affine(x->arg[k], &a);
-        if (!form_of(s, &a, 1, &axis[k]) || !form_of(s, &a, stride, element)) return false;
+        if (!form_add(e, s, &a, 1, &axis[k]) || !form_add(e, s, &a, stride, element)) return false;
         stride *= eval32_extent(e, x->node->dim[k]);
     }
     return true;
@@ -194,16 +188,16 @@ static bool find_path(Eval32 *e, const Space *s, Expr *x, const ConditionList *g
     if (!add_axes(e, s, x, &p->form[0], axis)) return false;
     ConditionList own = {0}, unused = {0};
     conditions_of(e->arena, x->guard, &own);
-    p->nbound = bounds_of(e->graph, s, &own, p->form + 1, &p->rest);
+    p->nbound = bounds_of(e, s, &own, p->form + 1, &p->rest);
     bool proven = true;
     for (int k = 0; k < x->node->rank; k++)
         proven = proven && index_in_bounds(x->node, k, x->arg[k]);
     if (proven) return true;
     for (int k = 0; guard && k < guard->n; k++) vec_push(e->arena, &own, guard->at[k]);
-    p->nbound = bounds_of(e->graph, s, &own, p->form + 1, &unused);
+    p->nbound = bounds_of(e, s, &own, p->form + 1, &unused);
     for (int k = 0; k < x->node->rank; k++) {
         int64_t extent = eval32_extent(e, x->node->dim[k]);
-        if (index_in_bounds(x->node, k, x->arg[k]) || bounded(&axis[k], extent, p->form + 1, p->nbound))
+        if (index_in_bounds(x->node, k, x->arg[k]) || form_bounded(s, &axis[k], extent, p->form + 1, p->nbound))
             continue;
         p->form[1 + p->nbound + p->ncheck] = axis[k];
         p->below[p->ncheck++] = extent;
@@ -240,7 +234,7 @@ static void add_index(Body *b, Instr32 *in, Form *f, const Expr *index, int64_t 
         Affine one = {.n = 1, .term = {a.term[k]}};
         int64_t c = stride * a.term[k].c;
         Form with = *f;
-        if (form_of(b->space, &one, stride, &with)) {
+        if (form_add(b->e, b->space, &one, stride, &with)) {
             *f = with;
             continue;
         }

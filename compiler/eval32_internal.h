@@ -43,6 +43,9 @@ int column_outside(int n, const int32_t *mask, const int32_t *index, int64_t ext
 void column_gather(int n, DType t, const void *from, const int32_t *mask, int64_t *at, void *out);
 void column_bytes(int n, const int32_t *v, uint8_t *out);
 
+/* rows times n words: to[r*n + i] = from[r*row + i*step]. */
+void copy_rows(const uint32_t *from, int64_t rows, int64_t row, int64_t n, int64_t step, uint32_t *to);
+
 /* Folds n terms into out[0], out[stride], ... (stride 0: all into one). F_SUM, F_PROD, F_MAX,
  * F_MIN. */
 void fold_reals(Fold f, float *out, int64_t stride, const float *term, int64_t n);
@@ -58,9 +61,11 @@ typedef struct Space {
     int64_t points;
 } Space;
 
-/* A whole number at each point: c0 + sum stride[loop] * position + sum of times. */
+/* A whole number at each point: c0, what each loop adds, and a sum of times. A loop adds
+ * stride * position, or, where something is made of its variable alone (i // 2), jump[position]. */
 typedef struct Form {
     int64_t c0, stride[MAX_VARS];
+    const int64_t *jump[MAX_VARS];   /* of loops; NULL: none */
     int ntime;
     struct { int64_t c; const Scan *scan; } time[4];
     int64_t now;              /* c0 and the times, of this run */
@@ -75,6 +80,7 @@ typedef struct Walk {
     Form *form;               /* element; bounds; then checks: numbers that must not be ... */
     int nbound;
     int64_t *below;           /* ... negative, nor as large as this, by check */
+    bool ragged;              /* the innermost loop's jumps: runs are single points */
 } Walk;
 
 enum { MAX_BOUNDS32 = 24 };
@@ -82,11 +88,13 @@ enum { MAX_BOUNDS32 = 24 };
 typedef Vec(Expr *) ConditionList;
 
 void space_add(Space *s, int var, int64_t extent);
-/* False where something other than the space's variables and times is in the sum. */
-bool form_of(const Space *s, const Affine *a, int64_t factor, Form *out);
+/* Adds factor * a. False where something else is in the sum. */
+bool form_add(Eval32 *e, const Space *s, const Affine *a, int64_t factor, Form *out);
 /* Takes the conditions that are bounds of the space's variables, as forms that are negative
  * where they hold; the others are put into `rest`. */
-int bounds_of(Graph *g, const Space *s, const ConditionList *all, Form *bound, ConditionList *rest);
+int bounds_of(Eval32 *e, const Space *s, const ConditionList *all, Form *bound, ConditionList *rest);
+/* Whether 0 <= f < extent wherever the bounds are kept. */
+bool form_bounded(const Space *s, const Form *f, int64_t extent, const Form *bound, int n);
 Walk *walk_new(Arena *a, const Space *s, int nform, const Form *form, int nbound,
         const int64_t *below);
 void walk_begin(Walk *w, const int64_t *time);      /* times by scan id */
@@ -150,6 +158,10 @@ typedef struct Frame {
 void conditions_of(Arena *a, Expr *guard, ConditionList *out);
 Expr *all_of(Graph *g, const ConditionList *conditions);    /* NULL: none */
 
+/* The values of x, which depends on one variable alone, by the variable. */
+const int64_t *values_of(Eval32 *e, Expr *x, int var, int64_t extent);
+bool depends_on_one(Eval32 *e, Expr *x, int var, int64_t extent);
+
 Body *body_new(Eval32 *e, const Space *s, const ConditionList *guard, Span span);
 int body_add(Body *b, Expr *x);                 /* its register */
 void body_close(Body *b);
@@ -212,6 +224,8 @@ struct Step {
     int position;
 };
 
+typedef struct Values32 { const Expr *of; int64_t extent; const int64_t *at; } Values32;
+
 /* A node's array. */
 typedef struct Array32 {
     const char *at;
@@ -242,6 +256,7 @@ struct Eval32 {
     char *spare;                /* and what products and folds use while they run */
     int64_t spare_bytes;
     Frame *frame;               /* one a thread */
+    Vec(Values32) values;       /* of values_of, so that equal ones are one */
     int most_registers;
     const char *error;
 };

@@ -16,10 +16,12 @@
 #pragma clang diagnostic ignored "-Wimplicit-float-conversion"
 #endif
 
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
-#define WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
+#if defined(__SANITIZE_ADDRESS__) || !defined(__x86_64__) || !defined(__gnu_linux__)
 #define WIDE
+#elif defined(__clang__)
+#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 
 #define NO 0
@@ -106,16 +108,25 @@ WIDE void column_add(int n, int64_t c, const int32_t *v, int64_t *at) {
     for (int i = 0; i < n; i++) at[i] += c * v[i];
 }
 
-WIDE static int any_outside(int n, const int32_t *restrict mask, const int32_t *restrict index,
-        int64_t extent) {
-    int any = 0;
-    for (int i = 0; i < n; i++)
-        any |= (index[i] < 0 || index[i] >= extent) && (!mask || mask[i]);
-    return any;
+/* No axis is longer than int32_t counts. */
+WIDE static uint32_t largest(int n, const int32_t *restrict index) {
+    uint32_t most = 0;
+    for (int i = 0; i < n; i++) most = (uint32_t)index[i] > most ? (uint32_t)index[i] : most;
+    return most;
+}
+
+WIDE static uint32_t largest_of(int n, const int32_t *restrict mask, const int32_t *restrict index) {
+    uint32_t most = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t v = mask[i] ? (uint32_t)index[i] : 0;
+        most = v > most ? v : most;
+    }
+    return most;
 }
 
 int column_outside(int n, const int32_t *mask, const int32_t *index, int64_t extent) {
-    if (!any_outside(n, mask, index, extent)) return -1;
+    uint32_t most = mask ? largest_of(n, mask, index) : largest(n, index);
+    if (most < extent) return -1;
     int i = 0;
     while ((mask && !mask[i]) || (index[i] >= 0 && index[i] < extent)) i++;
     return i;
@@ -133,6 +144,35 @@ void column_gather(int n, DType t, const void *from, const int32_t *mask, int64_
 
 WIDE void column_bytes(int n, const int32_t *v, uint8_t *out) {
     for (int i = 0; i < n; i++) out[i] = (uint8_t)v[i];
+}
+
+static void copy_row(const uint32_t *restrict from, int64_t n, int64_t step, uint32_t *restrict to) {
+    if (step == 1 && n >= 32) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+    } else if (step == 0) {
+        uint32_t v = *from;
+        for (int64_t i = 0; i < n; i++) to[i] = v;
+    } else {
+        for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
+    }
+}
+
+/* A few words a row, unrolled: the common case of small windows and few channels. */
+#define FEW(N)                                                                                     \
+    case N:                                                                                        \
+        for (int64_t r = 0; r < rows; r++)                                                         \
+            for (int i = 0; i < N; i++) to[r * N + i] = from[r * row + i];                         \
+        return;
+
+void copy_rows(const uint32_t *from, int64_t rows, int64_t row, int64_t n, int64_t step, uint32_t *to) {
+    if (step == 1) {
+        switch (n) {
+            FEW(1) FEW(2) FEW(3) FEW(4) FEW(5) FEW(6) FEW(7) FEW(8) FEW(9) FEW(16)
+        default:
+            break;
+        }
+    }
+    for (int64_t r = 0; r < rows; r++) copy_row(from + r * row, n, step, to + r * n);
 }
 
 /* ---- folds ------------------------------------------------------------------------------ */
