@@ -25,6 +25,7 @@ typedef struct Demand {
     int nroot;
     NodeList order;
     Vec(bool) keep;      /* by node id: stays as it is, with its operands */
+    Vec(bool) root_mark; /* is a root */
     Vec(Node *) image;   /* what stands for it */
     Vec(int64_t *) need; /* extents that are read */
 } Demand;
@@ -32,20 +33,20 @@ typedef struct Demand {
 static void make_room(Demand *d, const Node *n) {
     Arena *a = d->g->arena;
     while (d->keep.n <= n->id) vec_push(a, &d->keep, false);
+    while (d->root_mark.n <= n->id) vec_push(a, &d->root_mark, false);
     while (d->image.n <= n->id) vec_push(a, &d->image, (Node *)NULL);
     while (d->need.n <= n->id) vec_push(a, &d->need, (int64_t *)NULL);
 }
 
 static bool is_root(const Demand *d, const Node *n) {
-    for (int i = 0; i < d->nroot; i++)
-        if (d->root[i] == n) return true;
-    return false;
+    return d->root_mark.at[n->id];
 }
 
 /* Scans are left alone, with everything that they depend on. */
 static void find_kept(Demand *d) {
     d->order = graph_order(d->g, d->root, d->nroot);
     for (int i = 0; i < d->order.n; i++) make_room(d, d->order.at[i]);
+    for (int i = 0; i < d->nroot; i++) d->root_mark.at[d->root[i]->id] = true;
     for (int i = d->order.n - 1; i >= 0; i--) {
         Node *n = d->order.at[i];
         bool scan = n->kind == N_CARRY || n->kind == N_STACK || n->nin > 0;
@@ -176,7 +177,7 @@ static void replace_all(Demand *d, Step *step) {
 }
 
 static void forget(Demand *d) {
-    d->keep.n = d->image.n = d->need.n = 0;
+    d->keep.n = d->root_mark.n = d->image.n = d->need.n = 0;
 }
 
 void demand(Graph *g, Node **root, int n) {

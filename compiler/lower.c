@@ -72,6 +72,7 @@ static void run_model(Lower *L, bool training) {
     L->model_scope = scope_new(L, L->globals);
     L->scope = L->model_scope;
     L->module = module_new(L, "");
+    lookup_keep(&L->drawn, 0);
     L->draws.n = L->pending.n = L->loss.n = L->output.n = L->entry_ast.n = 0;
     L->model->metric.n = L->model->entry.n = 0;
     lower_block(L, L->model_ast->body);

@@ -12,6 +12,7 @@
 #define DLC_LOWER_H
 
 #include "grad.h"
+#include "lookup.h"
 #include "model.h"
 
 typedef struct Lower Lower;
@@ -211,6 +212,7 @@ typedef struct Module {
     const char *path;        /* "" for the model itself */
     const char *suffix;      /* indices of the compile-time loops: ".3" */
     Vec(const char *) taken; /* names given out in it */
+    Lookup place;            /* their indices */
 } Module;
 
 Module *module_new(Lower *L, const char *path);
@@ -219,6 +221,7 @@ uint32_t next_stream(Lower *L); /* of random numbers: by path and order of the d
 void lower_param(Lower *L, const Ast *s);
 void lower_state(Lower *L, const Ast *s);
 Var *find_var(Lower *L, const char *path);
+void note_var(Lower *L, Var *v); /* find_var finds it from now on */
 Node *present_value(Lower *L, Var *v); /* what was assigned last in this run, or the leaf */
 /* Repeats and converts a value so that it has this shape and type. */
 Node *fit_to_shape(Lower *L, Value v, const Shape *s, const char *what, Span at);
@@ -403,7 +406,11 @@ struct Lower {
     Vec(const Ast *) warned;
     Vec(const char *) folded; /* variables of this statement's folds so far, for a hint */
     Vec(Draws) draws;
+    Lookup drawn;         /* their indices, by path */
     Vec(Stream) stream;
+    Lookup stream_key, stream_used; /* their indices, by key and by number */
+    Vec(Var *) var;       /* of all kinds */
+    Lookup path;          /* their indices, by path */
     Vec(LossTerm) loss;
     Vec(Pending) pending; /* present values of states, slots and parameters */
     Vec(const char *) freeze;

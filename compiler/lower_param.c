@@ -5,6 +5,7 @@
  * is declared. Applying an instance again, and running the model again without `training`,
  * gives out the same paths, and a path that is known is the same variable: that is all
  * there is to sharing. */
+#include "graph_tables.h"
 #include "lower.h"
 
 #include <inttypes.h>
@@ -20,8 +21,8 @@ Module *module_new(Lower *L, const char *path) {
 }
 
 static bool is_taken(const Module *m, const char *name) {
-    for (int k = 0; k < m->taken.n; k++)
-        if (m->taken.at[k] == name) return true;
+    for (int e = lookup_first(&m->place, hash_text(name)); e >= 0; e = lookup_next(&m->place, e))
+        if (m->taken.at[lookup_item(&m->place, e)] == name) return true;
     return false;
 }
 
@@ -30,6 +31,7 @@ const char *module_name(Lower *L, Module *m, const char *name) {
     const char *own = intern(arena_printf(L->arena, "%s%s", name, m->suffix));
     for (int k = 1; is_taken(m, own); k++)
         own = intern(arena_printf(L->arena, "%s_%d%s", name, k, m->suffix));
+    lookup_add(L->arena, &m->place, hash_text(own), m->taken.n);
     vec_push(L->arena, &m->taken, own);
     return *m->path ? intern(arena_printf(L->arena, "%s.%s", m->path, own)) : own;
 }
@@ -43,11 +45,14 @@ static uint32_t fnv1a(const char *text) {
 /* The stream of a key: its hash, or the next one that no other key has. Keys keep their
  * streams from run to run. */
 static uint32_t stream_of(Lower *L, const char *key) {
-    uint32_t stream = fnv1a(key);
-    for (int k = 0; k < L->stream.n; k++) {
-        if (L->stream.at[k].key == key) return L->stream.at[k].stream;
-        if (L->stream.at[k].stream == stream) stream++, k = -1;
-    }
+    uint32_t hash = fnv1a(key), stream = hash;
+    const Lookup *keys = &L->stream_key;
+    for (int e = lookup_first(keys, hash); e >= 0; e = lookup_next(keys, e))
+        if (L->stream.at[lookup_item(keys, e)].key == key)
+            return L->stream.at[lookup_item(keys, e)].stream;
+    while (lookup_first(&L->stream_used, stream) >= 0) stream++;
+    lookup_add(L->arena, &L->stream_key, hash, L->stream.n);
+    lookup_add(L->arena, &L->stream_used, stream, L->stream.n);
     vec_push(L->arena, &L->stream, ((Stream){key, stream}));
     return stream;
 }
@@ -56,9 +61,15 @@ static uint32_t stream_of(Lower *L, const char *key) {
  * the text, distinct for distinct places. */
 uint32_t next_stream(Lower *L) {
     const char *path = L->module->path;
-    int k = 0;
-    while (k < L->draws.n && L->draws.at[k].path != path) k++;
-    if (k == L->draws.n) vec_push(L->arena, &L->draws, ((Draws){path, 0}));
+    uint64_t hash = hash_text(path);
+    int e = lookup_first(&L->drawn, hash);
+    while (e >= 0 && L->draws.at[lookup_item(&L->drawn, e)].path != path)
+        e = lookup_next(&L->drawn, e);
+    int k = e < 0 ? L->draws.n : lookup_item(&L->drawn, e);
+    if (e < 0) {
+        lookup_add(L->arena, &L->drawn, hash, k);
+        vec_push(L->arena, &L->draws, ((Draws){path, 0}));
+    }
     int n = L->draws.at[k].n++;
     return stream_of(L, intern(arena_printf(L->arena, "%s#%d", path, n)));
 }
@@ -81,22 +92,26 @@ bool path_matches(const char *pattern, const char *path) {
 /* ---- variables ------------------------------------------------------------------ */
 
 Var *find_var(Lower *L, const char *path) {
-    Model *m = L->model;
-    for (int k = 0; k < m->param.n; k++)
-        if (m->param.at[k]->path == path) return m->param.at[k];
-    for (int k = 0; k < m->state.n; k++)
-        if (m->state.at[k]->path == path) return m->state.at[k];
-    for (int k = 0; k < m->row_state.n; k++)
-        if (m->row_state.at[k]->path == path) return m->row_state.at[k];
-    for (int k = 0; k < m->slot.n; k++)
-        if (m->slot.at[k]->path == path) return m->slot.at[k];
+    for (int e = lookup_first(&L->path, hash_text(path)); e >= 0; e = lookup_next(&L->path, e)) {
+        Var *v = L->var.at[lookup_item(&L->path, e)];
+        if (v->path == path) return v;
+    }
     return NULL;
 }
 
+void note_var(Lower *L, Var *v) {
+    lookup_add(L->arena, &L->path, hash_text(v->path), L->var.n);
+    vec_push(L->arena, &L->var, v);
+}
+
+static Pending *pending_of(Lower *L, const Var *v) {
+    Pending *p = v->pending < L->pending.n ? &L->pending.at[v->pending] : NULL;
+    return p && p->var == v ? p : NULL;
+}
+
 Node *present_value(Lower *L, Var *v) {
-    for (int k = 0; k < L->pending.n; k++)
-        if (L->pending.at[k].var == v) return L->pending.at[k].value;
-    return v->leaf;
+    const Pending *p = pending_of(L, v);
+    return p ? p->value : v->leaf;
 }
 
 static bool dtype_of_type(Lower *L, const Ast *type, DType *out) {
@@ -271,6 +286,7 @@ static Var *declare_param(Lower *L, const Ast *s) {
     if (!v) return NULL;
     v->trained = true;
     vec_push(L->arena, &L->model->param, v);
+    note_var(L, v);
     return v;
 }
 
@@ -296,6 +312,7 @@ static Var *declare_state(Lower *L, const Ast *s) {
         vec_push(L->arena, &L->model->row_state, v);
     else if (v)
         vec_push(L->arena, &L->model->state, v);
+    if (v) note_var(L, v);
     return v;
 }
 
@@ -314,11 +331,12 @@ void lower_state(Lower *L, const Ast *s) {
 /* ---- assignment to a variable --------------------------------------------------- */
 
 static void set_pending(Lower *L, Var *v, Node *n) {
-    for (int k = 0; k < L->pending.n; k++) {
-        if (L->pending.at[k].var != v) continue;
-        L->pending.at[k].value = n;
+    Pending *p = pending_of(L, v);
+    if (p) {
+        p->value = n;
         return;
     }
+    v->pending = L->pending.n;
     vec_push(L->arena, &L->pending, ((Pending){v, n}));
 }
 

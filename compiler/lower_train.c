@@ -237,6 +237,7 @@ static void lower_slot(Lower *L, const Ast *s) {
                        : node_zeros(L->graph, shape.dtype, shape.rank, shape.dim, s->span);
         if (!v->init) return;
         vec_push(L->arena, &L->model->slot, v);
+        note_var(L, v);
     }
     b = scope_find_here(L->scope, s->name);
     b->value = value_node(present_value(L, v));

@@ -21,6 +21,7 @@ typedef struct Var {
                              * Of parameters and slots: over L_GRAD leaves, which `apply` reads
                              * from memory and the fused step replaces by `grad` */
     Span span;
+    int pending;            /* of lowering alone: its place among the values to come */
 } Var;
 
 /* A number of the train block, settable at run time. */

@@ -11,6 +11,8 @@
  * have the gradient of the mean loss over all their rows. */
 #include "program.h"
 
+#include "graph_tables.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -48,11 +50,22 @@ static int64_t aligned(int64_t offset) {
 }
 
 static bool taken(const Program *p, const char *name) {
-    for (int i = 0; i < p->in_model.n; i++)
-        if (strcmp(p->in_model.at[i].c_name, name) == 0) return true;
-    for (int i = 0; i < p->in_work.n; i++)
-        if (strcmp(p->in_work.at[i].c_name, name) == 0) return true;
+    const Lookup *l = &p->by_name;
+    for (int e = lookup_first(l, hash_text(name)); e >= 0; e = lookup_next(l, e))
+        if (strcmp(p->member.at[lookup_item(l, e)].c_name, name) == 0) return true;
     return false;
+}
+
+static Place member_place(const Member *m) {
+    bool in_work = m->role == DL_ROW_STATE || m->role == DL_GRADIENT;
+    return (Place){.object = in_work ? P_WORK : P_MODEL, .offset = m->offset, .type = m->type,
+            .name = m->c_name};
+}
+
+static void note_member(Arena *a, Program *p, const Member *m) {
+    lookup_add(a, &p->by_name, hash_text(m->c_name), p->member.n);
+    lookup_add(a, &p->by_leaf, (uint64_t)m->leaf->id, p->member.n);
+    vec_push(a, &p->member, ((MemberName){m->c_name, m->leaf, member_place(m)}));
 }
 
 /* Adds a member at the end of the model's or the work area's struct. */
@@ -67,6 +80,7 @@ static Member *add_member(Arena *a, Program *p, Node *leaf, const char *path, co
             .span = leaf->span};
     m.offset = role == DL_NUMBER ? *end : aligned(*end);
     *end = m.offset + (m.elements ? m.elements : 1) * place_bytes(m.type);
+    note_member(a, p, &m);
     if (in_work) {
         vec_push(a, &p->in_work, m);
         return &p->in_work.at[p->in_work.n - 1];
@@ -102,17 +116,10 @@ static void add_members(Arena *a, Program *p) {
     p->work_bytes = aligned(p->work_bytes);
 }
 
-static Place member_place(const Member *m) {
-    bool in_work = m->role == DL_ROW_STATE || m->role == DL_GRADIENT;
-    return (Place){.object = in_work ? P_WORK : P_MODEL, .offset = m->offset, .type = m->type,
-            .name = m->c_name};
-}
-
 static Place place_of_leaf(const Program *p, const Node *leaf) {
-    for (int i = 0; i < p->in_model.n; i++)
-        if (p->in_model.at[i].leaf == leaf) return member_place(&p->in_model.at[i]);
-    for (int i = 0; i < p->in_work.n; i++)
-        if (p->in_work.at[i].leaf == leaf) return member_place(&p->in_work.at[i]);
+    const Lookup *l = &p->by_leaf;
+    for (int e = lookup_first(l, (uint64_t)leaf->id); e >= 0; e = lookup_next(l, e))
+        if (p->member.at[lookup_item(l, e)].leaf == leaf) return p->member.at[lookup_item(l, e)].place;
     ICE(leaf->span, "leaf '%s' has no place", leaf->name);
 }
 

@@ -4,6 +4,7 @@
 #define DLC_PROGRAM_H
 
 #include "codegen.h"
+#include "lookup.h"
 #include "model.h"
 
 /* A tensor that an object of the generated code holds, as a member of its struct. */
@@ -23,6 +24,9 @@ typedef struct Member {
 /* Whether it begins as zeros, which init leaves there. */
 bool member_begins_zero(const Member *m);
 
+/* What is found by a member's name or leaf. */
+typedef struct MemberName { const char *c_name; const Node *leaf; Place place; } MemberName;
+
 /* A routine and, once generated, its plan. */
 typedef struct Use { Routine routine; const Plan *plan; } Use;
 
@@ -32,6 +36,8 @@ typedef struct Program {
     const Model *model;
     const char *prefix;        /* of every exported name: the model's name, or --prefix */
     Vec(Member) in_model, in_work;   /* in the order of the structs */
+    Vec(MemberName) member;          /* of both */
+    Lookup by_name, by_leaf;         /* their indices */
     int64_t model_bytes, work_bytes; /* up to the end of the last member, 64-byte aligned */
     Use *init, *step, *accumulate, *apply, *evaluate;   /* NULL without a loss */
     Vec(EntryUse) entry;
