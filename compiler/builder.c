@@ -26,12 +26,12 @@ static uint32_t row_variables(const Unit *u) {
 }
 
 Builder *builder_new(Kernels *k, Unit *u) {
-    Builder *b = NEW(k->arena, Builder);
+    Builder *b = NEW(k->scratch, Builder);
     b->k = k;
-    b->a = k->arena;
+    b->a = k->scratch;
     b->g = k->graph;
     b->unit = u;
-    b->f = NEW(k->arena, LoopFunction);
+    b->f = NEW(b->a, LoopFunction);
     b->depth = -1;
     push_level(b, NULL, 0);
     for (int i = 0; i < MAX_RANK; i++) b->merged[i] = 1;
@@ -88,7 +88,7 @@ LoopArray *builder_array(Builder *b, Storage *s) {
         array->lo = s->lo;
         array->hi = s->hi;
     }
-    vec_push(b->a, &b->unit->argument, s);
+    vec_push(b->k->arena, &b->unit->argument, s);
     vec_push(b->a, &b->f->array, array);
     return array;
 }

@@ -200,7 +200,7 @@ static LoopExpr *time_of(Builder *b, const Scan *s) {
     LoopVar *t = loop_var(b->a, LT_INDEX, "t");
     t->lo = 0;
     t->hi = s->extent - 1;
-    vec_push(b->a, &b->unit->time, s);
+    vec_push(b->k->arena, &b->unit->time, s);
     vec_push(b->a, &b->f->scalar, t);
     return lx_var(b->a, t);
 }

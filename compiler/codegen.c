@@ -155,12 +155,13 @@ static const char *function_name(Codegen *cg, const Unit *u) {
 static void schedule_checked(Kernels *k, Unit *u) {
     Clamp clamp = CLAMP_NONE;
     do schedule_unit(k, u, clamp);
-    while (loop_check(k->arena, u->function, k->batch) && clamp++ < CLAMP_ALL);
+    while (loop_check(k->scratch, u->function, k->batch) && clamp++ < CLAMP_ALL);
 }
 
-static void keep_function(Codegen *cg, Unit *u) {
+static void keep_function(Kernels *k, Unit *u) {
+    Codegen *cg = k->codegen;
     LoopFunction *f = u->function;
-    const char *key = emit_function(cg->arena, f, cg->batch, true);
+    const char *key = emit_function(k->scratch, f, cg->batch, true);
     uint64_t hash = hash_text(key);
     for (int e = lookup_first(&cg->key, hash); e >= 0; e = lookup_next(&cg->key, e)) {
         const Function *old = &cg->function.at[lookup_item(&cg->key, e)];
@@ -168,7 +169,7 @@ static void keep_function(Codegen *cg, Unit *u) {
         u->function_name = old->name;
         return;
     }
-    const char *wrong = loop_check(cg->arena, f, cg->batch);
+    const char *wrong = loop_check(k->scratch, f, cg->batch);
     f->name = function_name(cg, u);
     f->comment = unit_text(cg, u);
     f->avoid = cg->prefix;
@@ -176,8 +177,16 @@ static void keep_function(Codegen *cg, Unit *u) {
     if (wrong) ICE((Span){0}, "%s: %s\n%s", f->name, wrong, text);
     lookup_add(cg->arena, &cg->key, hash, cg->function.n);
     lookup_add(cg->arena, &cg->name, hash_text(f->name), cg->function.n);
+    key = arena_copy(cg->arena, key, strlen(key) + 1);
     vec_push(cg->arena, &cg->function, ((Function){f->name, text, key, 1}));
     u->function_name = f->name;
+}
+
+/* Of a unit's loops there remains what a call has to know. */
+static void forget_loops(Kernels *k, Unit *u) {
+    u->function = arena_copy(k->arena, u->function, sizeof *u->function);
+    u->function->body = (LoopBlock){0};
+    arena_clear(k->scratch);
 }
 
 /* ---- what a kernel costs, for people ------------------------------------------------- */
@@ -216,11 +225,12 @@ static void keep_functions(Kernels *k, UnitList *list, int depth) {
         if (u->kind == U_SCAN) vec_push(k->arena, &k->plan->kernel, line);
         if (u->kind == U_KERNEL) {
             schedule_checked(k, u);
-            keep_function(k->codegen, u);
+            keep_function(k, u);
             line.function = u->function_name;
             line.what = result_text(k->codegen, u);
             line.flops = flops_of(k, u);
             line.bytes = bytes_of(u);
+            forget_loops(k, u);
             vec_push(k->arena, &k->plan->kernel, line);
         }
         keep_functions(k, &u->child, depth + 1);
@@ -279,7 +289,9 @@ const Plan *codegen_routine(Codegen *cg, const Routine *given) {
     plan_build(k);
     dump_plan("plan", k);
     int first = cg->function.n;
+    k->scratch = arena_new();
     keep_functions(k, &k->top, 0);
+    arena_free(k->scratch);
     dump_new_functions(k, first);
     vec_push(cg->arena, &cg->driver, routine_text(k));
     return k->plan;

@@ -2,6 +2,8 @@
  * the cost is the size of the DAG and not of the tree that it stands for. */
 #include "graph_tables.h"
 
+#include <string.h>
+
 void expr_walk_begin(Graph *g) {
     g->t->walk++;
 }
@@ -43,6 +45,7 @@ typedef struct Rewrite {
     Expr *const *known; /* tests that hold */
     int nknown;
     Done *done; /* open addressing, by id */
+    int log;    /* of its size */
     size_t cap, n;
 } Rewrite;
 
@@ -52,15 +55,29 @@ static Done *done_slot(const Rewrite *r, const Expr *e) {
     return &r->done[k];
 }
 
+/* Tables are used again by later rewrites. */
+static void take_table(Rewrite *r, int log) {
+    struct GraphTables *t = r->g->t;
+    r->log = log;
+    r->cap = (size_t)1 << log;
+    r->done = t->memo[log].n ? t->memo[log].at[--t->memo[log].n] : NEW_ARRAY(r->g->arena, Done, r->cap);
+}
+
+static void give_table(Graph *g, Done *done, int log) {
+    memset(done, 0, sizeof *done << log);
+    vec_push(g->arena, &g->t->memo[log], done);
+}
+
+static void grow(Rewrite *r) {
+    Rewrite old = *r;
+    take_table(r, old.cap ? old.log + 1 : 4);
+    for (size_t k = 0; k < old.cap; k++)
+        if (old.done[k].from) *done_slot(r, old.done[k].from) = old.done[k];
+    if (old.cap) give_table(r->g, old.done, old.log);
+}
+
 static void remember(Rewrite *r, Expr *from, Expr *to) {
-    if (2 * (r->n + 1) > r->cap) {
-        Done *old = r->done;
-        size_t old_cap = r->cap;
-        r->cap = old_cap ? 2 * old_cap : 16;
-        r->done = NEW_ARRAY(r->g->arena, Done, r->cap);
-        for (size_t k = 0; k < old_cap; k++)
-            if (old[k].from) *done_slot(r, old[k].from) = old[k];
-    }
+    if (2 * (r->n + 1) > r->cap) grow(r);
     *done_slot(r, from) = (Done){from, to};
     r->n++;
 }
@@ -122,12 +139,18 @@ static Expr *rewrite(Rewrite *r, Expr *e) {
     return result;
 }
 
+static Expr *rewrite_all(Rewrite *r, Expr *e) {
+    Expr *result = rewrite(r, e);
+    if (r->cap) give_table(r->g, r->done, r->log);
+    return result;
+}
+
 Expr *ex_rewrite(
         Graph *g, Expr *e, Expr *const *to, Scan *scan, Expr *time, ExLoadFn *f, void *ctx) {
     Rewrite r = {.g = g, .to = to, .scan = time ? scan : NULL, .time = time, .load = f, .ctx = ctx};
     for (int k = 0; to && k < MAX_VARS; k++)
         if (e->vars >> k & 1 && to[k]) r.replaced |= 1u << k;
-    return rewrite(&r, e);
+    return rewrite_all(&r, e);
 }
 
 Expr *ex_subst(Graph *g, Expr *e, Expr *const *to) {
@@ -136,5 +159,5 @@ Expr *ex_subst(Graph *g, Expr *e, Expr *const *to) {
 
 Expr *expr_assume(Graph *g, Expr *e, int n, Expr *const *known) {
     Rewrite r = {.g = g, .known = known, .nknown = n};
-    return rewrite(&r, e);
+    return rewrite_all(&r, e);
 }

@@ -20,6 +20,7 @@ struct GraphTables {
     Vec(int) node_mark;          /* the same for nodes (graph_order) */
     int node_walk;
     Vec(NodeList *) operands;    /* by node id; NULL: not asked for yet */
+    Vec(void *) memo[32];        /* empty tables of rewrites, by the logarithm of their size */
 };
 
 /* expr.c: the expression equal to the key, made if need be. The key's kind, dtype and the

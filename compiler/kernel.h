@@ -124,6 +124,7 @@ struct Storage {
 
 typedef struct Kernels {
     Arena *arena;
+    Arena *scratch;           /* of the loops of one unit, until its function is kept */
     Graph *graph;
     const Routine *routine;
     int64_t batch;

@@ -46,6 +46,24 @@ void arena_free(Arena *a) {
     free(a);
 }
 
+/* One standard chunk stays, for what comes next. */
+void arena_clear(Arena *a) {
+    Chunk *kept = NULL;
+    for (Chunk *c = a->newest; c;) {
+        Chunk *before = c->before;
+        if (!kept && c->size == CHUNK)
+            kept = c;
+        else
+            free(c);
+        c = before;
+    }
+    a->newest = kept;
+    if (!kept) return;
+    memset((char *)kept + HEADER, 0, kept->used);
+    kept->before = NULL;
+    kept->used = 0;
+}
+
 static Chunk *chunk_new(size_t size) {
     if (size > SIZE_MAX - HEADER) out_of_memory();
     Chunk *c = allocate(HEADER + size);

@@ -19,6 +19,7 @@ typedef struct Arena Arena;
 
 Arena *arena_new(void);
 void arena_free(Arena *a);
+void arena_clear(Arena *a);                                   /* nothing is in it any more */
 void *arena_alloc(Arena *a, size_t size);                     /* zeroed, 16-byte aligned */
 void *arena_array(Arena *a, size_t count, size_t size);       /* the same, overflow-checked */
 void *arena_copy(Arena *a, const void *from, size_t size);
