@@ -1,10 +1,11 @@
 /* group.c - fusion of consumers and siblings: stored nodes that are computed in one loop nest.
  *
- * A fold joins a unit whose folds run over the same elements in the same way and read one of
- * its operands, so that it is read once. An elementwise node joins the unit that computes one of its operands when it has the
+ * An elementwise node joins the unit that computes one of its operands when it has the
  * same extents, loads what that unit computes at its own index, and needs nothing that
  * comes after that unit: bias, activation, their derivatives, an optimiser's update of a
- * gradient just computed. Scans become units that hold the units of their bodies.
+ * gradient just computed. A fold joins a unit whose folds run over the same elements in the
+ * same way and read one of its operands, so that it is read once; so does an elementwise root
+ * (an update) one of others. Scans become units that hold the units of their bodies.
  *
  * Then every root gets its write. One that changes a leaf's place must come after all
  * reads of the old value, and one that is not early after the check of the loss; where
@@ -130,7 +131,8 @@ static bool can_join(Kernels *k, View *v, Unit *u) {
     Node *first = u->kind == U_KERNEL && u->member.n ? u->member.at[0] : NULL;
     if (!first || !same_extents(first, v->node)) return false;
     Scatter scatter;
-    if (scatter_of(k, view_of(k, first), &scatter)) return false;
+    View *fold = view_of(k, first);
+    if (scatter_of(k, fold, &scatter) && !is_sorted_scatter(k, fold)) return false;
     if (loads_unit_away(k, v, u)) return false;
     for (int i = 0; i < v->loads.n; i++) {
         Unit *other = view_of(k, v->loads.at[i])->unit;
@@ -150,18 +152,31 @@ static bool can_come_before(Kernels *k, const View *v, Unit *u) {
 }
 
 static bool can_join_fold(Kernels *k, const View *v, Unit *u) {
-    Node *first = u->member.at[0];
-    return innermost_scan(first) == innermost_scan(v->node) &&
-           folds_alike(k, view_of(k, first), v) && can_come_before(k, v, u);
+    return folds_alike(k, view_of(k, u->member.at[0]), v) && can_come_before(k, v, u);
 }
 
-/* A unit of folds that v can join since they read the same, the first one, or NULL. */
-static Unit *siblings(Kernels *k, const View *v) {
+/* Updates alone: nothing in the unit is wanted early, as the loss may be. */
+static bool can_join_update(Kernels *k, View *v, Unit *u) {
+    if (!v->forced) return false;
+    for (int i = 0; i < u->member.n; i++) {
+        const Node *n = u->member.at[i];
+        if (!is_map(n) || !view_of(k, u->member.at[i])->forced) return false;
+    }
+    return can_join(k, v, u);
+}
+
+/* A unit that v can join since it reads the same, the first one, or NULL. */
+static Unit *sibling(Kernels *k, View *v) {
+    bool map = is_map(v->node);
     for (int i = 0; i < v->loads.n; i++) {
         const Node *operand = v->loads.at[i];
-        const UnitList *readers = &view_of(k, v->loads.at[i])->folded_by;
-        for (int j = 0; operand->rank && j < readers->n; j++)
-            if (can_join_fold(k, v, readers->at[j])) return readers->at[j];
+        const UnitList *readers = &view_of(k, v->loads.at[i])->readers;
+        for (int j = 0; operand->rank && j < readers->n; j++) {
+            Unit *u = readers->at[j];
+            bool kernel = u->kind == U_KERNEL && u->member.n > 0;
+            if (!kernel || innermost_scan(u->member.at[0]) != innermost_scan(v->node)) continue;
+            if (map ? can_join_update(k, v, u) : can_join_fold(k, v, u)) return u;
+        }
     }
     return NULL;
 }
@@ -190,16 +205,15 @@ static Unit *unit_to_join(Kernels *k, View *v) {
 }
 
 static void place_comprehension(Kernels *k, View *v) {
-    bool fold = !is_map(v->node);
-    Unit *u = !mechanism_on(MECHANISM_fuse) ? NULL : fold ? siblings(k, v) : unit_to_join(k, v);
-    bool first = !u;
+    bool fuse = mechanism_on(MECHANISM_fuse);
+    Unit *u = fuse && is_map(v->node) ? unit_to_join(k, v) : NULL;
+    if (fuse && !u) u = sibling(k, v);
     if (!u) u = unit_new(k, U_KERNEL, scan_unit(k, innermost_scan(v->node)));
     v->unit = u;
     add_member(k, u, v->node);
     for (int i = 0; i < v->loads.n; i++) {
         depend_on(k, u, v->loads.at[i]);
         add_reader(k, v->loads.at[i], u);
-        if (fold && first) vec_push(k->arena, &view_of(k, v->loads.at[i])->folded_by, u);
     }
 }
 
@@ -219,8 +233,7 @@ static void place_node(Kernels *k, Node *n) {
 
 /* ---- roots --------------------------------------------------------------------------- */
 
-/* The leaf that is kept at this place, or NULL. */
-static Node *leaf_at(Kernels *k, const Place *p) {
+Node *leaf_at(Kernels *k, const Place *p) {
     for (int e = lookup_first(&k->bound, place_hash(p)); e >= 0; e = lookup_next(&k->bound, e)) {
         const Binding *b = &k->routine->leaf.at[lookup_item(&k->bound, e)];
         if (same_place(&b->from, p)) return b->leaf;
@@ -312,4 +325,9 @@ void group_build(Kernels *k) {
         depend_on(k, k->check, k->routine->finite);
     }
     place_writes(k);
+    for (int i = 0; i < k->unit.n; i++) {
+        Unit *u = k->unit.at[i];
+        if (u->member.n && is_sorted_scatter(k, view_of(k, u->member.at[0])))
+            sorted_scatter_scratch(k, u);
+    }
 }

@@ -38,7 +38,6 @@ typedef struct View {
     int own_loads;            /* of these, at the own index of elementwise nodes */
     double evaluations;       /* of its elements, if it were inlined into them */
     Unit *unit;               /* that computes it, or whose scan carries or stacks it */
-    UnitList folded_by;       /* units whose first fold loads it */
     UnitList readers;         /* units that read it, by loads, writes or as carries */
     NodeList users;           /* needed nodes that load, stack or carry it */
     const Binding *binding;   /* of a leaf that has one */
@@ -83,6 +82,7 @@ struct Unit {
     LoopFunction *function;
     Vec(Storage *) argument;  /* of its function's arrays, in order */
     Vec(const Scan *) time;   /* of its function's scalars */
+    Vec(Storage *) scratch;   /* memory that it alone uses */
     const char *function_name;
 };
 
@@ -166,6 +166,7 @@ uint64_t place_hash(const Place *p);                         /* storage.c */
 Storage *scratch_storage(Kernels *k, const Node *n);         /* storage.c: in the arena */
 Unit *copy_unit(Kernels *k, Node *value, const Scan *in);    /* group.c */
 bool at_own_index(const Expr *load);
+Node *leaf_at(Kernels *k, const Place *p);                   /* group.c: kept there, or NULL */
 
 /* schedule_fold.c: can the two be computed in one nest, with the bits they have alone? */
 bool folds_alike(Kernels *k, const View *a, const View *b);
@@ -175,6 +176,10 @@ bool folds_alike(Kernels *k, const View *a, const View *b);
  * or NULL; rows and outer are sets of variables; rest is what else the guard asks. */
 typedef struct Scatter { Expr *row[MAX_RANK]; uint32_t rows, outer; Expr *rest; } Scatter;
 bool scatter_of(Kernels *k, const View *v, Scatter *out);
+/* schedule_scatter.c: of those, one whose terms are sorted by row first, so that a row is
+ * complete at once, and the memory for that. */
+bool is_sorted_scatter(Kernels *k, const View *v);
+void sorted_scatter_scratch(Kernels *k, Unit *u);
 
 void bindings_build(Kernels *k);      /* storage.c: what the routine's bindings bind */
 void view_build(Kernels *k);          /* view.c */

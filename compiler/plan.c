@@ -49,6 +49,7 @@ static void touch_unit(Kernels *k, const Unit *u) {
         const View *v = view_of(k, u->write.at[i].value);
         if (v->unit != u) touch(v->storage, u);
     }
+    for (int i = 0; i < u->scratch.n; i++) touch(u->scratch.at[i], u);
     if (u->kind == U_CHECK) touch(view_of(k, k->routine->finite)->storage, u);
 }
 

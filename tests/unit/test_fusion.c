@@ -3,6 +3,30 @@
 
 #include <criterion/criterion.h>
 
+/* Values written in place of leaves: the model after the step is compared. */
+static void expect_in_place(Trial *t, EmittedStep *step, int threads) {
+    char *model = memory64(t->model_bytes, 0), *arena = memory64(t->plan->arena, 0x7f);
+    Eval *e = eval_new(t->g, t->rows, 7, 3);
+    for (int k = 0; k < t->nleaf; k++) {
+        eval_bind(e, t->leaf[k], t->value[k]);
+        for (int64_t i = 0; i < node_elements(t->leaf[k], t->rows); i++)
+            put(model + t->offset[k], t->leaf[k]->dtype, spread(t, t->leaf[k], i), t->value[k][i]);
+    }
+    cr_assert_eq(step(model, NULL, arena, t->rows, threads, 7, 3), 0);
+    for (int k = 0; k < t->nroot; k++) {
+        const Root *root = &t->root[k];
+        const double *want = eval_node(e, root->value);
+        for (int64_t i = 0; want && i < node_elements(root->value, t->rows); i++) {
+            double got = get(model + root->to.offset, T_F32, i);
+            cr_expect(fabs(got - want[i]) <= 1e-5 * fmax(1, fabs(want[i])), "root %d, %lld: %g, %g",
+                    k, (long long)i, got, want[i]);
+        }
+    }
+    eval_free(e);
+    free(model);
+    free(arena);
+}
+
 /* Emits the trial, runs it with one and three threads, compares with the interpreter. */
 static void expect_kernels(Trial *t, int wanted) {
     char folder[] = "/tmp/dlc_fusion_XXXXXX", c_file[64], so_file[64];
@@ -19,6 +43,10 @@ static void expect_kernels(Trial *t, int wanted) {
     EmittedStep *step;
     *(void **)&step = dlsym(handle, "run0");
     for (int threads = 1; threads <= 3; threads += 2) {
+        if (t->root[0].to.object == P_MODEL) {
+            expect_in_place(t, step, threads);
+            continue;
+        }
         cr_assert_eq(trial_run(t, step, threads), 0);
         Match m = trial_match(t, 1e-5);
         cr_expect(m.wrong == 0 && m.right > 0, "%lld elements are wrong", (long long)m.wrong);
@@ -84,4 +112,104 @@ Test(fusion, folds_that_stay_apart) {
     trial_root(t, all);
     trial_root(t, node_comp(t->g, 1, x->dim, F_MIN, 1, &x->dim[1], guard, e, (Span){0}));
     expect_kernels(t, 2);
+}
+
+/* ---- tables of which a step meets a few rows ----------------------------------------------- */
+
+enum { TABLE_ROWS = 300, WIDTH = 20, WORDS = 7 };
+
+/* The gradient of a table whose rows are looked up. */
+static Node *table_gradient(Trial *t) {
+    Graph *g = t->g;
+    Node *word = trial_integers(t, T_I32, 2, (int64_t[]){DIM_BATCH, WORDS}, -1, TABLE_ROWS / 3);
+    Node *dy = trial_leaf(t, 3, (int64_t[]){DIM_BATCH, WORDS, WIDTH}, -1, 1);
+    int64_t dim[] = {TABLE_ROWS, WIDTH}, fold[] = {DIM_BATCH, WORDS};
+    Expr *at[] = {var(t, 2, DIM_BATCH), var(t, 3, WORDS), var(t, 1, WIDTH)};
+    Expr *here = ex_op2(g, OP_eq, ex_load(g, word, at, NULL), var(t, 0, TABLE_ROWS));
+    return node_comp(g, 2, dim, F_SUM, 2, fold, here, ex_load(g, dy, at, NULL), (Span){0});
+}
+
+/* A table; every other row of a `state` is zero. */
+static Node *table_leaf(Trial *t, bool state) {
+    static double value[TABLE_ROWS * WIDTH];
+    for (int k = 0; k < TABLE_ROWS * WIDTH; k++)
+        value[k] = state && k / WIDTH % 2 ? 0 : (double)(float)random_real(0.1, 1);
+    return trial_leaf_of(t, T_F32, 2, (int64_t[]){TABLE_ROWS, WIDTH}, value);
+}
+
+static void write_in_place(Trial *t, Node *value, const Node *leaf) {
+    int k = 0;
+    while (t->leaf[k] != leaf) k++;
+    Place to = {.object = P_MODEL, .offset = t->offset[k], .type = PT_F32};
+    t->root[t->nroot++] = (Root){value, to, false, false};
+}
+
+static Node *map2(Trial *t, Op op, Node *a, Node *b) {
+    return node_map(t->g, op, (Node *[]){a, b}, (Span){0});
+}
+
+/* a + share * (b - a) */
+static Node *towards(Trial *t, Node *a, Node *b, double share) {
+    Node *part = map2(t, OP_mul, node_scalar(t->g, share, (Span){0}), map2(t, OP_sub, b, a));
+    return map2(t, OP_add, a, part);
+}
+
+static bool passes_over_rows(Trial *t) {
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    trial_emit(t, f, 0);
+    fclose(f);
+    bool passes = strstr(text, "if (moves)") != NULL;
+    free(text);
+    return passes;
+}
+
+Test(fusion, descent_on_a_table) {
+    Trial *t = trial_new(9, 8);
+    Node *table = table_leaf(t, false), *rate = trial_leaf(t, 0, NULL, 0.1, 0.2);
+    write_in_place(t, map2(t, OP_sub, table, map2(t, OP_mul, rate, table_gradient(t))), table);
+    cr_expect(passes_over_rows(t));
+    expect_kernels(t, 1);
+}
+
+Test(fusion, averages_on_a_table) {
+    Trial *t = trial_new(9, 9);
+    Node *table = table_leaf(t, false), *m = table_leaf(t, true), *v = table_leaf(t, true);
+    Node *g = table_gradient(t);
+    Node *m1 = towards(t, m, g, 0.1), *v1 = towards(t, v, map2(t, OP_mul, g, g), 0.01);
+    Node *root = node_map(t->g, OP_sqrt, &v1, (Span){0});
+    Node *scale = map2(t, OP_add, root, node_scalar(t->g, 1e-3, (Span){0}));
+    write_in_place(t, map2(t, OP_sub, table, map2(t, OP_div, m1, scale)), table);
+    write_in_place(t, m1, m);
+    write_in_place(t, v1, v);
+    cr_expect(passes_over_rows(t));
+    expect_kernels(t, 1);
+}
+
+/* Under weight decay a row stands still only when it is zero itself. */
+Test(fusion, decay_of_a_table) {
+    Trial *t = trial_new(9, 8);
+    Node *table = table_leaf(t, true), *rate = trial_leaf(t, 0, NULL, 0.1, 0.2);
+    Node *g = map2(t, OP_add, table_gradient(t), table);
+    write_in_place(t, map2(t, OP_sub, table, map2(t, OP_mul, rate, g)), table);
+    expect_kernels(t, 1);
+}
+
+/* A row that is not looked up moves, too. */
+Test(fusion, drift_of_a_table) {
+    Trial *t = trial_new(9, 8);
+    Node *table = table_leaf(t, false);
+    Node *g = map2(t, OP_add, table_gradient(t), node_scalar(t->g, 0.5, (Span){0}));
+    write_in_place(t, map2(t, OP_sub, table, g), table);
+    expect_kernels(t, 1);
+}
+
+/* Two updates that read one leaf are one pass. */
+Test(fusion, updates_that_read_the_same) {
+    Trial *t = trial_new(4, 4);
+    Node *g = table_leaf(t, false), *m = table_leaf(t, false), *v = table_leaf(t, false);
+    write_in_place(t, towards(t, m, g, 0.1), m);
+    write_in_place(t, towards(t, v, map2(t, OP_mul, g, g), 0.01), v);
+    expect_kernels(t, 1);
 }
