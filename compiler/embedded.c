@@ -41,7 +41,8 @@ void embedded_runtime(Arena *a, Dict *d, bool standalone) {
     static const char *const header[] = {"dl.h"};
     static const char *const arithmetic[] = {"dl_arithmetic.h"};
     static const char *const runtime[] = {"dl_file.h", "dl_object.h", "dl_math.h", "dl_double.h",
-            "dl_random.h", "dl_loop.h", "dl_word.h", "dl_vector.h", "dl_format.h", "dl.c", "dl_save.c",
+            "dl_random.h", "dl_loop.h", "dl_lanes.h", "dl_lanes_16.h", "dl_lanes_8.h",
+            "dl_lanes_4.h", "dl_word.h", "dl_vector.h", "dl_format.h", "dl.c", "dl_save.c",
             "dl_load.c"};
     if (!standalone) return;
     dict_set(d, "runtime_header", "%s", folded(a, header, 1));

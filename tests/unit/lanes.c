@@ -22,8 +22,8 @@ static uint32_t random_bits(void) {
     return (uint32_t)(state >> 32);
 }
 
-static const float special[SPECIALS] = {0.0f, -0.0f, 1, -1, 2, -2, 0.5f, -0.5f, 1.5f, -2.5f, 3, 1e-40f,
-    -1e-40f, 0x1p-149f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, INFINITY, -INFINITY, NAN,
+static const float special[SPECIALS] = {0.0f, -0.0f, 1, -1, 2, -2, 0.5f, -0.5f, 1.5f, -2.5f, 3,
+    1e-40f, -1e-40f, 0x1p-149f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, INFINITY, -INFINITY, NAN,
     -NAN, 88.7f, -103.9f, -87.5f, 1e5f, -3e9f, 2147483648.0f, 16777218, 8388607.5f, 1e-8f,
     0.99999994f, -1.0000001f};
 static const int32_t ispecial[SPECIALS] = {0, 1, -1, 2, -2, 3, -3, 7, -7, 8, -8, 10, 100, -100, 255,
@@ -103,31 +103,37 @@ static void same_int(const char *what, int i, int32_t got, int32_t want) {
             same(#name, i, got[i], text);                                                  \
         }                                                                                  \
     } while (0)
+#define FLOATS(name, value, type, x_of, y_of, z_of, text) \
+    LANES(name, value, dl_store16, float, same_float, type, x_of, y_of, z_of, text)
+#define INTS(name, value, type, x_of, y_of, z_of, text) \
+    LANES(name, value, dl_nstore16, int32_t, same_int, type, x_of, y_of, z_of, text)
+#define TRUTHS(name, value, type, x_of, y_of, z_of, text) \
+    LANES(name, value, dl_mstore16_u8, uint8_t, same_int, type, x_of, y_of, z_of, text)
 
+/* By the type column: the functions that a row has. */
 #define REAL(name, arity, real, integer) \
-    LANES(name, CALL##arity(dl_v_##name, VX, VY), dl_store16, float, same_float, float, xs, ys, ys, real)
-#define INTEGER(name, arity, real, integer)                                                \
-    LANES(name, CALL##arity(dl_n_##name, NX, NY), dl_nstore16, int32_t, same_int, int32_t, ns, ms, ms, \
-            integer)
-#define SAME(name, arity, real, integer) REAL(name, arity, real, integer); \
-    INTEGER(name, arity, real, integer)
-#define TEST(name, arity, real, integer)                                                   \
-    LANES(name, dl_v_##name(VX, VY), dl_mstore16_u8, uint8_t, same_int, float, xs, ys, ys, real); \
-    LANES(name, dl_n_##name(NX, NY), dl_mstore16_u8, uint8_t, same_int, int32_t, ns, ms, ms, integer); \
-    LANES(name, dl_m_##name(MX, MY), dl_mstore16_u8, uint8_t, same_int, int, ps, qs, qs, integer)
-#define LOGIC(name, arity, real, integer)                                                  \
-    LANES(name, CALL##arity(dl_m_##name, MX, MY), dl_mstore16_u8, uint8_t, same_int, int, ps, qs, qs, \
-            integer)
-#define BRANCH(name, arity, real, integer)                                                 \
-    LANES(name, dl_v_##name(MX, VX, VY), dl_store16, float, same_float, float, ps, xs, ys, real); \
-    LANES(name, dl_n_##name(MX, NX, NY), dl_nstore16, int32_t, same_int, int32_t, ps, ns, ms, integer); \
-    LANES(name, dl_m_##name(MX, MY, MZ), dl_mstore16_u8, uint8_t, same_int, int, ps, qs, rs, integer)
-#define TOREAL(name, arity, real, integer)                                                 \
-    LANES(name, dl_v_##name(NX), dl_store16, float, same_float, int32_t, ns, ms, ms, integer); \
-    LANES(name, dl_v_##name##_m(MX), dl_store16, float, same_float, int32_t, ps, ms, ms, integer)
-#define TOINT(name, arity, real, integer)                                                  \
-    LANES(name, dl_n_##name(VX), dl_nstore16, int32_t, same_int, float, xs, ys, ys, real); \
-    LANES(name, dl_n_##name##_m(MX), dl_nstore16, int32_t, same_int, int32_t, ps, ms, ms, integer)
+    FLOATS(name, CALL##arity(dl_v_##name, VX, VY), float, xs, ys, ys, real)
+#define INT(name, arity, real, integer) \
+    INTS(name, CALL##arity(dl_n_##name, NX, NY), int32_t, ns, ms, ms, integer)
+#define SAME(name, arity, real, integer) \
+    REAL(name, arity, real, integer);    \
+    INT(name, arity, real, integer)
+#define LOGIC(name, arity, real, integer) \
+    TRUTHS(name, CALL##arity(dl_m_##name, MX, MY), int, ps, qs, qs, integer)
+#define TEST(name, arity, real, integer)                                        \
+    TRUTHS(name, dl_v_##name(VX, VY), float, xs, ys, ys, real);                 \
+    TRUTHS(name, dl_n_##name(NX, NY), int32_t, ns, ms, ms, integer);            \
+    LOGIC(name, arity, real, integer)
+#define BRANCH(name, arity, real, integer)                                      \
+    FLOATS(name, dl_v_##name(MX, VX, VY), float, ps, xs, ys, real);             \
+    INTS(name, dl_n_##name(MX, NX, NY), int32_t, ps, ns, ms, integer);          \
+    TRUTHS(name, dl_m_##name(MX, MY, MZ), int, ps, qs, rs, integer)
+#define TOREAL(name, arity, real, integer)                                      \
+    FLOATS(name, dl_v_##name(NX), int32_t, ns, ms, ms, integer);                \
+    FLOATS(name, dl_v_##name##_m(MX), int32_t, ps, ms, ms, integer)
+#define TOINT(name, arity, real, integer)                                       \
+    INTS(name, dl_n_##name(VX), float, xs, ys, ys, real);                       \
+    INTS(name, dl_n_##name##_m(MX), int32_t, ps, ms, ms, integer)
 
 #define OP(name, arity, type, flags, lo, hi, real, integer, gradients) \
     static void row_##name(void) { type(name, arity, real, integer); }
@@ -139,8 +145,7 @@ static void operators(void) {
         arguments(round);
 #define OP(name, arity, type, flags, lo, hi, real, integer, gradients) row_##name();
 #include "../../compiler/ops.def"
-        LANES(fma, dl_fma16(VX, VY, VX), dl_store16, float, same_float, float, xs, ys, ys,
-                dl_fma(x, y, x));
+        FLOATS(fma, dl_fma16(VX, VY, VX), float, xs, ys, ys, dl_fma(x, y, x));
     }
 }
 

@@ -57,7 +57,9 @@ Test(vector, sixteen_lanes, .timeout = 100) {
 Test(vector, eight_lanes, .timeout = 100) { check("-mavx2 -mfma", CAN("fma"), WITH_FMA); }
 Test(vector, eight_lanes_without_fma, .timeout = 100) { check("-mavx", CAN("avx"), WITHOUT_FMA); }
 Test(vector, four_lanes, .timeout = 100) { check("", true, WITHOUT_FMA); }
-Test(vector, four_lanes_that_round, .timeout = 100) { check("-msse4.1", CAN("sse4.1"), WITHOUT_FMA); }
+Test(vector, four_lanes_that_round, .timeout = 100) {
+    check("-msse4.1", CAN("sse4.1"), WITHOUT_FMA);
+}
 Test(vector, no_vectors, .timeout = 100) { check("-DDLC_PLAIN", true, WITHOUT_FMA); }
 Test(vector, no_vectors_but_fma, .timeout = 100) {
     check("-DDLC_PLAIN -mfma", CAN("fma"), WITH_FMA);
