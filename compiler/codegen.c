@@ -5,10 +5,12 @@
 #include "codegen.h"
 #include "demand.h"
 #include "dump.h"
+#include "embedded.h"
 #include "emit_text.h"
 #include "graph_tables.h"
 #include "hoist.h"
 #include "routine.h"
+#include "template.h"
 
 #include <string.h>
 
@@ -27,6 +29,8 @@ struct Codegen {
     Lookup key, name;        /* of functions, by their keys and names */
     Vec(Node *) table;
     Vec(const char *) driver;
+    bool timed;
+    int timers;
 };
 
 const char *codegen_prefix(const Codegen *cg) {
@@ -45,6 +49,14 @@ Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, i
 
 void codegen_threading(Codegen *cg, Threading how) {
     cg->threading = how;
+}
+
+void codegen_time_kernels(Codegen *cg) {
+    cg->timed = true;
+}
+
+bool codegen_times_kernels(const Codegen *cg) {
+    return cg->timed;
 }
 
 /* ---- tables -------------------------------------------------------------------------- */
@@ -218,10 +230,10 @@ static double bytes_of(const Unit *u) {
     return bytes;
 }
 
-static void keep_functions(Kernels *k, UnitList *list, int depth) {
+static void keep_functions(Kernels *k, UnitList *list, int depth, double times) {
     for (int i = 0; i < list->n; i++) {
         Unit *u = list->at[i];
-        PlanKernel line = {.function = "scan", .depth = depth};
+        PlanKernel line = {.function = "scan", .depth = depth, .times = times};
         if (u->kind == U_SCAN) vec_push(k->arena, &k->plan->kernel, line);
         if (u->kind == U_KERNEL) {
             schedule_checked(k, u);
@@ -230,10 +242,11 @@ static void keep_functions(Kernels *k, UnitList *list, int depth) {
             line.what = result_text(k->codegen, u);
             line.flops = flops_of(k, u);
             line.bytes = bytes_of(u);
+            line.timer = u->timer = k->codegen->timers++;
             forget_loops(k, u);
             vec_push(k->arena, &k->plan->kernel, line);
         }
-        keep_functions(k, &u->child, depth + 1);
+        keep_functions(k, &u->child, depth + 1, u->scan ? times * (double)u->scan->extent : times);
     }
 }
 
@@ -290,14 +303,21 @@ const Plan *codegen_routine(Codegen *cg, const Routine *given) {
     dump_plan("plan", k);
     int first = cg->function.n;
     k->scratch = arena_new();
-    keep_functions(k, &k->top, 0);
+    keep_functions(k, &k->top, 0, 1);
     arena_free(k->scratch);
     dump_new_functions(k, first);
     vec_push(cg->arena, &cg->driver, routine_text(k));
     return k->plan;
 }
 
+static void print_timers(const Codegen *cg, FILE *f) {
+    Dict *d = dict_new(cg->arena, NULL);
+    dict_set(d, "timers", "%d", cg->timers + 1);
+    template_print(f, embedded_text("timed.h.in"), d);
+}
+
 void codegen_print(Codegen *cg, FILE *f) {
+    if (cg->timed) print_timers(cg, f);
     for (int i = 0; i < cg->table.n; i++) print_table(cg, f, i);
     for (int i = 0; i < cg->function.n; i++) fprintf(f, "%s\n", cg->function.at[i].text);
     for (int i = 0; i < cg->driver.n; i++) fprintf(f, "%s\n", cg->driver.at[i]);

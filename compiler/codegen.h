@@ -80,6 +80,8 @@ typedef struct PlanKernel {
     const char *what;        /* what it computes, one line */
     int depth;               /* nesting in scans */
     double flops, bytes;     /* a call with all rows */
+    double times;            /* it is called so often: steps of the scans that it stands in */
+    int timer;               /* its number in code that times its kernels */
 } PlanKernel;
 
 typedef struct Plan {
@@ -91,13 +93,15 @@ typedef struct Plan {
 
 typedef struct Codegen Codegen;
 
-/* prefix: begins every emitted name ("cifar10"); file: the source's name, for comments. */
 /* How threads share a routine's work: slices of rows through many kernels, or each kernel for
  * itself. It shows in the last bits, so it is no function of the machine. */
 typedef enum { THREADING_BY_COST, THREADING_SLICES, THREADING_KERNELS } Threading;
 
+/* prefix: begins every emitted name ("cifar10"); file: the source's name, for comments. */
 Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch);
 void codegen_threading(Codegen *cg, Threading how);
+/* Every call of a kernel is DL_TIMED(timer, call): templates/timed.h.in. */
+void codegen_time_kernels(Codegen *cg);
 const Plan *codegen_routine(Codegen *cg, const Routine *r);
 
 void codegen_print(Codegen *cg, FILE *f);         /* tables, kernels, drivers */

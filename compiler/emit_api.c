@@ -454,7 +454,9 @@ void emit_program(Program *p, const EmitOptions *o, FILE *header, FILE *source) 
     size_t size = 0;
     FILE *f = open_memstream(&kernels, &size);
     if (!f) ICE(p->model->span, "out of memory");
-    Codegen *cg = codegen_new(a, p->model->graph, p->prefix, p->model->file, p->model->batch);
+    Graph *g = p->model->graph;      /* in its arena: the plans outlive this function */
+    Codegen *cg = codegen_new(g->arena, g, p->prefix, p->model->file, p->model->batch);
+    if (o->timed) codegen_time_kernels(cg);
     codegen_threading(cg, o->threading);
     for (int i = 0; i < p->all.n; i++) p->all.at[i]->plan = codegen_routine(cg, &p->all.at[i]->routine);
     codegen_print(cg, f);

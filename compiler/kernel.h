@@ -84,6 +84,7 @@ struct Unit {
     Vec(const Scan *) time;   /* of its function's scalars */
     Vec(Storage *) scratch;   /* memory that it alone uses */
     const char *function_name;
+    int timer;                /* its number where kernels are timed */
 };
 
 typedef enum {
@@ -203,5 +204,6 @@ Storage *resolve(Storage *s);         /* follows `shared` */
 int codegen_table(Codegen *cg, Node *data);
 /* The type's name in the file, which no local name may hide. */
 const char *codegen_prefix(const Codegen *cg);
+bool codegen_times_kernels(const Codegen *cg);
 
 #endif

@@ -54,6 +54,7 @@ const char *c_identifier(Arena *a, const char *path);
 typedef struct EmitOptions {
     const char *header;        /* as it is to be included */
     bool standalone, with_main;
+    bool timed;                /* for `dlc bench`: every kernel's time is added up */
     Threading threading;
 } EmitOptions;
 int place_bytes(PlaceType t);

@@ -268,6 +268,8 @@ static void print_call(Driver *d, Unit *u) {
     const LoopFunction *f = u->function;
     for (int i = 0; i < u->argument.n; i++) declare(d, u->argument.at[i]);
     start_line(d);
+    bool timed = codegen_times_kernels(d->k->codegen);
+    if (timed) text_printf(&d->text, "DL_TIMED(%d, ", u->timer);
     text_printf(&d->text, "%s(", u->function_name);
     const char *scalar[] = {f->rows ? u->stretch ? d->rows : "n" : NULL, f->total ? "n" : NULL,
             f->first ? d->first : NULL, f->threads ? "threads" : NULL, f->seed ? "seed" : NULL,
@@ -285,7 +287,7 @@ static void print_call(Driver *d, Unit *u) {
         separate(d, &any);
         text_printf(&d->text, "%s", time_of(d, u->time.at[i]));
     }
-    text_printf(&d->text, ");\n");
+    text_printf(&d->text, timed ? "));\n" : ");\n");
 }
 
 static void print_units(Driver *d, const UnitList *list);
