@@ -298,6 +298,7 @@ const Plan *codegen_routine(Codegen *cg, const Routine *given) {
     storage_build(k);
     order_build(k);
     stretch_build(k);
+    recompute_build(k);
     dump_units("fuse", k);
     plan_build(k);
     dump_plan("plan", k);

@@ -89,6 +89,7 @@ static uint64_t content_hash(const Node *n) {
         h = hash_mix(h, (uint64_t)n->fold);
         h = dims_hash(h, n->nfold, n->fold_dim);
         h = hash_mix(hash_mix(h, n->body->hash), n->guard ? n->guard->hash : 0);
+        h = hash_mix(h, (uint64_t)n->copy);
         break;
     case N_CARRY:
         h = hash_mix(hash_mix(h, n->scan->hash), (uint64_t)n->carry);
@@ -120,7 +121,7 @@ static bool same(const Node *a, const Node *b) {
         return same_leaf(a, b);
     case N_COMP:
         return a->fold == b->fold && a->nfold == b->nfold && a->body == b->body &&
-               a->guard == b->guard && same_dims(a->nfold, a->fold_dim, b->fold_dim);
+               a->guard == b->guard && a->copy == b->copy && same_dims(a->nfold, a->fold_dim, b->fold_dim);
     case N_CARRY:
         return a->scan == b->scan && a->carry == b->carry;
     case N_STACK:
@@ -156,6 +157,12 @@ Node *node_intern(Graph *g, const Node *given) {
         n->fold_dim = arena_copy(g->arena, key.fold_dim, (size_t)key.nfold * sizeof *key.fold_dim);
     vec_push(g->arena, &t->node, n);
     return n;
+}
+
+Node *node_copy(Graph *g, const Node *n) {
+    Node key = *n;
+    key.copy = g->t->node.n;
+    return node_intern(g, &key);
 }
 
 /* ---- leaves ---------------------------------------------------------------------------- */

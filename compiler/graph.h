@@ -174,6 +174,7 @@ struct Node {
     const int64_t *fold_dim;   /* variable rank+k has extent fold_dim[k] */
     Expr *guard;               /* only with a fold; NULL: nothing left out */
     Expr *body;
+    int copy;                  /* nodes alike but for this are computed apart; as a rule 0 */
     /* carry, stack */
     Scan *scan;
     int carry;                 /* N_CARRY: which */
@@ -247,6 +248,9 @@ typedef Vec(Node *) NodeList;
 NodeList graph_order(Graph *g, Node *const *root, int n);
 /* Nodes loaded by n's expressions (a carry: its scan's inits and nexts; a stack: of and those). */
 NodeList node_operands(Graph *g, const Node *n);
+
+/* A comprehension like n that is not n. */
+Node *node_copy(Graph *g, const Node *n);
 
 /* Rebuilds what the roots need with every node from[k] replaced by to[k] (scans are cloned
  * when anything inside them changes); root[] is overwritten. */

@@ -274,6 +274,10 @@ static bool can_write(Kernels *k, Unit *u, const Root *root, const UnitList *wai
     return true;
 }
 
+Unit *kernel_unit(Kernels *k) {
+    return unit_new(k, U_KERNEL, NULL);
+}
+
 Unit *copy_unit(Kernels *k, Node *value, const Scan *in) {
     Unit *u = unit_new(k, U_KERNEL, scan_unit(k, in));
     depend_on(k, u, value);

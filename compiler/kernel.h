@@ -8,6 +8,7 @@
  *   storage.c   in what kind of memory every stored node is            -> Storage
  *   order.c     an order of the units in which memory dies early
  *   stretch.c   units that run one after another for a slice of rows       -> Stretch
+ *   recompute.c what a later stretch makes again rather than have it kept
  *   repeat.c    units that run twice rather than have their result kept
  *   plan.c      lifetimes, what is in place of what, offsets
  *   schedule*.c a unit's loops                                         -> LoopFunction
@@ -166,6 +167,7 @@ bool same_place(const Place *a, const Place *b);             /* storage.c */
 uint64_t place_hash(const Place *p);                         /* storage.c */
 Storage *scratch_storage(Kernels *k, const Node *n);         /* storage.c: in the arena */
 Unit *copy_unit(Kernels *k, Node *value, const Scan *in);    /* group.c */
+Unit *kernel_unit(Kernels *k);                               /* group.c: outside of scans */
 bool at_own_index(const Expr *load);
 Node *leaf_at(Kernels *k, const Place *p);                   /* group.c: kept there, or NULL */
 
@@ -189,6 +191,7 @@ void storage_build(Kernels *k);       /* storage.c */
 void order_build(Kernels *k);         /* order.c */
 void order_number(Kernels *k);        /* order.c: positions */
 void stretch_build(Kernels *k);       /* stretch.c: after the order */
+void recompute_build(Kernels *k);     /* recompute.c: after the stretches */
 void stretch_slice(Kernels *k);       /* stretch.c: after lifetimes; what is local, how large */
 void storage_resize(Storage *s, int64_t rows_now, int64_t rows);   /* storage.c */
 void repeat_build(Kernels *k);        /* repeat.c; called by order.c */

@@ -139,6 +139,23 @@ static bool has_load(const Expr *e) {
     return false;
 }
 
+static bool uses_output(const Expr *e, int rank) {
+    if (e->kind == E_VAR) return e->var < rank;
+    for (int i = 0; i < e->narg && e->kind != E_LOAD; i++)
+        if (uses_output(e->arg[i], rank)) return true;
+    return false;
+}
+
+/* Is an output's index equal to something looked up, so that the sum adds at rows it finds? */
+static bool looks_up(const Expr *guard, int rank) {
+    if (!guard) return false;
+    bool equal = guard->kind == E_OP && guard->op == OP_eq && guard->arg[0]->dtype == T_I32;
+    if (equal && has_load(guard) && uses_output(guard, rank)) return true;
+    for (int i = 0; i < guard->narg && guard->kind != E_LOAD; i++)
+        if (looks_up(guard->arg[i], rank)) return true;
+    return false;
+}
+
 static int batch_fold(const Node *n) {
     for (int i = 0; i < n->nfold; i++)
         if (n->fold_dim[i] == DIM_BATCH) return i;
@@ -155,7 +172,7 @@ static int64_t slice_for(const Node *n, int64_t batch) {
 static bool is_worth_splitting(Graph *g, const Node *n, const Partial *p) {
     if (n->kind != N_COMP || n->fold != F_SUM || n->dtype != T_F32 || n->nin > 0) return false;
     if (batch_axis(n) >= 0 || batch_fold(n) < 0 || n->rank + 1 >= MAX_RANK) return false;
-    if (has_load(n->guard)) return false;
+    if (looks_up(n->guard, n->rank)) return false;
     if (p->slicing.forced) return true;
     NodeList operand = node_operands(g, n);
     double kept = 0, copies = elements_of(n, p->batch) * (double)p->slicing.groups;
