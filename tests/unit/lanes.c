@@ -23,8 +23,8 @@ static uint32_t random_bits(void) {
 }
 
 static const float special[SPECIALS] = {0.0f, -0.0f, 1, -1, 2, -2, 0.5f, -0.5f, 1.5f, -2.5f, 3,
-    1e-40f, -1e-40f, 0x1p-149f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, INFINITY, -INFINITY, NAN,
-    -NAN, 88.7f, -103.9f, -87.5f, 1e5f, -3e9f, 2147483648.0f, 16777218, 8388607.5f, 1e-8f,
+    1e-40f, -1e-40f, 0x1p-149f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, INFINITY, -INFINITY,
+    NAN, -NAN, 88.7f, -103.9f, -87.5f, 1e5f, -3e9f, 2147483648.0f, 16777218, 8388607.5f, 1e-8f,
     0.99999994f, -1.0000001f};
 static const int32_t ispecial[SPECIALS] = {0, 1, -1, 2, -2, 3, -3, 7, -7, 8, -8, 10, 100, -100, 255,
     256, 65535, 65536, -65536, 1 << 24, (1 << 24) + 1, INT32_MAX, INT32_MAX - 1, INT32_MIN,
