@@ -22,10 +22,7 @@ enum {
 
 /* ---- how an operand depends on a variable -------------------------------------------- */
 
-typedef enum { ABSENT, CONTIGUOUS, ELSEWHERE, TANGLED } Along;
-
-/* ELSEWHERE: with coefficient 1 in one axis that is not the last (`axis`). */
-static Along along(const Expr *load, int var, int *axis) {
+Along load_along(const Expr *load, int var, int *axis) {
     int found = -1;
     for (int i = 0; i < load->narg; i++) {
         Affine sum;
@@ -93,9 +90,9 @@ Expr *contraction_pack(Kernels *k, const View *v, Expr *operand, Node **packed) 
     const Node *n = v->node;
     int axis = 0, vec = last_axis(n);
     if (vec < 0 || n->dim[vec] == DIM_BATCH || n->dim[vec] < FEWEST_LANES) return NULL;
-    if (along(operand, vec, &axis) != ELSEWHERE || !has_plain_index(operand)) return NULL;
+    if (load_along(operand, vec, &axis) != ELSEWHERE || !has_plain_index(operand)) return NULL;
     Expr *other = v->body->arg[v->body->arg[0] == operand];
-    if (along(other, vec, NULL) != ABSENT) return NULL;
+    if (load_along(other, vec, NULL) != ABSENT) return NULL;
     if (points_of(k, n) < PACK_GAIN * elements_of(k, operand->node)) return NULL;
     *packed = move_axis_last(k, operand->node, axis);
     Expr *index[MAX_RANK];
@@ -168,8 +165,8 @@ static void order_folds(Contraction *c) {
     int last = n->nfold - 1;
     for (int i = n->nfold - 1; i >= 0; i--) {
         int var = n->rank + i;
-        bool runs = along(c->operand[0], var, NULL) == CONTIGUOUS ||
-                    along(c->operand[1], var, NULL) == CONTIGUOUS;
+        bool runs = load_along(c->operand[0], var, NULL) == CONTIGUOUS ||
+                    load_along(c->operand[1], var, NULL) == CONTIGUOUS;
         if (!runs || n->fold_dim[i] == DIM_BATCH) continue;
         last = i;
         break;
@@ -200,7 +197,7 @@ static bool take_operands(Contraction *c, const Expr *body) {
     Along how[2];
     for (int i = 0; i < 2; i++) {
         if (!has_plain_index(body->arg[i])) return false;
-        how[i] = along(body->arg[i], c->vec, NULL);
+        how[i] = load_along(body->arg[i], c->vec, NULL);
         if (how[i] != ABSENT && how[i] != CONTIGUOUS) return false;
     }
     if (how[0] == ABSENT && how[1] == ABSENT) return false;

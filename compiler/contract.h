@@ -6,6 +6,11 @@
 
 enum { MAX_TILE_VARS = 2, MOST_ROWS = 12 };
 
+/* How a load runs along a variable: not at all; from element to element of its last axis;
+ * with coefficient 1 in another axis; otherwise. */
+typedef enum { ABSENT, CONTIGUOUS, ELSEWHERE, TANGLED } Along;
+Along load_along(const Expr *load, int var, int *axis);    /* axis: of ELSEWHERE; may be NULL */
+
 /* out[...] = sum of operand[0] * operand[1]. The lanes of a vector are neighbouring elements
  * along output variable `vec`. A tile is rows x vectors of them, kept in registers through
  * the inner folds; its rows are `tile_count` values of each tile variable. */

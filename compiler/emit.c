@@ -399,6 +399,9 @@ static void print_statement(Printer *p, const LoopStmt *s) {
     case S_VSTORE:
         print_vstore(p, s);
         break;
+    case S_TRANSPOSE:
+        text_printf(&p->text, "dl_transpose16(%s);\n", s->array->text);
+        break;
     case S_IF:
         text_printf(&p->text, "if (");
         print(p, s->value, P_ASSIGN);

@@ -233,6 +233,10 @@ LoopStmt *ls_array(Arena *a, LoopBlock *to, LoopArray *array) {
     return s;
 }
 
+void ls_transpose(Arena *a, LoopBlock *to, LoopArray *array) {
+    append(a, to, S_TRANSPOSE)->array = array;
+}
+
 static LoopStmt *store(Arena *a, LoopBlock *to, LoopStmtKind kind, LoopArray *array, int rank,
         const int64_t *dim, LoopExpr *const *index, LoopExpr *value) {
     LoopStmt *s = append(a, to, kind);

@@ -82,6 +82,7 @@ typedef enum {
     S_ARRAY,                  /* a local array, zero at first; `filled`: not set at first */
     S_STORE,                  /* array[index...] = value, or += */
     S_VSTORE,                 /* the same for the first `lanes` of a vector */
+    S_TRANSPOSE,              /* a local array of 16 x 16 floats: its rows become columns */
     S_IF,
     S_BLOCK,                  /* statements for which the names are reused after it */
     S_COMMENT
@@ -158,6 +159,7 @@ LoopStmt *ls_store(Arena *a, LoopBlock *to, LoopArray *array, int rank, const in
                    LoopExpr *const *index, LoopExpr *value, bool add);
 LoopStmt *ls_vstore(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
                     LoopExpr *const *index, LoopExpr *value, int lanes);
+void ls_transpose(Arena *a, LoopBlock *to, LoopArray *array);
 LoopStmt *ls_if(Arena *a, LoopBlock *to, LoopExpr *condition);
 LoopStmt *ls_block(Arena *a, LoopBlock *to);
 void ls_comment(Arena *a, LoopBlock *to, const char *text);

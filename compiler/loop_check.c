@@ -213,7 +213,7 @@ static void collect(Parallel *p, const LoopBlock *block) {
         if (s->kind == S_ARRAY) vec_push(a, &p->arrays_inside, s->array);
         if (s->kind == S_SET && !is_in_vars(p, s->var))
             fail(p->check, "threads share", s->var->name);
-        bool stores = s->kind == S_STORE || s->kind == S_VSTORE;
+        bool stores = s->kind == S_STORE || s->kind == S_VSTORE || s->kind == S_TRANSPOSE;
         if (stores && !is_in_arrays(p, s->array)) vec_push(a, &p->stored, s->array);
         collect(p, &s->body);
     }
@@ -252,6 +252,8 @@ static void check_statement(Check *c, const LoopStmt *s) {
     for (int i = 0; i < s->rank; i++) check_expr(c, s->index[i]);
     if (s->kind == S_STORE) check_access(c, s->array, s->rank, s->dim, s->index, 1);
     if (s->kind == S_VSTORE) check_access(c, s->array, s->rank, s->dim, s->index, s->lanes);
+    if (s->kind == S_TRANSPOSE && (!is_local(c, s->array) || s->array->elements != LANES * LANES))
+        fail(c, "no local array of rows and columns", array_name(s->array));
     if (s->kind == S_ARRAY) vec_push(c->arena, &c->local, s->array);
     if (s->kind == S_FOR || s->kind == S_LET || s->kind == S_VAR) define(c, s->var);
     if (s->kind == S_SET && (!s->var->mutable || !is_defined(c, s->var)))

@@ -178,6 +178,7 @@ static void fill_function(Builder *b) {
     Node *first = b->unit->member.n ? b->unit->member.at[0] : NULL;
     Scatter scatter;
     count_unit_uses(b);
+    if (first && is_map(first) && schedule_transpose(b)) return;
     if (!first || is_map(first))
         schedule_map(b);
     else if (scatter_of(b->k, view_of(b->k, first), &scatter))

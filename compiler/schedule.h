@@ -93,6 +93,7 @@ Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index);
 void schedule_map(Builder *b);         /* schedule.c: units without a fold */
 void schedule_fold(Builder *b);        /* schedule_fold.c */
 void schedule_scatter(Builder *b, const Scatter *s);   /* schedule_scatter.c */
+bool schedule_transpose(Builder *b);   /* schedule_transpose.c; false: not of that form */
 bool schedule_contraction(Builder *b); /* schedule_contract.c; false: not of that form */
 
 /* Bounds of a fold variable under what the open loops know; conditions that the loop takes

@@ -352,4 +352,57 @@ DL_FOLD(dl_nprod16, dl_n16, dl_wi, int32_t, DL_W(imul))
 DL_FOLD(dl_nmax16, dl_n16, dl_wi, int32_t, DL_W(imax))
 DL_FOLD(dl_nmin16, dl_n16, dl_wi, int32_t, DL_W(imin))
 
+/* ---- sixteen rows of sixteen floats: rows become columns ---- */
+
+#if !defined(DL_PLAIN) && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define DL_HAS_SHUFFLES 1
+#endif
+#endif
+
+#ifdef DL_HAS_SHUFFLES
+
+typedef float dl_four __attribute__((vector_size(16)));
+typedef float dl_four_memory __attribute__((vector_size(16), aligned(4), may_alias));
+typedef struct dl_block { dl_four row[4]; } dl_block;
+
+/* Four by four of them, turned. */
+DL_INLINE dl_block dl_turned_block(const float *p) {
+    dl_four a = *(const dl_four_memory *)p, b = *(const dl_four_memory *)(p + 16);
+    dl_four c = *(const dl_four_memory *)(p + 32), d = *(const dl_four_memory *)(p + 48);
+    dl_four e = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    dl_four f = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    dl_four g = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    dl_four h = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    dl_block x = {{__builtin_shufflevector(e, g, 0, 1, 4, 5), __builtin_shufflevector(e, g, 2, 3, 6, 7),
+            __builtin_shufflevector(f, h, 0, 1, 4, 5), __builtin_shufflevector(f, h, 2, 3, 6, 7)}};
+    return x;
+}
+
+DL_INLINE void dl_store_block(float *p, dl_block x) {
+    for (int i = 0; i < 4; i++) *(dl_four_memory *)(p + 16 * i) = x.row[i];
+}
+
+DL_INLINE void dl_transpose16(float *p) {
+    for (int i = 0; i < 16; i += 4)
+        for (int j = i; j < 16; j += 4) {
+            dl_block upper = dl_turned_block(p + 16 * i + j), lower = dl_turned_block(p + 16 * j + i);
+            dl_store_block(p + 16 * j + i, upper);
+            dl_store_block(p + 16 * i + j, lower);
+        }
+}
+
+#else
+
+DL_INLINE void dl_transpose16(float *p) {
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < i; j++) {
+            float x = p[16 * i + j];
+            p[16 * i + j] = p[16 * j + i];
+            p[16 * j + i] = x;
+        }
+}
+
+#endif
+
 #endif

@@ -72,7 +72,7 @@ static inline double sweep_flops(const SweepShape *s) {
 
 /* What sweep_make.c leaves of each: where its arrays are, in bytes, and how to run it. */
 typedef struct SweepKernel {
-    int64_t a, b, model_bytes, work_bytes, arena_bytes, rows;
+    int64_t a, b, model_bytes, work_bytes, arena_bytes, thread_bytes, rows;
     int (*run)(char *model, char *work, char *arena, int64_t n, int threads, uint64_t seed,
             uint32_t step);
 } SweepKernel;

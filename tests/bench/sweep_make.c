@@ -149,9 +149,10 @@ static void print_shape(Maker *m, FILE *f, int number) {
             "static int run(char *model, char *work, char *arena, int64_t n, int threads, "
             "uint64_t seed,\n        uint32_t step)\n{\n"
             "    return %s(model, work, arena, n, threads, seed, step);\n}\n\n"
-            "const SweepKernel sweep_kernel%d = {%lld, %lld, %lld, %lld, %lld, %lld, run};\n",
+            "const SweepKernel sweep_kernel%d = {%lld, %lld, %lld, %lld, %lld, %lld, %lld, run};\n",
             r->name, number, (long long)m->a, (long long)m->b, (long long)m->model_bytes,
-            (long long)m->work_bytes, (long long)plan->arena, (long long)rows_of(m->s));
+            (long long)m->work_bytes, (long long)plan->arena, (long long)plan->local,
+            (long long)rows_of(m->s));
 }
 
 static void make_shape(const char *folder, int number) {
