@@ -224,9 +224,13 @@ static double flops_of(Kernels *k, const Unit *u) {
 }
 
 /* Of the arrays that it reads or writes, each counted once. */
-static double bytes_of(const Unit *u) {
+static double bytes_of(const Kernels *k, const Unit *u) {
     double bytes = 0;
-    for (int i = 0; i < u->argument.n; i++) bytes += (double)u->argument.at[i]->bytes;
+    for (int i = 0; i < u->argument.n; i++) {
+        const Storage *s = u->argument.at[i];
+        double slices = s->local ? (double)k->batch / (double)s->local->slice_rows : 1;
+        bytes += (double)s->bytes * slices;
+    }
     return bytes;
 }
 
@@ -241,7 +245,7 @@ static void keep_functions(Kernels *k, UnitList *list, int depth, double times) 
             line.function = u->function_name;
             line.what = result_text(k->codegen, u);
             line.flops = flops_of(k, u);
-            line.bytes = bytes_of(u);
+            line.bytes = bytes_of(k, u);
             line.timer = u->timer = k->codegen->timers++;
             forget_loops(k, u);
             vec_push(k->arena, &k->plan->kernel, line);

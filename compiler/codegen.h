@@ -75,6 +75,12 @@ typedef struct PlanBuffer {
     int first, last;         /* kernels, in order of execution, that write and last read it */
 } PlanBuffer;
 
+/* Kernels that run one after another for a slice of rows at a time. */
+typedef struct PlanStretch {
+    int first, last;         /* kernels */
+    int64_t slice_rows;
+} PlanStretch;
+
 typedef struct PlanKernel {
     const char *function;    /* C function, or "scan" */
     const char *what;        /* what it computes, one line */
@@ -87,6 +93,8 @@ typedef struct PlanKernel {
 typedef struct Plan {
     int64_t arena;           /* bytes, a multiple of 64 */
     int64_t local, groups;   /* more, behind them, for each thread; no more than `groups` */
+    int64_t group_rows;
+    Vec(PlanStretch) stretch;
     Vec(PlanBuffer) buffer;
     Vec(PlanKernel) kernel;
 } Plan;

@@ -36,6 +36,7 @@ static void print_units(FILE *f, const UnitList *list, int indent) {
         fprintf(f, "%*s%d: %s", indent, "", u->id, kind[u->kind]);
         if (u->kind == U_SCAN)
             fprintf(f, " of %lld steps%s", (long long)u->scan->extent, u->scan->reversed ? ", reversed" : "");
+        if (u->stretch && !u->parent) fprintf(f, ", by slices of rows");
         fprintf(f, "\n");
         for (int m = 0; m < u->member.n; m++) print_member(f, u->member.at[m], indent + 4);
         for (int w = 0; w < u->write.n; w++)
@@ -58,11 +59,18 @@ void dump_units(const char *pass, const Kernels *k) {
 void dump_plan(const char *pass, const Kernels *k) {
     FILE *f = passes_start_dump(pass);
     if (f) {
-        fprintf(f, "routine %s: %lld bytes\n", k->routine->name, (long long)k->plan->arena);
+        fprintf(f, "routine %s: %lld bytes, and %lld for each thread\n", k->routine->name,
+                (long long)k->plan->arena, (long long)k->plan->local);
+        for (int i = 0; i < k->plan->stretch.n; i++) {
+            const PlanStretch *s = &k->plan->stretch.at[i];
+            fprintf(f, "  kernels %d to %d: %lld groups of %lld rows, by slices of %lld\n", s->first,
+                    s->last, (long long)k->plan->groups, (long long)k->plan->group_rows,
+                    (long long)s->slice_rows);
+        }
         for (int i = 0; i < k->plan->buffer.n; i++) {
             const PlanBuffer *b = &k->plan->buffer.at[i];
-            fprintf(f, "  at %lld, %lld bytes, kernels %d to %d: %s\n", (long long)b->offset,
-                    (long long)b->bytes, b->first, b->last, b->name ? b->name : "unnamed");
+            fprintf(f, "  at %s%lld, %lld bytes, kernels %d to %d: %s\n",
+                    b->local ? "its thread's " : "", (long long)b->offset, (long long)b->bytes, b->first, b->last, b->name ? b->name : "unnamed");
         }
     }
     passes_end_dump(pass);

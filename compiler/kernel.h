@@ -31,6 +31,7 @@ typedef struct View {
     bool needed;              /* by a root, directly or not */
     bool stored;              /* its elements are in memory; always so of folds */
     bool forced;              /* ... because something other than a load wants them there */
+    bool partial;             /* sums over the rows of a group (partial.c) */
     bool contraction;         /* a sum of products of two loads */
     Expr *guard, *body;       /* of a comprehension, over loads of stored nodes */
     NodeList loads;           /* the nodes that guard and body load */

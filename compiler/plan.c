@@ -229,6 +229,12 @@ static void report(Kernels *k) {
     k->plan->arena = k->arena_bytes;
     k->plan->local = k->local_bytes;
     k->plan->groups = k->slicing.groups;
+    k->plan->group_rows = k->slicing.group_rows;
+    for (int i = 0; i < k->stretch.n; i++) {
+        const Stretch *s = k->stretch.at[i];
+        PlanStretch row = {.first = s->first, .last = s->last, .slice_rows = s->slice_rows};
+        vec_push(k->arena, &k->plan->stretch, row);
+    }
 }
 
 void plan_build(Kernels *k) {

@@ -72,8 +72,14 @@ static void print_plan(Arena *a, const Use *u) {
     const Plan *p = u->plan;
     double flops = 0;
     for (int i = 0; i < p->kernel.n; i++) flops += p->kernel.at[i].flops;
-    printf("\none training step: %d kernels, %.1f MFLOP, %s of scratch\n", p->kernel.n, flops * 1e-6,
+    printf("\none training step: %d kernels, %.1f MFLOP, %s of scratch", p->kernel.n, flops * 1e-6,
             bytes_text(a, (double)p->arena));
+    if (p->local) printf(" and %s for each thread", bytes_text(a, (double)p->local));
+    printf("\n");
+    for (int i = 0; i < p->stretch.n; i++)
+        printf("  kernels %d to %d in slices of %" PRId64 " rows, %" PRId64 " groups of %" PRId64 "\n",
+                p->stretch.at[i].first, p->stretch.at[i].last, p->stretch.at[i].slice_rows, p->groups,
+                p->group_rows);
     for (int i = 0; i < p->kernel.n; i++) {
         const PlanKernel *k = &p->kernel.at[i];
         printf("  %3d %*s%-32s %10.2f MFLOP %12s  %s\n", i, 2 * k->depth, "", k->function,
@@ -82,8 +88,9 @@ static void print_plan(Arena *a, const Use *u) {
     printf("\nscratch: offset, size, kernels from first write to last read\n");
     for (int i = 0; i < p->buffer.n; i++) {
         const PlanBuffer *b = &p->buffer.at[i];
-        printf("  %12s  %12s  %3d to %3d  %s\n", grouped(a, b->offset), bytes_text(a, (double)b->bytes),
-                b->first, b->last, b->name);
+        printf("  %12s  %12s  %3d to %3d  %s%s\n", grouped(a, b->offset),
+                bytes_text(a, (double)b->bytes), b->first, b->last, b->name ? b->name : "",
+                b->local ? " (a thread's)" : "");
     }
 }
 

@@ -30,9 +30,7 @@ static Unit *outermost(Unit *u) {
 }
 
 static bool is_partial(const Kernels *k, const Node *n) {
-    for (int i = 0; i < k->slicing.partial.n; i++)
-        if (k->slicing.partial.at[i] == n) return true;
-    return false;
+    return k->view.at[n->id]->partial;
 }
 
 /* The variable that runs over the rows, or -1: of the output, or of a partial sum's fold. */

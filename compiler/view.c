@@ -52,7 +52,8 @@ double points_of(const Kernels *k, const Node *n) {
     for (int i = 0; i < n->rank; i++) points *= (double)extent_of(k, n->dim[i]);
     for (int i = 0; n->kind == N_COMP && i < n->nfold; i++)
         points *= (double)extent_of(k, n->fold_dim[i]);
-    return points;
+    const View *v = n->id < k->view.n ? k->view.at[n->id] : NULL;
+    return v && v->partial ? points / (double)k->slicing.groups : points;
 }
 
 bool is_kernel(const Unit *u) {
@@ -332,6 +333,8 @@ static void add_uses(Kernels *k, Node *n) {
 }
 
 void view_build(Kernels *k) {
+    for (int i = 0; i < k->slicing.partial.n; i++)
+        view_of(k, k->slicing.partial.at[i])->partial = true;
     Vec(Node *) root = {0};
     for (int i = 0; i < k->routine->root.n; i++) {
         Node *value = k->routine->root.at[i].value;
