@@ -231,6 +231,22 @@ static void parts(void) {
     }
 }
 
+/* Counts that the compiler knows take other ways. */
+#define KNOWN(count)                                                                       \
+    ACCESS(float, float, dl_store16, dl_load_part(p, count), dl_store_part(p, VX, count), VX, 0, \
+            count, ((1u << count) - 1u), "float part")
+static void known_parts(void) {
+    arguments(100000);
+    KNOWN(0);
+    KNOWN(1);
+    KNOWN(3);
+    KNOWN(6);
+    KNOWN(8);
+    KNOWN(9);
+    KNOWN(13);
+    KNOWN(16);
+}
+
 static void masked(void) {
     for (int round = 0; round < 200; round++) {
         int first = (int)(random_bits() % 16), end = (int)(random_bits() % 17);
@@ -314,6 +330,7 @@ int main(void) {
     operators();
     folds();
     parts();
+    known_parts();
     masked();
     strided();
     constants();

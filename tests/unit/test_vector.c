@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WITH_FMA "0xf8081a6f4d4d2b85"
-#define WITHOUT_FMA "0xda98998124666979"
+#define WITH_FMA "0xf5d1105999a6cc0d"
+#define WITHOUT_FMA "0x2ba55b4ac1786181"
 
 static bool exists(const char *cc) {
     char command[64];
