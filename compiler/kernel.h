@@ -193,6 +193,8 @@ void order_build(Kernels *k);         /* order.c */
 void order_number(Kernels *k);        /* order.c: positions */
 void stretch_build(Kernels *k);       /* stretch.c: after the order */
 void recompute_build(Kernels *k);     /* recompute.c: after the stretches */
+/* stretch.c: the stretch that a position is in, or NULL. */
+const Stretch *stretch_at(const Kernels *k, int position);
 void stretch_slice(Kernels *k);       /* stretch.c: after lifetimes; what is local, how large */
 void storage_resize(Storage *s, int64_t rows_now, int64_t rows);   /* storage.c */
 void repeat_build(Kernels *k);        /* repeat.c; called by order.c */

@@ -1,6 +1,7 @@
 /* lower_model.c - the statements of a model's body: inputs, targets, outputs, losses,
  * frozen parameters; and what a finished model is held against: every input used, every
  * parameter reached. */
+#include "graph_tables.h"
 #include "lower.h"
 
 #include <string.h>
@@ -193,14 +194,23 @@ void warn_unused(Lower *L) {
 }
 
 /* Parameters of all that was applied under a layer's path. */
+static void add_parameters(Lower *L, const Lookup *by_path, const char *path, int64_t count) {
+    int e = lookup_first(by_path, hash_text(path));
+    for (; e >= 0; e = lookup_next(by_path, e)) {
+        Layer *layer = &L->model->layer.at[lookup_item(by_path, e)];
+        if (strcmp(layer->path, path) == 0) layer->params += count;
+    }
+}
+
+/* Every layer whose path a parameter's begins with has that parameter. */
 void count_layer_parameters(Lower *L) {
-    for (int k = 0; k < L->model->layer.n; k++) {
-        Layer *layer = &L->model->layer.at[k];
-        const char *prefix = arena_printf(L->arena, "%s.", layer->path);
-        for (int i = 0; i < L->model->param.n; i++) {
-            const Var *v = L->model->param.at[i];
-            if (!strncmp(v->path, prefix, strlen(prefix)))
-                layer->params += node_elements(v->leaf, L->model->batch);
-        }
+    Lookup path = {0};
+    for (int k = 0; k < L->model->layer.n; k++)
+        lookup_add(L->arena, &path, hash_text(L->model->layer.at[k].path), k);
+    for (int i = 0; i < L->model->param.n; i++) {
+        const Var *v = L->model->param.at[i];
+        for (const char *dot = strchr(v->path, '.'); dot; dot = strchr(dot + 1, '.'))
+            add_parameters(L, &path, intern_n(v->path, (size_t)(dot - v->path)),
+                    node_elements(v->leaf, L->model->batch));
     }
 }

@@ -190,11 +190,9 @@ static void find_extents(Kernels *k) {
         Storage *s = k->storage.at[i];
         s->begin = s->first;
         s->end = s->last;
-        for (int j = 0; j < k->stretch.n && !s->local; j++) {
-            const Stretch *t = k->stretch.at[j];
-            if (t->first <= s->begin && s->begin <= t->last) s->begin = t->first;
-            if (t->first <= s->end && s->end <= t->last) s->end = t->last;
-        }
+        const Stretch *first = stretch_at(k, s->begin), *last = stretch_at(k, s->end);
+        if (first && !s->local) s->begin = first->first;
+        if (last && !s->local) s->end = last->last;
     }
 }
 

@@ -202,11 +202,21 @@ void stretch_build(Kernels *k) {
 
 /* ---- slices -------------------------------------------------------------------------- */
 
+const Stretch *stretch_at(const Kernels *k, int position) {
+    int lo = 0, hi = k->stretch.n;
+    while (lo < hi) {
+        int middle = lo + (hi - lo) / 2;
+        if (k->stretch.at[middle]->last < position)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    return lo < k->stretch.n && k->stretch.at[lo]->first <= position ? k->stretch.at[lo] : NULL;
+}
+
 static const Stretch *stretch_around(const Kernels *k, const Storage *s) {
-    for (int i = 0; i < k->stretch.n; i++)
-        if (k->stretch.at[i]->first <= s->first && s->last <= k->stretch.at[i]->last)
-            return k->stretch.at[i];
-    return NULL;
+    const Stretch *t = stretch_at(k, s->first);
+    return t && s->last <= t->last ? t : NULL;
 }
 
 static Storage *memory_of(Storage *s) {
@@ -241,34 +251,44 @@ static void find_local(Kernels *k) {
     }
 }
 
+/* By position: how many more bytes of all rows are live there, in stretches, than before. */
+static double *changes(const Kernels *k) {
+    const Stretch *last = k->stretch.at[k->stretch.n - 1];
+    double *change = NEW_ARRAY(k->arena, double, last->last + 2);
+    for (int i = 0; i < k->storage.n; i++) {
+        const Storage *s = k->storage.at[i];
+        if (!s->local || s->kind != ST_ARENA) continue;
+        change[s->first] += (double)s->bytes;
+        change[s->last + 1] -= (double)s->bytes;
+    }
+    return change;
+}
+
 /* Bytes of one row that are live at a time, at most. */
-static double row_bytes(const Kernels *k, const Stretch *s) {
-    double most = 0;
+static double row_bytes(const Kernels *k, const Stretch *s, const double *change) {
+    double most = 0, live = 0;
     for (int at = s->first; at <= s->last; at++) {
-        double live = 0;
-        for (int i = 0; i < k->storage.n; i++) {
-            const Storage *o = k->storage.at[i];
-            bool own = o->local == s && o->kind == ST_ARENA;
-            if (own && o->first <= at && at <= o->last) live += (double)o->bytes;
-        }
+        live += change[at];
         if (live > most) most = live;
     }
     return most / (double)k->batch;
 }
 
 /* As many rows as L2 holds, and no fewer than weights want; slices of a group are alike. */
-static int64_t slice_rows(const Kernels *k, const Stretch *s) {
+static int64_t slice_rows(const Kernels *k, const Stretch *s, const double *change) {
     if (k->slicing.forced) return 1;
     int64_t rows = k->slicing.group_rows, least = k->slicing.least_rows;
-    double bytes = row_bytes(k, s);
+    double bytes = row_bytes(k, s, change);
     while (rows % 2 == 0 && rows / 2 >= least && (double)rows * bytes > SLICE_BYTES) rows /= 2;
     return rows;
 }
 
 void stretch_slice(Kernels *k) {
+    if (k->stretch.n == 0) return;
     find_local(k);
+    const double *change = changes(k);
     for (int i = 0; i < k->stretch.n; i++)
-        k->stretch.at[i]->slice_rows = slice_rows(k, k->stretch.at[i]);
+        k->stretch.at[i]->slice_rows = slice_rows(k, k->stretch.at[i], change);
     for (int i = 0; i < k->storage.n; i++) {
         Storage *s = k->storage.at[i];
         if (s->local) storage_resize(s, k->batch, s->local->slice_rows);
