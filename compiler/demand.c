@@ -71,8 +71,25 @@ static Expr *load_image(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *
     return ex_load(g, image, index, guard);
 }
 
+static bool same_extents_as(const Node *n, const Extents *x) {
+    return !memcmp(x->out, n->dim, (size_t)n->rank * sizeof *x->out) &&
+           !memcmp(x->fold, n->fold_dim, (size_t)n->nfold * sizeof *x->fold);
+}
+
+/* Is all that it loads as it was? */
+static bool loads_the_same(Demand *d, const Node *n) {
+    NodeList operands = node_operands(d->g, n);
+    for (int i = 0; i < operands.n; i++) {
+        const Node *operand = operands.at[i];
+        const Node *image = operand->id < d->image.n ? d->image.at[operand->id] : NULL;
+        if (image && image != operand) return false;
+    }
+    return true;
+}
+
 static Expr *rebuild_expr(Demand *d, const Node *n, Expr *e, const Extents *x) {
     if (!e) return NULL;
+    if (same_extents_as(n, x) && loads_the_same(d, n)) return e;
     Expr *to[MAX_VARS] = {0};
     for (int i = 0; i < n->rank; i++) to[i] = ex_var(d->g, i, x->out[i]);
     for (int i = 0; i < n->nfold; i++) to[n->rank + i] = ex_var(d->g, n->rank + i, x->fold[i]);
@@ -80,6 +97,10 @@ static Expr *rebuild_expr(Demand *d, const Node *n, Expr *e, const Extents *x) {
 }
 
 static void rebuild(Demand *d, Node *n, const Extents *x) {
+    if (same_extents_as(n, x) && loads_the_same(d, n)) {
+        d->image.at[n->id] = n;
+        return;
+    }
     Expr *guard = rebuild_expr(d, n, n->guard, x), *body = rebuild_expr(d, n, n->body, x);
     Node *made = node_comp(d->g, n->rank, x->out, n->fold, n->nfold, x->fold, guard, body, n->span);
     if (!made->name) made->name = n->name;
