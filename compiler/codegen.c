@@ -168,6 +168,7 @@ static void schedule_checked(Kernels *k, Unit *u) {
     Clamp clamp = CLAMP_NONE;
     do schedule_unit(k, u, clamp);
     while (loop_check(k->scratch, u->function, k->batch) && clamp++ < CLAMP_ALL);
+    vectorize(k->scratch, u->function, k->batch);
 }
 
 static void keep_function(Kernels *k, Unit *u) {

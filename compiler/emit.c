@@ -26,7 +26,9 @@ static const char *c_type(LoopType t) {
             [LT_F32] = "float",
             [LT_I32] = "int32_t",
             [LT_BOOL] = "int",
-            [LT_VEC] = "dl_v16"};
+            [LT_VEC] = "dl_v16",
+            [LT_NVEC] = "dl_n16",
+            [LT_MASK] = "dl_m16"};
     return name[t];
 }
 
@@ -134,21 +136,131 @@ static void print_call(Printer *p, const char *function, const LoopExpr *e) {
     text_printf(&p->text, ")");
 }
 
+/* An operator on vectors, by the kind of its operands: dl_v_NAME, dl_n_NAME, dl_m_NAME. */
+static void print_vector_op(Printer *p, const LoopExpr *e) {
+    static const char kind[] = {[LT_VEC] = 'v', [LT_NVEC] = 'n', [LT_MASK] = 'm'};
+    const char *name = op_info[e->op].name;
+    print_call(p, arena_printf(p->arena, "dl_%c_%s", kind[e->arg[e->narg - 1]->type], name), e);
+}
+
+static void print_vector_cast(Printer *p, const LoopExpr *e) {
+    bool mask = e->arg[0]->type == LT_MASK;
+    const char *name = e->type == LT_VEC ? "dl_v_real" : "dl_n_int";
+    print_call(p, arena_printf(p->arena, "%s%s", name, mask ? "_m" : ""), e);
+}
+
 static void print_cast(Printer *p, const LoopExpr *e) {
     LoopType from = e->arg[0]->type;
+    if (is_vector(e->type)) {
+        print_vector_cast(p, e);
+        return;
+    }
     bool implied = e->type == LT_BOOL || (e->type == LT_I32 && from == LT_BOOL);
     if (!implied) text_printf(&p->text, "(%s)", c_type(e->type));
     print(p, e->arg[0], P_UNARY);
 }
 
-static void print_vload(Printer *p, const LoopExpr *e) {
-    bool part = e->lanes < LANES;
-    text_printf(&p->text, part ? "dl_load_part(&%s[" : "dl_load16(&%s[", e->array->text);
-    print_flat_index(p, e->narg, e->dim, e->arg);
-    if (part)
-        text_printf(&p->text, "], %d)", e->lanes);
+/* ---- vectors in memory ---- */
+
+/* An access of a vector: X_VLOAD or S_VSTORE. */
+typedef struct VectorAccess {
+    const char *verb;         /* load, store */
+    LoopType type;
+    const LoopArray *array;
+    int rank;
+    const int64_t *dim;
+    LoopExpr *const *index;
+    const VectorPart *part;
+    const LoopExpr *value;    /* of a store */
+} VectorAccess;
+
+/* Where each lane's element is, from the place on to which the scalar indices lead. */
+static LoopExpr *gathered(Printer *p, const VectorAccess *v) {
+    LoopExpr *sum = NULL;
+    int64_t stride = 1;
+    for (int i = v->rank - 1; i >= 0; stride *= v->dim[i--]) {
+        LoopExpr *x = v->index[i];
+        if (x->type != LT_NVEC && !v->part->step[i]) continue;
+        int64_t c = x->type == LT_NVEC ? stride : stride * v->part->step[i];
+        if (x->type != LT_NVEC) x = lx_lane(p->arena);
+        LoopExpr *factor = lx_splat(p->arena, lx_int(p->arena, LT_I32, c));
+        if (c != 1) x = lx_op(p->arena, OP_mul, LT_NVEC, (LoopExpr *[]){x, factor});
+        sum = sum ? lx_op(p->arena, OP_add, LT_NVEC, (LoopExpr *[]){x, sum}) : x;
+    }
+    return sum;
+}
+
+static void print_count(Printer *p, const VectorPart *part) {
+    if (part->count) {
+        text_printf(&p->text, "(int)");
+        print(p, part->count, P_UNARY);
+    } else {
+        text_printf(&p->text, "%d", part->lanes);
+    }
+}
+
+/* The lanes that are read, as a mask. */
+static void print_mask(Printer *p, const VectorPart *part) {
+    if (part->mask) {
+        print(p, part->mask, P_ASSIGN);
+        return;
+    }
+    text_printf(&p->text, "dl_first(");
+    print_count(p, part);
+    text_printf(&p->text, ")");
+}
+
+static bool is_gather(const VectorAccess *v) {
+    for (int i = 0; i < v->rank; i++)
+        if (v->index[i]->type == LT_NVEC) return true;
+    return false;
+}
+
+static void print_pointer(Printer *p, const VectorAccess *v) {
+    LoopExpr *index[MAX_RANK];
+    for (int i = 0; i < v->rank; i++)
+        index[i] = v->index[i]->type == LT_NVEC ? lx_int(p->arena, LT_INDEX, 0) : v->index[i];
+    text_printf(&p->text, "(&%s[", v->array->text);
+    print_flat_index(p, v->rank, v->dim, index);
+    text_printf(&p->text, "], ");
+}
+
+static void print_vector_access(Printer *p, const VectorAccess *v) {
+    static const char *const prefix[] = {[LT_VEC] = "", [LT_NVEC] = "n", [LT_MASK] = "m"};
+    const VectorPart *part = v->part;
+    const char *of = v->array->type == PT_U8 ? "_u8" : "";
+    int64_t stride = 0;
+    bool gather = is_gather(v), fewer = part->count || part->lanes < LANES;
+    bool apart = !gather && (!vector_stride(v->rank, v->dim, v->index, part->step, &stride) ||
+                                    stride != 1);
+    const char *how = apart        ? "_stride"
+                      : gather     ? "16"
+                      : part->mask ? "_masked"
+                      : fewer      ? "_part"
+                                   : "16";
+    text_printf(&p->text, "dl_%s%s%s%s", prefix[v->type], gather ? "gather" : v->verb, how, of);
+    print_pointer(p, v);
+    if (apart) text_printf(&p->text, "%lld, ", (long long)stride);
+    if (gather) {
+        print(p, gathered(p, v), P_ASSIGN);
+        text_printf(&p->text, ", ");
+    }
+    if (v->value) {
+        print(p, v->value, P_ASSIGN);
+        text_printf(&p->text, ", ");
+    }
+    if (gather || (part->mask && !apart))
+        print_mask(p, part);
+    else if (apart || fewer)
+        print_count(p, part);
     else
-        text_printf(&p->text, "])");
+        p->text.n -= 2; /* nothing follows the comma */
+    text_printf(&p->text, ")");
+}
+
+static void print_vload(Printer *p, const LoopExpr *e) {
+    VectorAccess v = {"load", e->type, e->array, e->narg, e->dim, e->arg, &e->part, NULL};
+    print_vector_access(p, &v);
 }
 
 static void print_load(Printer *p, const LoopExpr *e) {
@@ -166,8 +278,8 @@ static void print_select(Printer *p, const LoopExpr *e) {
 }
 
 static void print_uniform(Printer *p, const LoopExpr *e) {
-    text_printf(
-            &p->text, "dl_uniform(seed, step, %lluu, (uint64_t)(", (unsigned long long)e->integer);
+    text_printf(&p->text, "dl_uniform%s(seed, step, %lluu, (uint64_t)(",
+            is_vector(e->type) ? "16" : "", (unsigned long long)e->integer);
     print(p, e->arg[0], P_ASSIGN);
     text_printf(&p->text, "))");
 }
@@ -182,6 +294,10 @@ static const char *op_text(const LoopExpr *e) {
 
 /* The table's text with x, y, z replaced by the operands. */
 static void print_op(Printer *p, const LoopExpr *e) {
+    if (is_vector(e->type)) {
+        print_vector_op(p, e);
+        return;
+    }
     const char *text = op_text(e);
     OpShape shape = op_shape(text);
     for (const char *c = text; *c; c++) {
@@ -217,14 +333,29 @@ static const Infix *infix_of(const LoopExpr *e) {
 }
 
 static const char *function_of(const LoopExpr *e) {
+    static const char *const splat[] = {
+            [LT_VEC] = "dl_set16", [LT_NVEC] = "dl_nset16", [LT_MASK] = "dl_mset16"};
     static const char *const name[] = {[X_QUO] = "dl_floor_div",
             [X_REM] = "dl_floor_mod",
             [X_MIN] = "dl_least",
             [X_MAX] = "dl_most",
-            [X_SPLAT] = "dl_set16",
+            [X_LANE] = "dl_lane16",
             [X_VADD] = "dl_add16",
             [X_FMA] = "DL_FMA"};
-    return name[e->kind];
+    return e->kind == X_SPLAT ? splat[e->type] : name[e->kind];
+}
+
+/* The lanes joined: dl_sum16, dl_nsum16 and so on. */
+static void print_vector_fold(Printer *p, const LoopExpr *e) {
+    const char *of = e->op == OP_add ? "sum" : e->op == OP_mul ? "prod" : op_info[e->op].name;
+    const char *kind = e->arg[0]->type == LT_NVEC ? "n" : "";
+    print_call(p, arena_printf(p->arena, "dl_%s%s16", kind, of), e);
+}
+
+static void print_first(Printer *p, const LoopExpr *e) {
+    VectorPart part = {.count = e->arg[0]->kind == X_INT ? NULL : e->arg[0],
+            .lanes = (int)e->arg[0]->integer};
+    print_mask(p, &part);
 }
 
 static int precedence(const LoopExpr *e) {
@@ -236,11 +367,11 @@ static int precedence(const LoopExpr *e) {
     case X_REAL:
         return e->real < 0 ? P_UNARY : P_PRIMARY;
     case X_OP:
-        return op_shape(op_text(e)).result;
+        return is_vector(e->type) ? P_PRIMARY : op_shape(op_text(e)).result;
     case X_SELECT:
         return P_COND;
     case X_CAST:
-        return P_UNARY;
+        return is_vector(e->type) ? P_PRIMARY : P_UNARY;
     default:
         return P_PRIMARY;
     }
@@ -276,6 +407,12 @@ static void print_bare(Printer *p, const LoopExpr *e) {
         break;
     case X_VLOAD:
         print_vload(p, e);
+        break;
+    case X_VFOLD:
+        print_vector_fold(p, e);
+        break;
+    case X_FIRST:
+        print_first(p, e);
         break;
     case X_UNIFORM:
         print_uniform(p, e);
@@ -353,13 +490,10 @@ static void print_store(Printer *p, const LoopStmt *s) {
 }
 
 static void print_vstore(Printer *p, const LoopStmt *s) {
-    bool part = s->lanes < LANES;
-    text_printf(&p->text, part ? "dl_store_part(&%s[" : "dl_store16(&%s[", s->array->text);
-    print_flat_index(p, s->rank, s->dim, s->index);
-    text_printf(&p->text, "], ");
-    print(p, s->value, P_ASSIGN);
-    if (part) text_printf(&p->text, ", %d", s->lanes);
-    text_printf(&p->text, ");\n");
+    VectorAccess v = {
+            "store", s->value->type, s->array, s->rank, s->dim, s->index, &s->part, s->value};
+    print_vector_access(p, &v);
+    text_printf(&p->text, ";\n");
 }
 
 static void print_definition(Printer *p, const LoopStmt *s) {

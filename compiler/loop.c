@@ -138,15 +138,63 @@ LoopExpr *lx_load(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopE
     return access(a, X_LOAD, element_type(from->type), from, rank, dim, index);
 }
 
-LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index,
-        int lanes) {
-    LoopExpr *e = access(a, X_VLOAD, LT_VEC, from, rank, dim, index);
-    e->lanes = lanes;
+LoopExpr *lx_vload_part(Arena *a, LoopType t, LoopArray *from, int rank, const int64_t *dim,
+        LoopExpr *const *index, VectorPart part) {
+    LoopExpr *e = access(a, X_VLOAD, t, from, rank, dim, index);
+    e->part = part;
     return e;
 }
 
+/* `lanes` neighbours along the last axis that is more than one element. */
+static VectorPart neighbours(Arena *a, int rank, const int64_t *dim, int lanes) {
+    int64_t *step = NEW_ARRAY(a, int64_t, rank + 1);
+    int axis = rank - 1;
+    while (axis > 0 && dim[axis] == 1) axis--;
+    if (rank) step[axis] = 1;
+    return (VectorPart){.step = step, .lanes = lanes};
+}
+
+LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index,
+        int lanes) {
+    return lx_vload_part(a, LT_VEC, from, rank, dim, index, neighbours(a, rank, dim, lanes));
+}
+
+bool vector_stride(int rank, const int64_t *dim, LoopExpr *const *index, const int64_t *step,
+        int64_t *stride) {
+    int64_t unit = 1;
+    *stride = 0;
+    for (int i = rank - 1; i >= 0; i--) {
+        if (index[i]->type == LT_NVEC || (unit == 0 && step[i] != 0)) return false;
+        *stride += step[i] * unit;
+        unit = dim[i] == DIM_BATCH ? 0 : unit * dim[i]; /* outside of the rows: not constant */
+    }
+    return true;
+}
+
+LoopType vector_type(LoopType scalar) {
+    return scalar == LT_F32 ? LT_VEC : scalar == LT_BOOL ? LT_MASK : LT_NVEC;
+}
+
+bool is_vector(LoopType t) {
+    return t == LT_VEC || t == LT_NVEC || t == LT_MASK;
+}
+
 LoopExpr *lx_splat(Arena *a, LoopExpr *x) {
-    return make(a, X_SPLAT, LT_VEC, 1, &x);
+    return make(a, X_SPLAT, vector_type(x->type), 1, &x);
+}
+
+LoopExpr *lx_lane(Arena *a) {
+    return make(a, X_LANE, LT_NVEC, 0, NULL);
+}
+
+LoopExpr *lx_first(Arena *a, LoopExpr *count) {
+    return make(a, X_FIRST, LT_MASK, 1, &count);
+}
+
+LoopExpr *lx_vfold(Arena *a, Op op, LoopExpr *x) {
+    LoopExpr *e = make(a, X_VFOLD, x->type == LT_VEC ? LT_F32 : LT_I32, 1, &x);
+    e->op = op;
+    return e;
 }
 
 LoopExpr *lx_vadd(Arena *a, LoopExpr *x, LoopExpr *y) {
@@ -256,11 +304,17 @@ LoopStmt *ls_store(Arena *a, LoopBlock *to, LoopArray *array, int rank, const in
     return s;
 }
 
+LoopStmt *ls_vstore_part(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
+        LoopExpr *const *index, LoopExpr *value, VectorPart part) {
+    LoopStmt *s = store(a, to, S_VSTORE, array, rank, dim, index, value);
+    s->part = part;
+    return s;
+}
+
 LoopStmt *ls_vstore(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
         LoopExpr *const *index, LoopExpr *value, int lanes) {
-    LoopStmt *s = store(a, to, S_VSTORE, array, rank, dim, index, value);
-    s->lanes = lanes;
-    return s;
+    VectorPart part = neighbours(a, rank, dim, lanes);
+    return ls_vstore_part(a, to, array, rank, dim, index, value, part);
 }
 
 LoopStmt *ls_if(Arena *a, LoopBlock *to, LoopExpr *condition) {

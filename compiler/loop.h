@@ -7,7 +7,8 @@
  *
  * Types of values: LT_INDEX is int64_t, for loop variables and subscripts; its arithmetic
  * never overflows, since extents were checked. LT_I32 is the language's integer, with
- * wrapping operators from ops.def. LT_VEC is sixteen floats, of dl_vector.h. */
+ * wrapping operators from ops.def. LT_VEC, LT_NVEC and LT_MASK are sixteen floats, integers
+ * and truth values, of dl_vector.h: vectorize.c makes them of scalars. */
 #ifndef DLC_LOOP_H
 #define DLC_LOOP_H
 
@@ -15,7 +16,7 @@
 
 enum { LANES = 16 };          /* of a vector, on every machine */
 
-typedef enum { LT_INDEX, LT_F32, LT_I32, LT_BOOL, LT_VEC } LoopType;
+typedef enum { LT_INDEX, LT_F32, LT_I32, LT_BOOL, LT_VEC, LT_NVEC, LT_MASK } LoopType;
 
 typedef struct LoopExpr LoopExpr;
 typedef struct LoopStmt LoopStmt;
@@ -49,16 +50,30 @@ typedef enum {
     X_MIN, X_MAX,             /* LT_INDEX */
     X_LT, X_LE, X_EQ, X_NE,   /* of LT_INDEX, LT_BOOL */
     X_AND,                    /* of LT_BOOL; the right side may rely on the left */
-    X_OP,                     /* an operator of ops.def on LT_F32, LT_I32, LT_BOOL */
+    X_OP,                     /* an operator of ops.def on scalars, or on vectors lane by lane */
     X_SELECT,                 /* arg[0] ? arg[1] : arg[2]; only the chosen side is evaluated */
     X_CAST,                   /* to `type`; float from an integer rounds to nearest */
     X_LOAD,                   /* array[index...] */
-    X_VLOAD,                  /* sixteen elements from there on; lanes < 16: the others are 0 */
-    X_SPLAT,                  /* a float in every lane */
+    X_VLOAD,                  /* a vector of the array's elements; see VectorPart */
+    X_SPLAT,                  /* a scalar in every lane */
+    X_LANE,                   /* the lanes' numbers, LT_NVEC */
+    X_FIRST,                  /* the first arg[0] lanes, LT_MASK */
     X_VADD,                   /* of LT_VEC */
     X_FMA,                    /* arg[0] * arg[1] + arg[2], rounded once; LT_VEC */
-    X_UNIFORM                 /* element arg[0] of random stream `integer` */
+    X_VFOLD,                  /* the lanes of arg[0] joined by `op` in a fixed tree; a scalar */
+    X_UNIFORM                 /* element arg[0] of random stream `integer`; as a vector, of
+                               * sixteen from there on */
 } LoopExprKind;
+
+/* Which elements a vector stands for in memory: lane l's indices are index[i] + l * step[i]
+ * where that is LT_INDEX, and lane l of it where it is LT_NVEC. Lanes that are left out are
+ * neither read nor written, and 0 in what is read. */
+typedef struct VectorPart {
+    const int64_t *step;      /* one an axis */
+    int lanes;                /* that many from the first on */
+    LoopExpr *count;          /* not more than this either; NULL: no matter */
+    LoopExpr *mask;           /* LT_MASK: of these, where it is true; NULL: all */
+} VectorPart;
 
 struct LoopExpr {
     LoopExprKind kind;
@@ -71,7 +86,7 @@ struct LoopExpr {
     LoopExpr **arg;           /* operands; of a load: one index an axis */
     LoopArray *array;
     const int64_t *dim;       /* of a load: extents of the axes; strides follow, row-major */
-    int lanes;
+    VectorPart part;          /* X_VLOAD */
 };
 
 typedef enum {
@@ -81,7 +96,7 @@ typedef enum {
     S_SET,                    /* var = value again */
     S_ARRAY,                  /* a local array, zero at first; `filled`: not set at first */
     S_STORE,                  /* array[index...] = value, or += */
-    S_VSTORE,                 /* the same for the first `lanes` of a vector */
+    S_VSTORE,                 /* the same for a vector; see VectorPart */
     S_TRANSPOSE,              /* a local array of 16 x 16 floats: its rows become columns */
     S_IF,
     S_BLOCK,                  /* statements for which the names are reused after it */
@@ -102,7 +117,7 @@ struct LoopStmt {
     const int64_t *dim;
     bool add;                 /* a store that accumulates */
     bool filled;              /* an array: every element is stored before it is read */
-    int lanes;
+    VectorPart part;          /* S_VSTORE */
     LoopBlock body;
     const char *text;
 };
@@ -141,7 +156,12 @@ LoopExpr *lx_cast(Arena *a, LoopType t, LoopExpr *x);
 LoopExpr *lx_load(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index);
 LoopExpr *lx_vload(Arena *a, LoopArray *from, int rank, const int64_t *dim, LoopExpr *const *index,
                    int lanes);
+LoopExpr *lx_vload_part(Arena *a, LoopType t, LoopArray *from, int rank, const int64_t *dim,
+                        LoopExpr *const *index, VectorPart part);
 LoopExpr *lx_splat(Arena *a, LoopExpr *x);
+LoopExpr *lx_lane(Arena *a);
+LoopExpr *lx_first(Arena *a, LoopExpr *count);
+LoopExpr *lx_vfold(Arena *a, Op op, LoopExpr *x);
 LoopExpr *lx_vadd(Arena *a, LoopExpr *x, LoopExpr *y);
 LoopExpr *lx_fma(Arena *a, LoopExpr *x, LoopExpr *y, LoopExpr *z);
 LoopExpr *lx_uniform(Arena *a, int64_t stream, LoopExpr *element);
@@ -149,6 +169,11 @@ LoopExpr *lx_uniform(Arena *a, int64_t stream, LoopExpr *element);
 LoopVar *loop_var(Arena *a, LoopType t, const char *name);
 LoopArray *loop_array(Arena *a, PlaceType t, int64_t elements, const char *name);
 LoopType loop_type(DType t);
+LoopType vector_type(LoopType scalar);   /* of LT_F32, LT_I32, LT_BOOL */
+bool is_vector(LoopType t);
+/* How far apart in memory lanes are; false: not by a constant. */
+bool vector_stride(int rank, const int64_t *dim, LoopExpr *const *index, const int64_t *step,
+                   int64_t *stride);
 
 LoopStmt *ls_for(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *lo, LoopExpr *hi, int64_t step);
 LoopExpr *ls_let(Arena *a, LoopBlock *to, LoopVar *v, LoopExpr *value);   /* a use of it */
@@ -159,10 +184,17 @@ LoopStmt *ls_store(Arena *a, LoopBlock *to, LoopArray *array, int rank, const in
                    LoopExpr *const *index, LoopExpr *value, bool add);
 LoopStmt *ls_vstore(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
                     LoopExpr *const *index, LoopExpr *value, int lanes);
+LoopStmt *ls_vstore_part(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
+                         LoopExpr *const *index, LoopExpr *value, VectorPart part);
 void ls_transpose(Arena *a, LoopBlock *to, LoopArray *array);
 LoopStmt *ls_if(Arena *a, LoopBlock *to, LoopExpr *condition);
 LoopStmt *ls_block(Arena *a, LoopBlock *to);
 void ls_comment(Arena *a, LoopBlock *to, const char *text);
+
+/* ---- vectorize.c --------------------------------------------------------------------- */
+
+/* Loops as vector code, where that is allowed and pays; values keep their bits. */
+void vectorize(Arena *a, LoopFunction *f, int64_t batch);
 
 /* ---- loop_check.c -------------------------------------------------------------------- */
 

@@ -3,9 +3,8 @@
  *   - Names are defined before they are used, and constants once.
  *   - Every access is in bounds: each index, under the loops and tests around it, lies in
  *     its axis, and the axes together in the array.
- *   - Iterations of a parallel loop are independent: each array that is stored in the loop
- *     has an axis along which iterations keep to ranges of their own, in loads too; scalars
- *     and local arrays that change are defined inside. */
+ *   - Iterations of a parallel loop are independent (loop_parallel.c).
+ *   - Operators on vectors have vectors of one kind as operands. */
 #include "loop_prove.h"
 
 typedef struct Check {
@@ -50,32 +49,64 @@ static int64_t extent_of(const Check *c, int64_t dim) {
     return dim == DIM_BATCH ? c->known.batch : dim;
 }
 
-/* 0 <= index and index + reach < extent */
-static bool is_inside(const Check *c, const LoopExpr *index, int64_t extent, int64_t reach) {
-    Linear low = linear_of(&c->known, index), end = linear_number(extent - 1 - reach);
-    Linear high = linear_sum(&end, &low, -1);
-    return is_never_negative(&c->known, &low) && is_never_negative(&c->known, &high);
+/* 0 <= index and index < extent, both at a lane that is linear in the first `count`. */
+static bool is_inside(const Check *c, const Linear *low, const Linear *high, int64_t extent) {
+    Linear end = linear_number(extent - 1);
+    Linear left = linear_sum(&end, high, -1);
+    return is_never_negative(&c->known, low) && is_never_negative(&c->known, &left);
 }
 
-/* The axis along which a vector's lanes lie. */
-static int lane_axis(int rank, const int64_t *dim) {
-    int axis = rank - 1;
-    while (axis > 0 && dim[axis] == 1) axis--;
-    return axis;
+/* The lanes' indices, each by itself: those that are left out need not be inside. */
+static bool lanes_inside(Check *c, const LoopExpr *index, int64_t extent, const VectorPart *part,
+        int64_t step) {
+    Known *k = &c->known;
+    int facts = k->fact.n;
+    if (part->mask) assume(k, part->mask);
+    if (part->count) assume(k, lx_first(c->arena, part->count));
+    if (part->lanes < LANES)
+        assume(k, lx_first(c->arena, lx_int(c->arena, LT_INDEX, part->lanes)));
+    Linear lane = linear_of(k, lx_lane(c->arena)), first = linear_of(k, index);
+    Linear at = linear_sum(&first, &lane, step);
+    bool inside = is_inside(c, &at, &at, extent);
+    k->fact.n = facts;
+    return inside;
+}
+
+/* The first and the last lane. */
+static bool ends_inside(
+        Check *c, const LoopExpr *index, int64_t extent, const VectorPart *part, int64_t step) {
+    Linear first = linear_of(&c->known, index), last = first;
+    if (part->count) {
+        Linear count = linear_of(&c->known, part->count);
+        last = linear_sum(&last, &count, step);
+        last.c0 -= step;
+    } else {
+        last.c0 += step * (part->lanes - 1);
+    }
+    return step < 0 ? is_inside(c, &last, &first, extent) : is_inside(c, &first, &last, extent);
+}
+
+static bool vector_inside(
+        Check *c, const LoopExpr *index, int64_t extent, const VectorPart *part, int64_t step) {
+    bool by_lanes = part->mask || index->type == LT_NVEC;
+    return by_lanes ? lanes_inside(c, index, extent, part, step)
+                    : ends_inside(c, index, extent, part, step);
 }
 
 static void check_access(Check *c, const LoopArray *a, int rank, const int64_t *dim,
-        LoopExpr *const *index, int lanes) {
+        LoopExpr *const *index, const VectorPart *part) {
     int64_t elements = 1;
     for (int i = 0; i < rank; i++) {
         int64_t extent = extent_of(c, dim[i]);
         elements *= extent;
-        if (!is_inside(c, index[i], extent, i == lane_axis(rank, dim) ? lanes - 1 : 0))
+        if (!vector_inside(c, index[i], extent, part, part->step ? part->step[i] : 0))
             fail(c, "an index may be out of bounds", array_name(a));
     }
     if (elements > a->elements) fail(c, "the axes do not fit the array", array_name(a));
     if (a->local && !is_local(c, a)) fail(c, "used before it is there", array_name(a));
 }
+
+static const VectorPart one_lane = {.lanes = 1};
 
 static void check_expr(Check *c, const LoopExpr *e);
 
@@ -87,6 +118,20 @@ static void check_select(Check *c, const LoopExpr *e) {
     check_expr(c, e->arg[1]);
     c->known.fact.n = facts;
     check_expr(c, e->arg[2]);
+}
+
+/* An operator's operands are scalars or vectors, and then all of them are. */
+static void check_kinds(Check *c, const LoopExpr *e) {
+    if (e->kind != X_OP) return;
+    for (int i = 0; i < e->narg; i++)
+        if (is_vector(e->arg[i]->type) != is_vector(e->type))
+            fail(c, "a vector and a scalar meet in", op_info[e->op].name);
+}
+
+static void check_part(Check *c, const VectorPart *part) {
+    if (part->count) check_expr(c, part->count);
+    if (part->mask) check_expr(c, part->mask);
+    if (part->mask && part->mask->type != LT_MASK) fail(c, "a mask is none", NULL);
 }
 
 static void check_expr(Check *c, const LoopExpr *e) {
@@ -104,59 +149,26 @@ static void check_expr(Check *c, const LoopExpr *e) {
         if (e->kind == X_AND) assume(&c->known, e->arg[i]);
     }
     c->known.fact.n = facts;
-    if (e->kind == X_LOAD) check_access(c, e->array, e->narg, e->dim, e->arg, 1);
-    if (e->kind == X_VLOAD) check_access(c, e->array, e->narg, e->dim, e->arg, e->lanes);
-}
-
-/* ---- parallel loops ------------------------------------------------------------------ */
-
-typedef struct Parallel {
-    Check *check;
-    const LoopStmt *loop;
-    const LoopArray *array; /* the one that is looked at */
-    uint32_t axes;          /* along which all its accesses so far keep apart */
-    int rank;
-    Vec(const LoopArray *) stored;
-    Vec(const LoopVar *) inside;
-    Vec(const LoopArray *) arrays_inside;
-} Parallel;
-
-/* Is the index c * v + rest with rest in [0, c * step)? */
-static bool keeps_apart(Parallel *p, const LoopExpr *index, int reach) {
-    const Known *k = &p->check->known;
-    Linear rest = linear_of(k, index);
-    int64_t c = 0;
-    for (int i = 0; i < rest.n; i++) {
-        const LoopExpr *atom = rest.term[i].atom;
-        if (atom->kind != X_VAR || atom->var != p->loop->var) continue;
-        c = rest.term[i].c;
-        rest.term[i] = rest.term[--rest.n];
-        break;
+    check_kinds(c, e);
+    if (e->kind == X_LOAD) check_access(c, e->array, e->narg, e->dim, e->arg, &one_lane);
+    if (e->kind == X_VLOAD) {
+        check_part(c, &e->part);
+        check_access(c, e->array, e->narg, e->dim, e->arg, &e->part);
     }
-    if (c <= 0) return false;
-    Linear room = linear_number(c * p->loop->step - 1 - reach), left = linear_sum(&room, &rest, -1);
-    return is_never_negative(k, &rest) && is_never_negative(k, &left);
 }
 
-static void narrow_axes(Parallel *p, const LoopArray *a, int rank, const int64_t *dim,
-        LoopExpr *const *index, int lanes) {
-    if (a != p->array) return;
-    uint32_t axes = 0;
-    for (int i = 0; i < rank; i++)
-        if (keeps_apart(p, index[i], i == lane_axis(rank, dim) ? lanes - 1 : 0)) axes |= 1u << i;
-    if (p->rank >= 0 && p->rank != rank) axes = 0;
-    p->rank = rank;
-    p->axes &= axes;
-}
+/* ---- what is known ------------------------------------------------------------------- */
 
-static void look_at_expr(Parallel *p, const LoopExpr *e) {
-    for (int i = 0; i < e->narg; i++) look_at_expr(p, e->arg[i]);
-    if (e->kind == X_LOAD) narrow_axes(p, e->array, e->narg, e->dim, e->arg, 1);
-    if (e->kind == X_VLOAD) narrow_axes(p, e->array, e->narg, e->dim, e->arg, e->lanes);
+static bool is_multiple(const LoopExpr *e, int64_t of) {
+    if (e->kind == X_INT) return e->integer % of == 0;
+    if (e->kind == X_MUL) return is_multiple(e->arg[0], of) || is_multiple(e->arg[1], of);
+    bool sum = e->kind == X_ADD || e->kind == X_SUB;
+    return sum && is_multiple(e->arg[0], of) && is_multiple(e->arg[1], of);
 }
 
 static VarFact loop_fact(const LoopStmt *s) {
-    VarFact f = {.var = s->var, .lo = s->lo, .hi = s->hi, .last = INT64_MAX};
+    VarFact f = {.var = s->var, .lo = s->lo, .hi = s->hi, .below = 1, .step = s->step, .last = INT64_MAX};
+    if (is_multiple(s->lo, s->step) && is_multiple(s->hi, s->step)) f.below = s->step;
     if (s->lo->kind == X_INT && s->hi->kind == X_INT) {
         int64_t lo = s->lo->integer, hi = s->hi->integer;
         f.last = hi > lo ? lo + (hi - 1 - lo) / s->step * s->step : lo;
@@ -164,71 +176,12 @@ static VarFact loop_fact(const LoopStmt *s) {
     return f;
 }
 
-static void enter_statement(Known *k, const LoopStmt *s) {
+void known_enter(Known *k, const LoopStmt *s) {
     if (s->kind == S_FOR) vec_push(k->arena, &k->var, loop_fact(s));
     if (s->kind == S_LET)
         vec_push(k->arena, &k->var,
                 ((VarFact){.var = s->var, .last = INT64_MAX, .value = s->value}));
     if (s->kind == S_IF) assume(k, s->value);
-}
-
-static void look_at_block(Parallel *p, const LoopBlock *block) {
-    Known *k = &p->check->known;
-    int vars = k->var.n;
-    for (int i = 0; i < block->n; i++) {
-        const LoopStmt *s = block->at[i];
-        int inner = k->var.n, facts = k->fact.n;
-        if (s->value) look_at_expr(p, s->value);
-        if (s->lo) look_at_expr(p, s->lo);
-        if (s->hi) look_at_expr(p, s->hi);
-        for (int j = 0; j < s->rank; j++) look_at_expr(p, s->index[j]);
-        if (s->kind == S_STORE) narrow_axes(p, s->array, s->rank, s->dim, s->index, 1);
-        if (s->kind == S_VSTORE) narrow_axes(p, s->array, s->rank, s->dim, s->index, s->lanes);
-        enter_statement(k, s);
-        look_at_block(p, &s->body);
-        if (s->kind != S_LET) k->var.n = inner;
-        k->fact.n = facts;
-    }
-    k->var.n = vars;
-}
-
-static bool is_in_arrays(const Parallel *p, const LoopArray *a) {
-    for (int i = 0; i < p->arrays_inside.n; i++)
-        if (p->arrays_inside.at[i] == a) return true;
-    return false;
-}
-
-static bool is_in_vars(const Parallel *p, const LoopVar *v) {
-    for (int i = 0; i < p->inside.n; i++)
-        if (p->inside.at[i] == v) return true;
-    return false;
-}
-
-/* What the loop's body defines, and which arrays from outside it stores. */
-static void collect(Parallel *p, const LoopBlock *block) {
-    Arena *a = p->check->arena;
-    for (int i = 0; i < block->n; i++) {
-        const LoopStmt *s = block->at[i];
-        if (s->kind == S_VAR) vec_push(a, &p->inside, s->var);
-        if (s->kind == S_ARRAY) vec_push(a, &p->arrays_inside, s->array);
-        if (s->kind == S_SET && !is_in_vars(p, s->var))
-            fail(p->check, "threads share", s->var->name);
-        bool stores = s->kind == S_STORE || s->kind == S_VSTORE || s->kind == S_TRANSPOSE;
-        if (stores && !is_in_arrays(p, s->array)) vec_push(a, &p->stored, s->array);
-        collect(p, &s->body);
-    }
-}
-
-static void check_parallel(Check *c, const LoopStmt *loop) {
-    Parallel p = {.check = c, .loop = loop};
-    collect(&p, &loop->body);
-    for (int i = 0; i < p.stored.n && !c->wrong; i++) {
-        p.array = p.stored.at[i];
-        p.axes = ~0u;
-        p.rank = -1;
-        look_at_block(&p, &loop->body);
-        if (!p.axes) fail(c, "iterations of a parallel loop meet", array_name(p.array));
-    }
 }
 
 /* ---- statements ---------------------------------------------------------------------- */
@@ -238,8 +191,8 @@ static void check_block(Check *c, const LoopBlock *block);
 static void check_inside(Check *c, const LoopStmt *s) {
     Known *k = &c->known;
     int vars = k->var.n, facts = k->fact.n;
-    enter_statement(k, s);
-    if (s->kind == S_FOR && s->parallel) check_parallel(c, s);
+    known_enter(k, s);
+    if (s->kind == S_FOR && s->parallel && !c->wrong) c->wrong = loop_shares(k, s);
     check_block(c, &s->body);
     k->var.n = vars;
     k->fact.n = facts;
@@ -250,16 +203,21 @@ static void check_statement(Check *c, const LoopStmt *s) {
     if (s->hi) check_expr(c, s->hi);
     if (s->value) check_expr(c, s->value);
     for (int i = 0; i < s->rank; i++) check_expr(c, s->index[i]);
-    if (s->kind == S_STORE) check_access(c, s->array, s->rank, s->dim, s->index, 1);
-    if (s->kind == S_VSTORE) check_access(c, s->array, s->rank, s->dim, s->index, s->lanes);
+    if (s->kind == S_STORE) check_access(c, s->array, s->rank, s->dim, s->index, &one_lane);
+    if (s->kind == S_VSTORE) {
+        check_part(c, &s->part);
+        check_access(c, s->array, s->rank, s->dim, s->index, &s->part);
+    }
     if (s->kind == S_TRANSPOSE && (!is_local(c, s->array) || s->array->elements != LANES * LANES))
         fail(c, "no local array of rows and columns", array_name(s->array));
     if (s->kind == S_ARRAY) vec_push(c->arena, &c->local, s->array);
+    int defined = c->defined.n;
     if (s->kind == S_FOR || s->kind == S_LET || s->kind == S_VAR) define(c, s->var);
     if (s->kind == S_SET && (!s->var->mutable || !is_defined(c, s->var)))
         fail(c, "cannot be set", s->var->name);
-    if (s->kind == S_LET) enter_statement(&c->known, s);
+    if (s->kind == S_LET) known_enter(&c->known, s);
     if (s->kind == S_FOR || s->kind == S_IF || s->kind == S_BLOCK) check_inside(c, s);
+    if (s->kind == S_FOR) c->defined.n = defined;
 }
 
 /* What a block defines is gone after it. */

@@ -11,6 +11,15 @@ static const int64_t LARGEST = (int64_t)1 << 50;
 
 /* ---- linear forms -------------------------------------------------------------------- */
 
+static bool same_part(const LoopExpr *a, const LoopExpr *b) {
+    const VectorPart *p = &a->part, *q = &b->part;
+    for (int i = 0; i < a->narg; i++)
+        if (p->step[i] != q->step[i]) return false;
+    bool optional = !p->count == !q->count && !p->mask == !q->mask;
+    return p->lanes == q->lanes && optional && (!p->count || same_expr(p->count, q->count)) &&
+           (!p->mask || same_expr(p->mask, q->mask));
+}
+
 bool same_expr(const LoopExpr *a, const LoopExpr *b) {
     if (a == b) return true;
     if (a->kind != b->kind || a->type != b->type || a->integer != b->integer || a->var != b->var ||
@@ -18,7 +27,7 @@ bool same_expr(const LoopExpr *a, const LoopExpr *b) {
         return false;
     for (int i = 0; i < a->narg; i++)
         if (!same_expr(a->arg[i], b->arg[i])) return false;
-    return true;
+    return a->kind != X_VLOAD || same_part(a, b);
 }
 
 Linear linear_number(int64_t c0) {
@@ -56,10 +65,23 @@ static const VarFact *fact_of(const Known *k, const LoopVar *v) {
     return NULL;
 }
 
+static bool is_integer(LoopType t) {
+    return t == LT_INDEX || t == LT_I32 || t == LT_BOOL || t == LT_NVEC || t == LT_MASK;
+}
+
+static bool is_number(LoopType t) {
+    return is_integer(t) && t != LT_BOOL && t != LT_MASK;
+}
+
+/* A scalar in every lane is that scalar. */
+static const LoopExpr *scalar_of(const LoopExpr *e) {
+    return e->kind == X_SPLAT ? e->arg[0] : e;
+}
+
 /* Sums and multiples of the language's integers, which wrap: false. */
 static bool wrapping_sum(const Known *k, const LoopExpr *e, Linear *out) {
-    if (e->kind != X_OP || e->type != LT_I32 || e->narg != 2) return false;
-    const LoopExpr *y = e->arg[1];
+    if (e->kind != X_OP || (e->type != LT_I32 && e->type != LT_NVEC) || e->narg != 2) return false;
+    const LoopExpr *y = scalar_of(e->arg[1]);
     Linear zero = {0}, a = linear_of(k, e->arg[0]);
     if (e->op == OP_mul) {
         if (y->kind != X_INT) return false;
@@ -72,16 +94,17 @@ static bool wrapping_sum(const Known *k, const LoopExpr *e, Linear *out) {
     return true;
 }
 
-/* Does the sum stay in 32 bits, so that it does not wrap? */
-static bool fits(const Known *k, const Linear *sum) {
+bool fits_i32(const Known *k, const Linear *sum) {
     Linear least = linear_number(-(int64_t)INT32_MIN), most = linear_number(INT32_MAX);
     least = linear_sum(&least, sum, 1);
     most = linear_sum(&most, sum, -1);
     return is_never_negative(k, &least) && is_never_negative(k, &most);
 }
 
+/* A vector of integers is looked at in one lane, whose number is the atom X_LANE. */
 Linear linear_of(const Known *k, const LoopExpr *e) {
     Linear sum = {0}, wrapping;
+    e = scalar_of(e);
     if (e->kind == X_INT) {
         sum.c0 = e->integer;
     } else if (e->kind == X_ADD || e->kind == X_SUB) {
@@ -90,17 +113,16 @@ Linear linear_of(const Known *k, const LoopExpr *e) {
     } else if (e->kind == X_MUL && e->arg[1]->kind == X_INT) {
         Linear a = linear_of(k, e->arg[0]);
         sum = linear_sum(&sum, &a, e->arg[1]->integer);
-    } else if (e->kind == X_CAST && (e->type == LT_INDEX || e->type == LT_I32)) {
-        bool narrow = e->type == LT_I32 && e->arg[0]->type == LT_INDEX;
-        if (narrow || e->arg[0]->type != LT_F32) return linear_of(k, e->arg[0]);
+    } else if (e->kind == X_CAST && is_number(e->type)) {
+        if (is_integer(e->arg[0]->type)) return linear_of(k, e->arg[0]);
         add_term(&sum, 1, e);
     } else if (e->kind == X_VAR && !e->var->mutable) {
         const VarFact *f = fact_of(k, e->var);
-        bool integer = e->type == LT_INDEX || e->type == LT_I32;
+        bool integer = is_number(e->type);
         bool ranged = e->var->lo != INT64_MIN; /* whoever made it knows more */
         if (f && f->value && integer && !ranged) return linear_of(k, f->value);
         add_term(&sum, 1, e);
-    } else if (wrapping_sum(k, e, &wrapping) && fits(k, &wrapping)) {
+    } else if (wrapping_sum(k, e, &wrapping) && fits_i32(k, &wrapping)) {
         return wrapping;
     } else {
         add_term(&sum, 1, e);
@@ -110,8 +132,19 @@ Linear linear_of(const Known *k, const LoopExpr *e) {
 
 /* ---- facts --------------------------------------------------------------------------- */
 
-/* less < more, or less <= more. */
+static const LoopExpr *definition_of(const Known *k, const LoopExpr *e) {
+    const VarFact *f = e->kind == X_VAR && !e->var->mutable ? fact_of(k, e->var) : NULL;
+    return f && f->value ? f->value : e;
+}
+
+/* less < more, or less <= more; less than the least of several is less than each. */
 static void assume_order(Known *k, const LoopExpr *less, const LoopExpr *more, bool strict) {
+    const LoopExpr *least = definition_of(k, more);
+    if (least->kind == X_MIN) {
+        assume_order(k, less, least->arg[0], strict);
+        assume_order(k, less, least->arg[1], strict);
+        return;
+    }
     Linear a = linear_of(k, more), b = linear_of(k, less);
     Linear f = linear_sum(&a, &b, -1);
     f.c0 -= strict;
@@ -135,7 +168,7 @@ static void assume_not(Known *k, const LoopExpr *e) {
         const VarFact *f = fact_of(k, e->var);
         if (f && f->value) assume_not(k, f->value);
     }
-    if (e->kind == X_OP && e->narg == 2 && e->arg[0]->type != LT_F32) {
+    if (e->kind == X_OP && e->narg == 2 && is_integer(e->arg[0]->type)) {
         if (e->op == OP_lt) assume_order(k, e->arg[1], e->arg[0], false);
         if (e->op == OP_le) assume_order(k, e->arg[1], e->arg[0], true);
     }
@@ -154,15 +187,18 @@ void assume(Known *k, const LoopExpr *e) {
         assume_test(k, OP_eq, e->arg[0], e->arg[1]);
     } else if (e->kind == X_OP && e->op == OP_not) {
         assume_not(k, e->arg[0]);
-    } else if (e->kind == X_OP && e->narg == 2 && e->arg[0]->type != LT_F32) {
+    } else if (e->kind == X_SPLAT) {
+        assume(k, e->arg[0]);
+    } else if (e->kind == X_FIRST) {
+        assume_order(k, lx_lane(k->arena), e->arg[0], true);
+    } else if (e->kind == X_OP && e->narg == 2 && is_integer(e->arg[0]->type)) {
         assume_test(k, e->op, e->arg[0], e->arg[1]);
     }
 }
 
 /* ---- elimination --------------------------------------------------------------------- */
 
-/* Where the innermost variable in the expression was defined; -1: none. */
-static int order_of(const Known *k, const LoopExpr *e) {
+int order_of(const Known *k, const LoopExpr *e) {
     int order = -1;
     if (e->kind == X_VAR)
         for (int i = 0; i < k->var.n; i++)
@@ -212,15 +248,56 @@ static bool prove_by_variable(const Known *k, const Linear *e, int t, int depth)
     if (f && f->lo) {
         if (!lower && f->last < INT64_MAX) return prove_by_number(k, e, t, 0, f->last, depth);
         if (lower) return prove_with_bound(k, e, t, f->lo, true, 0, depth);
-        return prove_with_bound(k, e, t, f->hi, false, -1, depth);
+        return prove_with_bound(k, e, t, f->hi, false, -f->below, depth);
     }
     return prove_by_number(k, e, t, v->lo, v->hi, depth);
+}
+
+/* The largest value of a sum of variables in loops with constant bounds; false: not known. */
+static bool largest(const Known *k, const Linear *x, int64_t *most) {
+    *most = x->c0;
+    for (int i = 0; i < x->n; i++) {
+        const LoopExpr *atom = x->term[i].atom;
+        const VarFact *f = atom->kind == X_VAR ? fact_of(k, atom->var) : NULL;
+        bool up = x->term[i].c > 0;
+        if (!f || !f->lo || (up ? f->last == INT64_MAX : f->lo->kind != X_INT)) return false;
+        *most += x->term[i].c * (up ? f->last : f->lo->integer);
+    }
+    return !x->broken && *most >= 0;
+}
+
+static int64_t common(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
+/* A number of which the value is always a multiple: 0 of 0, and 1 of anything. */
+static int64_t divisor_of(const Known *k, const LoopExpr *e) {
+    const VarFact *f = e->kind == X_VAR && !e->var->mutable ? fact_of(k, e->var) : NULL;
+    if (e->kind == X_INT) return e->integer;
+    if (f && f->value) return divisor_of(k, f->value);
+    if (f && f->lo) return common(divisor_of(k, f->lo), f->step);
+    if (e->kind == X_MUL && e->arg[1]->kind == X_INT) {
+        int64_t x = divisor_of(k, e->arg[0]), c = e->arg[1]->integer;
+        return x < INT32_MAX && c < INT32_MAX ? common(x * c, 0) : 1;
+    }
+    if (e->kind != X_ADD && e->kind != X_SUB) return 1;
+    return common(divisor_of(k, e->arg[0]), divisor_of(k, e->arg[1]));
+}
+
+/* The largest remainder by c of multiples of a number. */
+static int64_t largest_remainder(const Known *k, const LoopExpr *e, int64_t c) {
+    return c - common(c, divisor_of(k, e));
 }
 
 /* q = x / c rounded down: x - c + 1 <= c * q <= x. */
 static bool prove_by_quotient(const Known *k, const Linear *e, int t, int depth) {
     const LoopExpr *atom = e->term[t].atom;
-    int64_t c = atom->arg[1]->integer, coefficient = e->term[t].c;
+    int64_t c = scalar_of(atom->arg[1])->integer, coefficient = e->term[t].c, most;
     Linear zero = {0}, scaled = linear_sum(&zero, e, c), x = linear_of(k, atom->arg[0]);
     for (int i = 0; i < scaled.n; i++)
         if (same_expr(scaled.term[i].atom, atom)) scaled.term[i] = scaled.term[--scaled.n];
@@ -228,24 +305,31 @@ static bool prove_by_quotient(const Known *k, const Linear *e, int t, int depth)
     if (coefficient > 0) scaled.c0 -= coefficient * (c - 1);
     scaled.c0 += c - 1; /* e is an integer: c * e >= 0 where c * e > -c */
     if (prove(k, &scaled, depth + 1)) return true;
-    Linear never = linear_of(k, atom->arg[0]); /* x >= 0, so q >= 0 */
-    return coefficient > 0 && prove(k, &never, depth + 1) && prove_by_number(k, e, t, 0, 0, depth);
+    if (coefficient < 0)
+        return largest(k, &x, &most) && prove_by_number(k, e, t, 0, most / c, depth);
+    Linear never = x; /* x >= 0, so q >= 0 */
+    return prove(k, &never, depth + 1) && prove_by_number(k, e, t, 0, 0, depth);
 }
 
 static bool prove_by_atom(const Known *k, const Linear *e, int t, int depth) {
     const LoopExpr *atom = e->term[t].atom;
     if (atom->kind == X_VAR) return prove_by_variable(k, e, t, depth);
-    bool by_number = atom->kind == X_OP && atom->narg == 2 && atom->arg[1]->kind == X_INT &&
-                     atom->arg[1]->integer > 0;
+    const LoopExpr *by = atom->narg == 2 ? scalar_of(atom->arg[1]) : NULL;
+    bool by_number = atom->kind == X_OP && by && by->kind == X_INT && by->integer > 0;
     bool quotient = atom->kind == X_QUO || (by_number && atom->op == OP_idiv);
     if (quotient) return prove_by_quotient(k, e, t, depth);
     if (atom->kind == X_REM || (by_number && atom->op == OP_imod))
-        return prove_by_number(k, e, t, 0, atom->arg[1]->integer - 1, depth);
-    if (atom->kind == X_LOAD)
+        return prove_by_number(
+                k, e, t, 0, largest_remainder(k, atom->arg[0], by->integer), depth);
+    if (atom->kind == X_LANE) return prove_by_number(k, e, t, 0, LANES - 1, depth);
+    if (atom->kind == X_LOAD || atom->kind == X_VLOAD)
         return prove_by_number(k, e, t, atom->array->lo, atom->array->hi, depth);
-    if (atom->type == LT_BOOL) return prove_by_number(k, e, t, 0, 1, depth);
-    bool lower = e->term[t].c > 0, least = atom->kind == X_MIN, most = atom->kind == X_MAX;
-    if (least || most || atom->kind == X_SELECT) {
+    if (atom->type == LT_BOOL || atom->type == LT_MASK) return prove_by_number(k, e, t, 0, 1, depth);
+    bool op = atom->kind == X_OP && is_integer(atom->type);
+    bool least = atom->kind == X_MIN || (op && atom->op == OP_min);
+    bool most = atom->kind == X_MAX || (op && atom->op == OP_max), lower = e->term[t].c > 0;
+    bool either_side = atom->kind == X_SELECT || (op && op_info[atom->op].type == OT_BRANCH);
+    if (least || most || either_side) {
         /* the last operand first: of a clamp it is the simple one */
         Linear y = linear_of(k, atom->arg[atom->narg - 2]),
                x = linear_of(k, atom->arg[atom->narg - 1]);

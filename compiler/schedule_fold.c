@@ -116,10 +116,11 @@ static void lane_store(FoldState *s, LoopArray *array, LoopExpr *lane, LoopExpr 
     ls_store(s->b->a, builder_block(s->b), array, 1, &array->elements, &lane, value, false);
 }
 
+static const Op fold_op[] = {
+        [F_SUM] = OP_add, [F_PROD] = OP_mul, [F_MAX] = OP_max, [F_MIN] = OP_min};
+
 static LoopExpr *combine(FoldState *s, const Accumulator *acc, LoopExpr *x, LoopExpr *y) {
-    static const Op op[] = {
-            [F_SUM] = OP_add, [F_PROD] = OP_mul, [F_MAX] = OP_max, [F_MIN] = OP_min};
-    return lx_op(s->b->a, op[acc->node->fold], acc->type, (LoopExpr *[]){x, y});
+    return lx_op(s->b->a, fold_op[acc->node->fold], acc->type, (LoopExpr *[]){x, y});
 }
 
 static LoopExpr *best_now(FoldState *s, const Accumulator *acc, LoopExpr *lane) {
@@ -339,18 +340,21 @@ static void lanes_of_output(FoldState *s) {
 
 /* ---- lanes of the fold --------------------------------------------------------------- */
 
+/* From here on the accumulators are scalars: their lanes joined. */
 static void join_lanes(FoldState *s) {
-    Builder *b = s->b;
-    for (int64_t half = LANES / 2; half > 0; half /= 2) {
-        LoopExpr *lane = open_lanes(s, -1, NULL, lx_int(b->a, LT_INDEX, half));
-        LoopExpr *other = lx_add(b->a, lane, lx_int(b->a, LT_INDEX, half));
-        for (int i = 0; i < s->n; i++) {
-            LoopArray *best = s->acc[i].best;
-            LoopExpr *x = lane_load(b->a, best, lane), *y = lane_load(b->a, best, other);
-            lane_store(s, best, lane, combine(s, &s->acc[i], x, y));
-        }
-        builder_close(b);
+    Arena *a = s->b->a;
+    int64_t lanes = LANES;
+    VectorPart all = {.step = arena_copy(a, &(int64_t){1}, sizeof(int64_t)), .lanes = LANES};
+    LoopExpr *zero = lx_int(a, LT_INDEX, 0);
+    for (int i = 0; i < s->n; i++) {
+        Accumulator *acc = &s->acc[i];
+        LoopType type = vector_type(acc->type);
+        LoopExpr *x = lx_vload_part(a, type, acc->best, 1, &lanes, &zero, all);
+        acc->best_var = loop_var(a, acc->type, "total");
+        x = lx_vfold(a, fold_op[acc->node->fold], x);
+        ls_let(a, builder_block(s->b), acc->best_var, x);
     }
+    s->lanes = false;
 }
 
 /* The terms up to `end`, a block of lanes at a time; the last block may be shorter unless
@@ -387,7 +391,7 @@ static void lanes_of_fold(FoldState *s) {
     builder_close_to(b, depth);
     b->barrier = 0;
     join_lanes(s);
-    epilogue(s, lx_int(b->a, LT_INDEX, 0));
+    epilogue(s, NULL);
 }
 
 /* ---- a chain ------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@
 #include "dl_arithmetic.h"
 #include "dl_loop.h"
 #include "dl_math.h"
+#include "dl_random.h"
 #include "dl_word.h"
 
 /* ---- sixteen lanes as words ---- */
@@ -311,6 +312,18 @@ DL_BYTES(dl_m16, dl_w_mload_u8_masked, dl_w_mstore_u8_masked, dl_mload, dl_mstor
     }
 DL_BYTES_APART(dl_n16, dl_nload, dl_nstore, dl_ngather)
 DL_BYTES_APART(dl_m16, dl_mload, dl_mstore, dl_mgather)
+
+/* ---- random numbers ---- */
+
+/* Sixteen elements from `first` on, of at most five blocks. */
+DL_INLINE dl_v16 dl_uniform16(uint64_t seed, uint32_t step, uint32_t stream, uint64_t first) {
+    float at[20];
+    for (uint64_t i = 0; i < 5; i++) {
+        dl_philox b = dl_random_block(seed, step, stream, 0, (first >> 2) + i);
+        for (int j = 0; j < 4; j++) at[4 * i + (uint64_t)j] = dl_uniform_of(b.word[j]);
+    }
+    return dl_load16(at + (first & 3));
+}
 
 /* ---- folds of the lanes ---- */
 

@@ -70,12 +70,20 @@ DL_KERNEL void map_kernel(int64_t n, const float *restrict x, const float *restr
     const float t4 = dense_w[0];
     const float t5 = dense_b[0];
     const float t6 = t1[0];
-    for (int64_t row = 0; row < n; row++) {
-        const float t7 = x[row] * t4 + t5 - y[row];
-        const float t8 = t6 * t7;
-        const float t9 = t8 + t8;
-        t2[row] = t7;
-        t3[row] = t9;
+    for (int64_t row = 0; row < n - 15; row += 16) {
+        const dl_v16 t7 = dl_v_sub(dl_v_add(dl_v_mul(dl_load16(&x[row]), dl_set16(t4)), dl_set16(t5)), dl_load16(&y[row]));
+        const dl_v16 t8 = dl_v_mul(dl_set16(t6), t7);
+        const dl_v16 t9 = dl_v_add(t8, t8);
+        dl_store16(&t2[row], t7);
+        dl_store16(&t3[row], t9);
+    }
+    for (int64_t row_2 = n / 16 * 16; row_2 < n; row_2 += 16) {
+        const int64_t count = dl_least(16, n - row_2);
+        const dl_v16 t10 = dl_v_sub(dl_v_add(dl_v_mul(dl_load_part(&x[row_2], (int)count), dl_set16(t4)), dl_set16(t5)), dl_load_part(&y[row_2], (int)count));
+        const dl_v16 t11 = dl_v_mul(dl_set16(t6), t10);
+        const dl_v16 t12 = dl_v_add(t11, t11);
+        dl_store_part(&t2[row_2], t10, (int)count);
+        dl_store_part(&t3[row_2], t12, (int)count);
     }
 }
 
@@ -178,9 +186,14 @@ DL_KERNEL void line_kernel(int64_t n, const float *restrict x, const float *rest
 {
     const float t1 = dense_w[0];
     const float t2 = dense_b[0];
-    for (int64_t row = 0; row < n; row++) {
-        const float t3 = x[row] * t1 + t2;
-        line_2[row] = t3;
+    for (int64_t row = 0; row < n - 15; row += 16) {
+        const dl_v16 t3 = dl_v_add(dl_v_mul(dl_load16(&x[row]), dl_set16(t1)), dl_set16(t2));
+        dl_store16(&line_2[row], t3);
+    }
+    for (int64_t row_2 = n / 16 * 16; row_2 < n; row_2 += 16) {
+        const int64_t count = dl_least(16, n - row_2);
+        const dl_v16 t4 = dl_v_add(dl_v_mul(dl_load_part(&x[row_2], (int)count), dl_set16(t1)), dl_set16(t2));
+        dl_store_part(&line_2[row_2], t4, (int)count);
     }
 }
 
