@@ -367,7 +367,7 @@ DL_FOLD(dl_nmin16, dl_n16, dl_wi, int32_t, DL_W(imin))
 
 /* ---- sixteen rows of sixteen floats: rows become columns ---- */
 
-#if !defined(DL_PLAIN) && defined(__has_builtin)
+#if DL_LANES > 1 && defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define DL_HAS_SHUFFLES 1
 #endif

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WITH_FMA "0xf5d1105999a6cc0d"
-#define WITHOUT_FMA "0x2ba55b4ac1786181"
+#define WITH_FMA "0xb04200d2387e1d14"
+#define WITHOUT_FMA "0xdb4aa1c902d651b8"
 
 static bool exists(const char *cc) {
     char command[64];
