@@ -82,6 +82,7 @@ SMALL = tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.d
 FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh
 SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
+       "tests/e2e/memory.sh $(B)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
        "tests/bench/smoke.sh $(B)/dlc $(B)" "tests/sanitize.sh $(B)" \
        "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"

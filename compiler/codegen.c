@@ -25,6 +25,7 @@ struct Codegen {
     const char *prefix, *file;
     int64_t batch;
     Threading threading;
+    int64_t memory;
     Vec(Function) function;
     Lookup key, name;        /* of functions, by their keys and names */
     Vec(Node *) table;
@@ -57,6 +58,10 @@ void codegen_time_kernels(Codegen *cg) {
 
 bool codegen_times_kernels(const Codegen *cg) {
     return cg->timed;
+}
+
+void codegen_memory(Codegen *cg, int64_t bytes) {
+    cg->memory = bytes;
 }
 
 /* ---- tables -------------------------------------------------------------------------- */
@@ -255,28 +260,44 @@ static void keep_functions(Kernels *k, UnitList *list, int depth, double times) 
     }
 }
 
-/* The routine over the graph as scheduling wants it: scans hold their recurrence alone, sums
- * over rows are sums of partial sums. */
-static const Routine *prepare(Codegen *cg, const Routine *given, Slicing *slicing) {
+static int roots_of(Codegen *cg, const Routine *r, Node ***root) {
+    int n = r->root.n;
+    *root = NEW_ARRAY(cg->arena, Node *, n + 1);
+    for (int i = 0; i < n; i++) (*root)[i] = r->root.at[i].value;
+    (*root)[n] = r->finite;
+    return r->finite ? n + 1 : n;
+}
+
+static Routine *with_roots(Codegen *cg, const Routine *given, Node *const *root) {
     Routine *r = arena_copy(cg->arena, given, sizeof *given);
     int n = r->root.n;
-    Node **root = NEW_ARRAY(cg->arena, Node *, n + 1);
-    for (int i = 0; i < n; i++) root[i] = r->root.at[i].value;
-    root[n] = r->finite;
-    int count = r->finite ? n + 1 : n;
+    r->root.at = arena_copy(cg->arena, r->root.at, (size_t)n * sizeof *r->root.at);
+    for (int i = 0; i < n; i++) r->root.at[i].value = root[i];
+    r->finite = root[n];
+    return r;
+}
+
+/* The routine over the graph as scheduling wants it: scans hold their recurrence alone. */
+static const Routine *prepare(Codegen *cg, const Routine *r) {
+    Node **root;
+    int count = roots_of(cg, r, &root);
     Node **before = arena_copy(cg->arena, root, (size_t)count * sizeof *root);
     hoist(cg->graph, root, count);
     dump_roots("hoist", cg->graph, r, before, root, count);
     memcpy(before, root, (size_t)count * sizeof *root);
     demand(cg->graph, root, count);
     dump_roots("demand", cg->graph, r, before, root, count);
-    memcpy(before, root, (size_t)count * sizeof *root);
-    *slicing = partial_build(cg->graph, root, count, cg->batch, cg->threading);
+    return with_roots(cg, r, root);
+}
+
+/* Sums over the rows as sums of partial sums. */
+static const Routine *divide(Codegen *cg, const Routine *r, Thrift thrift, Slicing *slicing) {
+    Node **root;
+    int count = roots_of(cg, r, &root);
+    Node **before = arena_copy(cg->arena, root, (size_t)count * sizeof *root);
+    *slicing = partial_build(cg->graph, root, count, cg->batch, cg->threading, thrift);
     dump_roots("partial", cg->graph, r, before, root, count);
-    r->root.at = arena_copy(cg->arena, r->root.at, (size_t)n * sizeof *r->root.at);
-    for (int i = 0; i < n; i++) r->root.at[i].value = root[i];
-    r->finite = root[n];
-    return r;
+    return with_roots(cg, r, root);
 }
 
 static void dump_new_functions(const Kernels *k, int first) {
@@ -286,16 +307,24 @@ static void dump_new_functions(const Kernels *k, int first) {
     dump_functions("schedule", k, text.at, text.n);
 }
 
-const Plan *codegen_routine(Codegen *cg, const Routine *given) {
-    Slicing slicing;
-    const Routine *r = prepare(cg, given, &slicing);
+static double flops_of_units(Kernels *k, const UnitList *list, double times) {
+    double flops = 0;
+    for (int i = 0; i < list->n; i++) {
+        Unit *u = list->at[i];
+        double steps = u->scan ? times * (double)u->scan->extent : times;
+        flops += flops_of(k, u) * times + flops_of_units(k, &u->child, steps);
+    }
+    return flops;
+}
+
+/* From a routine to kernels in order, each thing with its place in memory. */
+static Kernels *plan_routine(Codegen *cg, const Routine *prepared, Thrift thrift) {
     Kernels *k = NEW(cg->arena, Kernels);
     k->arena = cg->arena;
     k->graph = cg->graph;
-    k->routine = r;
     k->batch = cg->batch;
     k->codegen = cg;
-    k->slicing = slicing;
+    k->routine = divide(cg, prepared, thrift, &k->slicing);
     k->plan = NEW(cg->arena, Plan);
     bindings_build(k);
     view_build(k);
@@ -307,6 +336,29 @@ const Plan *codegen_routine(Codegen *cg, const Routine *given) {
     dump_units("fuse", k);
     plan_build(k);
     dump_plan("plan", k);
+    k->plan->flops = k->plan->flops_before = flops_of_units(k, &k->top, 1);
+    return k;
+}
+
+static int64_t memory_of(const Kernels *k) {
+    return k->arena_bytes + k->local_bytes;
+}
+
+/* The first way that fits the limit, or else the one that needs least. */
+static Kernels *fit_routine(Codegen *cg, const Routine *prepared) {
+    Kernels *best = plan_routine(cg, prepared, THRIFT_NONE);
+    double flops = best->plan->flops;
+    for (Thrift t = THRIFT_NONE + 1; cg->memory && t < THRIFTS; t++) {
+        if (memory_of(best) <= cg->memory) break;
+        Kernels *k = plan_routine(cg, prepared, t);
+        if (memory_of(k) < memory_of(best)) best = k;
+    }
+    best->plan->flops_before = flops;
+    return best;
+}
+
+const Plan *codegen_routine(Codegen *cg, const Routine *given) {
+    Kernels *k = fit_routine(cg, prepare(cg, given));
     int first = cg->function.n;
     k->scratch = arena_new();
     keep_functions(k, &k->top, 0, 1);

@@ -92,6 +92,8 @@ typedef struct PlanKernel {
 
 typedef struct Plan {
     int64_t arena;           /* bytes, a multiple of 64 */
+    double flops;            /* operations on reals, of a call with all rows */
+    double flops_before;     /* what they would be without a limit of memory */
     int64_t local, groups;   /* more, behind them, for each thread; no more than `groups` */
     int64_t group_rows;
     Vec(PlanStretch) stretch;
@@ -105,9 +107,21 @@ typedef struct Codegen Codegen;
  * itself. It shows in the last bits, so it is no function of the machine. */
 typedef enum { THREADING_BY_COST, THREADING_SLICES, THREADING_KERNELS } Threading;
 
+/* How much a routine does to need less memory; each does what those before it do. */
+typedef enum {
+    THRIFT_NONE,
+    THRIFT_SLICES,           /* slices of one row, wherever there can be slices */
+    THRIFT_FUNCTIONS,        /* elementwise results are made again, however dear they are */
+    THRIFT_SUMS,             /* and sums: convolutions, products */
+    THRIFT_GROUPS,           /* two groups of rows: fewer partial sums, no more than two threads */
+    THRIFTS
+} Thrift;
+
 /* prefix: begins every emitted name ("cifar10"); file: the source's name, for comments. */
 Codegen *codegen_new(Arena *a, Graph *g, const char *prefix, const char *file, int64_t batch);
 void codegen_threading(Codegen *cg, Threading how);
+/* Arena and one thread's part are to fit these bytes (0: no limit), if they can. */
+void codegen_memory(Codegen *cg, int64_t bytes);
 /* Every call of a kernel is DL_TIMED(timer, call): templates/timed.h.in. */
 void codegen_time_kernels(Codegen *cg);
 const Plan *codegen_routine(Codegen *cg, const Routine *r);

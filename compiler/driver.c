@@ -4,6 +4,7 @@
  * written beside their places and renamed. */
 #include "driver.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,46 @@ static bool threading_of(const Options *o, Threading *out) {
     return false;
 }
 
+/* Bytes, or thousands of them and so on as people write them: 256K is 256 * 1024. */
+static bool memory_of(const Options *o, int64_t *bytes) {
+    static const char units[] = "KMG";
+    *bytes = 0;
+    if (!o->memory) return true;
+    char *end;
+    errno = 0;
+    long long n = strtoll(o->memory, &end, 10);
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    int64_t scale = unit ? (int64_t)1024 << 10 * (unit - units) : 1;
+    bool whole = end != o->memory && !end[unit ? 1 : 0];
+    if (whole && !errno && n > 0 && n <= INT64_MAX / scale) {
+        *bytes = n * scale;
+        return true;
+    }
+    fprintf(stderr, "dlc: error: --memory is a number of bytes, as in 400000, 256K or 6M, not `%s`\n",
+            o->memory);
+    return false;
+}
+
+/* What fitting the limit of memory costs, and whether it was possible. */
+static bool report_memory(const Options *o, const Program *p, int64_t limit) {
+    bool fits = true;
+    for (int i = 0; limit && i < p->all.n; i++) {
+        const Use *u = p->all.at[i];
+        long long bytes = (long long)(u->plan->arena + u->plan->local);
+        double more = u->plan->flops_before > 0 ? u->plan->flops / u->plan->flops_before - 1 : 0;
+        if (u == p->init) continue;
+        if (bytes > limit) {
+            fprintf(stderr, "dlc: error: --memory=%s: `%s` needs %lld bytes at least; "
+                    "a smaller --batch needs less\n", o->memory, u->routine.name, bytes);
+            fits = false;
+        } else if (more > 0.0005) {
+            fprintf(stderr, "dlc: to need no more than %lld bytes, `%s` does %.1f %% more operations\n",
+                    bytes, u->routine.name, 100 * more);
+        }
+    }
+    return fits;
+}
+
 static Program *make_texts(Arena *a, const Options *o, const Model *m, const char *header, Texts *t) {
     FILE *h = open_memstream(&t->header, &t->header_size);
     FILE *c = open_memstream(&t->source, &t->source_size);
@@ -92,12 +133,15 @@ static Program *make_texts(Arena *a, const Options *o, const Model *m, const cha
         return NULL;
     }
     Threading threading;
-    if (!threading_of(o, &threading)) return NULL;
+    int64_t memory;
+    if (!threading_of(o, &threading) || !memory_of(o, &memory)) return NULL;
     Program *p = program_build(a, m, o->prefix);
-    EmitOptions e = {.threading = threading, .header = base_name(header), .standalone = o->standalone,
+    EmitOptions e = {.threading = threading, .memory = memory, .header = base_name(header), .standalone = o->standalone,
             .with_main = o->with_main};
     emit_program(p, &e, h, c);
-    return fclose(h) == 0 && fclose(c) == 0 ? p : NULL;
+    bool closed = fclose(h) == 0;
+    closed = fclose(c) == 0 && closed;
+    return closed && report_memory(o, p, memory) ? p : NULL;
 }
 
 bool driver_compile(Arena *a, const Options *o) {

@@ -14,6 +14,7 @@ typedef struct Options {
     const char *dump;              /* --dump=PASS */
     const char *stop_after;
     const char *parallel;          /* slices, kernels; NULL: by cost */
+    const char *memory;            /* of a routine's scratch: bytes, or with K, M, G */
     const char *without;           /* names of mechanism.def, with commas; NULL: all are at work */
     LowerOptions lower;
     bool standalone, with_main, dependencies;

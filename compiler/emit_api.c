@@ -458,6 +458,7 @@ void emit_program(Program *p, const EmitOptions *o, FILE *header, FILE *source) 
     Codegen *cg = codegen_new(g->arena, g, p->prefix, p->model->file, p->model->batch);
     if (o->timed) codegen_time_kernels(cg);
     codegen_threading(cg, o->threading);
+    codegen_memory(cg, o->memory);
     for (int i = 0; i < p->all.n; i++) p->all.at[i]->plan = codegen_routine(cg, &p->all.at[i]->routine);
     codegen_print(cg, f);
     fclose(f);

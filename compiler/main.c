@@ -53,6 +53,7 @@ static const Flag flags[] = {
     TEXT("--model", "NAME", lower.model, "which model of the file (default: the last)"),
     TEXT("--parallel", "HOW", parallel, "slices of rows, or inside of kernels: `slices`, `kernels` (default: by cost)"),
     TEXT("--without", "NAMES", without, "leave out mechanisms, to see what each brings; `list` lists them"),
+    TEXT("--memory", "BYTES", memory, "most scratch of a routine on one thread (256K, 6M): results are made again to fit"),
     FLAG("--standalone", standalone, "fold the runtime in: one file, no library to link"),
     FLAG("--main", with_main, "add a main that trains, evaluates and predicts"),
     FLAG("-MD", dependencies, "write FILE.d, the files that the output depends on, for make"),

@@ -19,10 +19,12 @@
 #include <math.h>
 
 #include "graph_tables.h"
+#include "mechanism.h"
 
 enum {
     LEAST_WORK = 400000,      /* multiply-adds in a call that are worth slices */
     MOST_GROUPS = 8,
+    FEWEST_GROUPS = 2,        /* where memory is dear */
     FORCED_ROWS = 2,          /* of a group, where slices are asked for in any case */
     LEAST_OPERANDS = 65536,   /* bytes that are worth not being kept */
     SMALL_SUM = 65536,        /* bytes that stay in the caches beside the operands */
@@ -99,26 +101,30 @@ static Work work_of(Graph *g, NodeList order, int64_t batch) {
 
 /* Where weights outweigh everything and each is used once a row, kernels are better parallel
  * by themselves. */
-static Slicing choose(Graph *g, NodeList order, int64_t batch, Threading how) {
-    Slicing s = {.forced = how == THREADING_SLICES};
-    if (how == THREADING_KERNELS || batch < 2) return s;
-    if (s.forced) {
+static void divide(Slicing *s, int64_t batch, int64_t groups, int64_t least_rows) {
+    s->least_rows = least_rows;
+    s->group_rows = (batch + groups - 1) / groups;
+    if (s->group_rows < least_rows) s->group_rows = least_rows;
+    s->groups = (batch + s->group_rows - 1) / s->group_rows;
+}
+
+static Slicing choose(Graph *g, NodeList order, int64_t batch, Threading how, Thrift thrift) {
+    Slicing s = {.forced = how == THREADING_SLICES, .thrift = thrift};
+    bool never = how == THREADING_KERNELS || !mechanism_on(MECHANISM_slices);
+    if (never || batch < 2) return s;
+    if (s.forced || thrift > THRIFT_NONE) {
+        int64_t groups = thrift >= THRIFT_GROUPS ? FEWEST_GROUPS : MOST_GROUPS;
+        divide(&s, batch, groups, s.forced ? FORCED_ROWS : 1);
         s.least_rows = 1;
-        s.group_rows = (batch + MOST_GROUPS - 1) / MOST_GROUPS;
-        if (s.group_rows < FORCED_ROWS) s.group_rows = FORCED_ROWS;
-        s.groups = (batch + s.group_rows - 1) / s.group_rows;
         return s;
     }
     Work w = work_of(g, order, batch);
     if (w.all < LEAST_WORK) return s;
     double overhead = w.loads / w.all;
     if (w.bytes > LARGE_WEIGHTS && overhead > WEIGHT_COST / 2.0) return s;
-    s.least_rows = 1;
-    while (s.least_rows < batch && overhead / (double)s.least_rows > most_overhead)
-        s.least_rows *= 2;
-    s.group_rows = (batch + MOST_GROUPS - 1) / MOST_GROUPS;
-    if (s.group_rows < s.least_rows) s.group_rows = s.least_rows;
-    s.groups = (batch + s.group_rows - 1) / s.group_rows;
+    int64_t rows = 1;
+    while (rows < batch && overhead / (double)rows > most_overhead) rows *= 2;
+    divide(&s, batch, MOST_GROUPS, rows);
     if (s.groups < 2) return (Slicing){0};
     return s;
 }
@@ -221,7 +227,8 @@ static Node *split(void *ctx, Graph *g, Node *n) {
     Partial *p = ctx;
     if (n->kind != N_COMP || n->fold != F_SUM || batch_fold(n) < 0) return n;
     Node *partial = partial_sums(p, g, n);
-    int64_t rows = p->slicing.forced ? 1 : slice_for(n, p->batch);
+    bool small = p->slicing.forced || p->slicing.thrift > THRIFT_NONE;
+    int64_t rows = small ? 1 : slice_for(n, p->batch);
     if (partial->kind != N_COMP || partial->fold != F_SUM || partial->rank != n->rank + 1) return n;
     if (!partial->name) partial->name = n->name;
     partial->is_grad |= n->is_grad;
@@ -233,9 +240,9 @@ static Node *split(void *ctx, Graph *g, Node *n) {
     return whole;
 }
 
-Slicing partial_build(Graph *g, Node **root, int n, int64_t batch, Threading how) {
+Slicing partial_build(Graph *g, Node **root, int n, int64_t batch, Threading how, Thrift thrift) {
     NodeList order = graph_order(g, root, n);
-    Partial p = {.slicing = choose(g, order, batch, how), .batch = batch};
+    Partial p = {.slicing = choose(g, order, batch, how, thrift), .batch = batch};
     if (p.slicing.groups == 0) return p.slicing;
     p.wanted = NEW_ARRAY(g->arena, bool, g->t->node.n);
     for (int i = 0; i < order.n; i++)

@@ -10,11 +10,13 @@ typedef struct Slicing {
     int64_t group_rows;
     int64_t least_rows;       /* in a slice, for weights to be read often enough */
     bool forced;              /* whatever it costs */
+    Thrift thrift;
     NodeList partial;         /* [group, ...]: sums over the rows of a group */
 } Slicing;
 
 /* Chooses, and rebuilds what the n roots need (root[] is overwritten). From shapes alone. */
-Slicing partial_build(Graph *g, Node **root, int n, int64_t batch, Threading how);
+Slicing partial_build(Graph *g, Node **root, int n, int64_t batch, Threading how,
+        Thrift thrift);
 
 /* The axis of the rows, or -1. */
 int batch_axis(const Node *n);

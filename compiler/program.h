@@ -56,6 +56,7 @@ typedef struct EmitOptions {
     bool standalone, with_main;
     bool timed;                /* for `dlc bench`: every kernel's time is added up */
     Threading threading;
+    int64_t memory;            /* of a routine's scratch on one thread; 0: no limit */
 } EmitOptions;
 int place_bytes(PlaceType t);
 void emit_program(Program *p, const EmitOptions *o, FILE *header, FILE *source);

@@ -11,17 +11,21 @@
  * would be there for all. What it is made of (a convolution's sums) may have to be kept in
  * its place, which pays when several results go back to it: a normalisation's differences, its
  * result, that after relu, and that with zeros around for the next convolution. Values do not
- * change: the operations are the same.
+ * change: the operations are the same. Where memory is limited, what is dear is made again as
+ * well (Thrift).
  *
  * Requires stretches and storages; adds units to stretches, each a copy of a node with a
  * storage of its own, and makes the readers there read the copy. */
 #include "kernel.h"
 
 #include "graph_tables.h"
+#include "mechanism.h"
 
 enum {
     LARGE_BYTES = 65536,      /* of the whole batch: less is not worth the trouble */
-    MOST_OPERATORS = 12       /* of a result and what is made again for it */
+    MOST_OPERATORS = 12,      /* of a result and what is made again for it */
+    MORE_OPERATORS = 400,     /* the same where memory is dear */
+    FUNCTION = 10             /* what an operator that is not cheap counts as */
 };
 static const double least_gain = 1.5;   /* bytes not kept, for each byte kept in their place */
 
@@ -71,18 +75,29 @@ static void add_readers(Recompute *r, const Unit *u, Unit *top) {
 
 /* ---- what may be made again ---------------------------------------------------------- */
 
+typedef struct Budget {
+    bool dear;                /* operators that are not cheap, and random numbers, are allowed */
+    int left;
+} Budget;
+
 static void count_operator(void *ctx, Expr *e) {
-    int *left = ctx;
+    Budget *b = ctx;
     bool dear = e->kind == E_OP && !(op_info[e->op].flags & OPF_CHEAP);
     bool drawn = e->kind == E_LOAD && e->node->kind == N_LEAF && e->node->leaf == L_UNIFORM;
-    if (dear || drawn) *left = -1;
-    if (e->kind == E_OP && *left > 0) --*left;
+    if ((dear || drawn) && !b->dear) b->left = 0;
+    b->left -= dear || drawn ? FUNCTION : e->kind == E_OP;
 }
 
-/* Is it elementwise, large, and made in an earlier stretch for its own sake? */
+static int operators(const Kernels *k) {
+    return k->slicing.thrift >= THRIFT_FUNCTIONS ? MORE_OPERATORS : MOST_OPERATORS;
+}
+
+/* Is it elementwise, or of a kind that memory is dearer than, large, and made in an earlier
+ * stretch for its own sake? */
 static bool is_kept(Kernels *k, const Node *n, const Stretch *in) {
     const View *v = view_of(k, (Node *)n);
-    if (!is_map(n) || !v->stored || !is_kernel(v->unit) || n->nin) return false;
+    bool again = is_map(n) || (n->kind == N_COMP && k->slicing.thrift >= THRIFT_SUMS);
+    if (!again || v->partial || !v->stored || !is_kernel(v->unit) || n->nin) return false;
     if (v->storage->kind != ST_ARENA || v->storage->bytes < LARGE_BYTES) return false;
     return v->unit->stretch && v->unit->stretch != in;
 }
@@ -119,16 +134,18 @@ static bool is_granted(Recompute *r, Node *n) {
 }
 
 /* Can it be made again there, for no more than so many operators? */
-static bool can_copy(Recompute *r, const Node *n, const Stretch *in, int *operators) {
+static bool can_copy(Recompute *r, const Node *n, const Stretch *in, int *left) {
     if (!is_kept(r->k, n, in)) return false;
     const View *v = view_of(r->k, (Node *)n);
-    view_visit(r->k, v, count_operator, operators);
-    for (int i = 0; i < v->loads.n && *operators > 0; i++) {
+    Budget budget = {r->k->slicing.thrift >= THRIFT_FUNCTIONS, *left - 1};
+    view_visit(r->k, v, count_operator, &budget);
+    *left = budget.left;
+    for (int i = 0; i < v->loads.n && *left >= 0; i++) {
         Node *operand = v->loads.at[i];
-        if (is_there(r, operand, in) || can_copy(r, operand, in, operators)) continue;
+        if (is_there(r, operand, in) || can_copy(r, operand, in, left)) continue;
         if (!is_granted(r, operand)) return false;
     }
-    return *operators > 0;
+    return *left >= 0;
 }
 
 /* Every unit of a later phase that reads it can make it. */
@@ -137,10 +154,10 @@ static bool is_worth_copying(Recompute *r, const Node *n) {
     const Unit *made = view_of(r->k, (Node *)n)->unit;
     const UnitList *readers = &known_of(r, n)->readers;
     for (int i = 0; i < readers->n; i++) {
-        int operators = MOST_OPERATORS;
+        int left = operators(r->k);
         const Stretch *s = readers->at[i]->stretch;
         if (s == made->stretch) continue;
-        if (!s || readers->at[i]->kind != U_KERNEL || !can_copy(r, n, s, &operators)) return false;
+        if (!s || readers->at[i]->kind != U_KERNEL || !can_copy(r, n, s, &left)) return false;
         later = true;
     }
     return later;
@@ -197,9 +214,9 @@ static void read_copies(Recompute *r, View *v) {
 /* A unit of the same elements that the copy can be computed in: the last one. */
 static Unit *unit_to_join(Recompute *r, const View *v, const Stretch *in) {
     Unit *last = r->list.n ? r->list.at[r->list.n - 1] : NULL;
-    if (!last || last->stretch != in || !last->member.n) return NULL;
+    if (!last || last->stretch != in || !last->member.n || !is_map(v->node)) return NULL;
     Node *first = last->member.at[0];
-    if (first->copy == 0 || !same_extents(first, v->node)) return NULL;
+    if (first->copy == 0 || !is_map(first) || !same_extents(first, v->node)) return NULL;
     for (int i = 0; i < last->member.n; i++)
         if (loads_away(r->k, v, last->member.at[i])) return NULL;
     return last;
@@ -207,8 +224,8 @@ static Unit *unit_to_join(Recompute *r, const View *v, const Stretch *in) {
 
 static void make_copy(Recompute *r, Node *n, Stretch *in) {
     Kernels *k = r->k;
-    int operators = MOST_OPERATORS;
-    if (known_of(r, n)->copy || !can_copy(r, n, in, &operators)) return;
+    int left = operators(k);
+    if (known_of(r, n)->copy || !can_copy(r, n, in, &left)) return;
     for (int i = 0; i < view_of(k, n)->loads.n; i++)
         make_copy(r, view_of(k, n)->loads.at[i], in);
     Node *copy = node_copy(k->graph, n);
@@ -260,7 +277,7 @@ static void find_ends(Kernels *k) {
 void recompute_build(Kernels *k) {
     Recompute r = {.k = k};
     const Stretch *open = NULL;
-    if (k->stretch.n < 2) return;
+    if (k->stretch.n < 2 || !mechanism_on(MECHANISM_again)) return;
     for (int i = 0; i < k->top.n; i++) add_readers(&r, k->top.at[i], k->top.at[i]);
     grant(&r);
     int n = k->top.n;

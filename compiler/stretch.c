@@ -177,10 +177,14 @@ static void mark(Kernels *k, Unit *u, Stretch *s) {
     for (int i = 0; i < u->child.n; i++) mark(k, u->child.at[i], s);
 }
 
+static bool must_slice(const Kernels *k) {
+    return k->slicing.forced || k->slicing.thrift > THRIFT_NONE;
+}
+
 static void mark_phase(Kernels *k, int from, int to) {
     double work = 0;
     for (int i = from; i < to; i++) work += work_of(k, k->top.at[i], 1);
-    if (k->top.at[from]->phase % 2 == 0 || (work < LEAST_WORK && !k->slicing.forced)) return;
+    if (k->top.at[from]->phase % 2 == 0 || (work < LEAST_WORK && !must_slice(k))) return;
     Stretch *s = NEW(k->arena, Stretch);
     vec_push(k->arena, &k->stretch, s);
     s->first = k->top.at[from]->position;
@@ -276,7 +280,7 @@ static double row_bytes(const Kernels *k, const Stretch *s, const double *change
 
 /* As many rows as L2 holds, and no fewer than weights want; slices of a group are alike. */
 static int64_t slice_rows(const Kernels *k, const Stretch *s, const double *change) {
-    if (k->slicing.forced) return 1;
+    if (must_slice(k)) return 1;
     int64_t rows = k->slicing.group_rows, least = k->slicing.least_rows;
     double bytes = row_bytes(k, s, change);
     while (rows % 2 == 0 && rows / 2 >= least && (double)rows * bytes > SLICE_BYTES) rows /= 2;
