@@ -9,6 +9,7 @@
 #include "emit_text.h"
 #include "graph_tables.h"
 #include "hoist.h"
+#include "mechanism.h"
 #include "routine.h"
 #include "template.h"
 
@@ -173,7 +174,7 @@ static void schedule_checked(Kernels *k, Unit *u) {
     Clamp clamp = CLAMP_NONE;
     do schedule_unit(k, u, clamp);
     while (loop_check(k->scratch, u->function, k->batch) && clamp++ < CLAMP_ALL);
-    vectorize(k->scratch, u->function, k->batch);
+    if (mechanism_on(MECHANISM_vectors)) vectorize(k->scratch, u->function, k->batch);
 }
 
 static void keep_function(Kernels *k, Unit *u) {
