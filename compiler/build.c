@@ -41,40 +41,63 @@ static bool run_compiler(Arena *a, const char *cc, const char *folder) {
     return false;
 }
 
-static const dl_model *load(Arena *a, const char *folder, const char *name) {
-    void *object = dlopen(arena_printf(a, "%s/model.so", folder), RTLD_NOW | RTLD_LOCAL);
-    const char *why = object ? NULL : dlerror();
-    const dl_model *(*table)(void) = NULL;
-    if (object) {
-        void *symbol = dlsym(object, arena_printf(a, "%s_model", name));
-        memcpy(&table, &symbol, sizeof table);
-        why = symbol ? NULL : dlerror();
-    }
-    if (why) fprintf(stderr, "dlc: error: cannot load the generated code: %s\n", why);
-    return why ? NULL : table();
+static void *load(Arena *a, const char *folder) {
+    void *library = dlopen(arena_printf(a, "%s/model.so", folder), RTLD_NOW | RTLD_LOCAL);
+    if (!library) fprintf(stderr, "dlc: error: cannot load the generated code: %s\n", dlerror());
+    return library;
 }
 
-const dl_model *build_table(Arena *a, const Options *o, Model *m) {
+static const char *find_compiler(Arena *a) {
     const char *cc = or_default("CC", "cc");
-    if (!have_compiler(a, cc)) {
-        fprintf(stderr, "dlc: error: no C compiler: '%s' is not there. Install one, name one in CC, "
-                        "or add --interpret to run the model without.\n", cc);
-        return NULL;
-    }
+    if (have_compiler(a, cc)) return cc;
+    fprintf(stderr, "dlc: error: no C compiler: '%s' is not there. Install one, name one in CC, "
+                    "or add --interpret to run the model without.\n", cc);
+    return NULL;
+}
+
+static char *make_folder(Arena *a) {
     char *folder = arena_printf(a, "%s/dlc.XXXXXX", or_default("TMPDIR", "/tmp"));
-    if (!mkdtemp(folder)) {
-        fprintf(stderr, "dlc: error: cannot make the folder %s: set TMPDIR to a writable one\n", folder);
-        return NULL;
-    }
+    if (mkdtemp(folder)) return folder;
+    fprintf(stderr, "dlc: error: cannot make the folder %s: set TMPDIR to a writable one\n", folder);
+    return NULL;
+}
+
+/* The model's code, or a text, in a folder of its own; built and loaded. */
+static void *build(Arena *a, const Options *o, const Model *m, const char *text) {
+    const char *cc = find_compiler(a), *folder = cc ? make_folder(a) : NULL;
+    if (!folder) return NULL;
+    const char *source = arena_printf(a, "%s/model.c", folder);
+    bool written = m ? driver_write(a, o, m, source, arena_printf(a, "%s/model.h", folder))
+                     : driver_write_text(a, source, text);
+    if (!written || !run_compiler(a, cc, folder)) return NULL;
+    void *library = load(a, folder);
+    remove_folder(a, folder);
+    return library;
+}
+
+void *build_text(Arena *a, const char *text) {
+    return build(a, NULL, NULL, text);
+}
+
+void *build_library(Arena *a, const Options *o, const Model *m, bool timed) {
     Options all = *o;
     all.standalone = true;
     all.with_main = false;
+    all.timed = timed;
     all.prefix = c_identifier(a, m->name);
-    if (!driver_write(a, &all, m, arena_printf(a, "%s/model.c", folder),
-                arena_printf(a, "%s/model.h", folder)) ||
-            !run_compiler(a, cc, folder))
-        return NULL;
-    const dl_model *table = load(a, folder, all.prefix);
-    remove_folder(a, folder);
-    return table;
+    return build(a, &all, m, NULL);
+}
+
+const dl_model *library_table(Arena *a, void *library, const Model *m) {
+    const dl_model *(*table)(void) = NULL;
+    void *symbol = dlsym(library, arena_printf(a, "%s_model", c_identifier(a, m->name)));
+    memcpy(&table, &symbol, sizeof table);
+    if (symbol) return table();
+    fprintf(stderr, "dlc: error: cannot load the generated code: %s\n", dlerror());
+    return NULL;
+}
+
+const dl_model *build_table(Arena *a, const Options *o, Model *m) {
+    void *library = build_library(a, o, m, false);
+    return library ? library_table(a, library, m) : NULL;
 }

@@ -55,6 +55,10 @@ static bool write_whole(Arena *a, const char *path, const char *text, size_t siz
     return file_error(path, "write");
 }
 
+bool driver_write_text(Arena *a, const char *path, const char *text) {
+    return write_whole(a, path, text, strlen(text));
+}
+
 /* For make: the outputs depend on the model and on every file that it imports. */
 static bool write_dependencies(Arena *a, const char *output, const Ast *program) {
     char *text = NULL;
@@ -137,7 +141,7 @@ static Program *make_texts(Arena *a, const Options *o, const Model *m, const cha
     if (!threading_of(o, &threading) || !memory_of(o, &memory)) return NULL;
     Program *p = program_build(a, m, o->prefix);
     EmitOptions e = {.threading = threading, .memory = memory, .header = base_name(header), .standalone = o->standalone,
-            .with_main = o->with_main};
+            .with_main = o->with_main, .timed = o->timed};
     emit_program(p, &e, h, c);
     bool closed = fclose(h) == 0;
     closed = fclose(c) == 0 && closed;

@@ -21,6 +21,9 @@ typedef struct Options {
     bool time_passes, list_passes;
     bool interpret, definition;    /* in single, or in double precision */
     bool gradients, dot;
+    bool timed;                    /* generated code times its kernels */
+    bool json;
+    const char *seconds, *threads; /* of bench */
 } Options;
 
 /* driver.c */
@@ -29,10 +32,16 @@ bool driver_compile(Arena *a, const Options *o);                 /* writes the C
 
 bool driver_write(Arena *a, const Options *o, const Model *m, const char *output, const char *header);
 
+bool driver_write_text(Arena *a, const char *path, const char *text);
+
 Program *driver_plan(Arena *a, const Options *o, const Model *m);   /* generated, nothing written */
 
 /* build.c: generated code in this process. The shared object stays loaded. */
 const dl_model *build_table(Arena *a, const Options *o, Model *m);
+/* The same in two steps; timed: every kernel's time is added up (templates/timed.h.in). */
+void *build_library(Arena *a, const Options *o, const Model *m, bool timed);
+const dl_model *library_table(Arena *a, void *library, const Model *m);
+void *build_text(Arena *a, const char *text);       /* any C text, as a library */
 
 /* interpret.c: the same table, run by the interpreter in double precision, which says what the
  * model means, or in single, as an eager framework would. One model a process. */
@@ -42,8 +51,9 @@ const dl_model *interpret_table32(Arena *a, Model *m);
 void interpret_explain(const Model *m, const dl_model *table, const void *model, int64_t n,
         const void *const *data, char *text, size_t size);
 
-/* show.c, gradients.c */
+/* show.c, bench.c, check_gradients.c */
 int show_model(Arena *a, const Options *o, Model *m);
+int bench_model(Arena *a, const Options *o);
 int check_gradients(Arena *a, Model *m);
 
 #endif

@@ -236,6 +236,8 @@ static void set_copy(Eval32 *e, Product *p, Operand *o, const Vars *other) {
     int64_t last = other->n ? o->stride[other->var[other->n - 1]] : 0;
     o->turned = last != 0 && (last_k == 0 || last < last_k);
     o->space = (Space){.points = 1};
+    for (int v = 0; v < p->node->rank + p->node->nfold; v++)
+        if (extent_of_var(e, p->node, v) == 1) space_add(&o->space, v, 1);
     add_vars(e, &o->space, p->node, &p->g);
     add_vars(e, &o->space, p->node, o->turned ? k : other);
     add_vars(e, &o->space, p->node, o->turned ? other : k);

@@ -20,6 +20,7 @@ typedef struct Command {
 static int run_compile(Arena *a, Options *o, DlOptions *t);
 static int run_check(Arena *a, Options *o, DlOptions *t);
 static int run_show(Arena *a, Options *o, DlOptions *t);
+static int run_bench(Arena *a, Options *o, DlOptions *t);
 static int run_train(Arena *a, Options *o, DlOptions *t);
 static int run_evaluate(Arena *a, Options *o, DlOptions *t);
 static int run_predict(Arena *a, Options *o, DlOptions *t);
@@ -33,6 +34,8 @@ static const Command commands[] = {
     {"gradients", "model.dl --weights F --input x.npy --target y.npy -o g.safetensors",
             "the gradient of the loss for every parameter", true, run_gradients},
     {"show", "model.dl", "layers, shapes, parameters, memory", false, run_show},
+    {"bench", "model.dl", "generated against interpreted; each kernel beside the machine's limits", false,
+            run_bench},
     {"check", "model.dl", "errors only; --gradients compares them with differences", false, run_check},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -60,6 +63,9 @@ static const Flag flags[] = {
     FLAG("--interpret", interpret, "no C compiler: run whole arrays at a time, in single precision"),
     FLAG("--interpret=double", definition, "the definition of the model, in double precision; slow"),
     FLAG("--gradients", gradients, "(check) compare gradients with central differences"),
+    TEXT("--seconds", "S", seconds, "(bench) how long each thing is measured (default: 1)"),
+    TEXT("--threads", "N", threads, "(bench) one thread, and N (default: one a processor)"),
+    FLAG("--json", json, "(bench) one object a line"),
     FLAG("--dot", dot, "(show) the graph for graphviz"),
     TEXT("--dump", "PASS", dump, "print what a pass made, if it changed anything; `all`: each"),
     TEXT("--stop-after", "PASS", stop_after, "go no further"),
@@ -143,6 +149,11 @@ static int run_show(Arena *a, Options *o, DlOptions *t) {
     (void)t;
     Model *m = driver_model(a, o);
     return m ? show_model(a, o, m) : 1;
+}
+
+static int run_bench(Arena *a, Options *o, DlOptions *t) {
+    (void)t;
+    return bench_model(a, o);
 }
 
 static void explain(void *context, const dl_model *table, const void *model, void *work, int64_t n,

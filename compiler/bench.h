@@ -1,0 +1,42 @@
+/* bench.h - `dlc bench`: what is measured (bench_measure.c) and how it is told (bench_report.c). */
+#ifndef DLC_BENCH_H
+#define DLC_BENCH_H
+
+#include "driver.h"
+
+/* Of one system at a number of threads. 0: the model has no such function. */
+typedef struct Measured {
+    double step_us, predict1_us, predict_us;   /* medians: a training step, one row, a batch */
+    double first_us;                           /* the first step, or the first prediction */
+    double rss_mb;                             /* what running it added to resident memory, at most */
+    double plan_bytes;
+} Measured;
+
+typedef struct Limits { double gflops, triad, stream; } Limits;
+
+enum { SYSTEMS = 2, MOST_COUNTS = 2 };
+
+typedef struct Result { int threads; double first_s[SYSTEMS]; Measured of[SYSTEMS]; Limits limits; } Result;
+
+typedef struct KernelTime { const PlanKernel *kernel; double seconds; } KernelTime;
+
+/* A table to measure, made in the process that measures it; and what its memory is then. */
+typedef const dl_model *MakeTable(void *context);
+typedef struct System { MakeTable *make; void *context; size_t (*plan_bytes)(void); } System;
+
+/* In a process of its own, so that threads and memory of one do not weigh on the next. False
+ * after a message. */
+bool measure_system(const System *s, int threads, double seconds, Measured *out);
+typedef int TakeTimes(double *seconds);
+/* Seconds of each timer in a training step, and of the step, into out[0..timers]. */
+bool measure_kernels(const dl_model *table, TakeTimes *take, int timers, int threads, double seconds,
+        double *out);
+bool measure_limits(void *library, int threads, double seconds, Limits *out);
+
+/* Standard output. */
+extern const char *const system_name[SYSTEMS];
+void report_systems(Arena *a, const Model *m, const Result *r, int n);
+void report_json(const Model *m, const Result *r, int n);
+void report_kernels(Arena *a, const Plan *p, const double *seconds, double step, const Result *r);
+
+#endif
