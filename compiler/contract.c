@@ -15,7 +15,12 @@
 enum {
     FEWEST_LANES = 4, /* a narrower output is not worth vectors */
     FEW_ROWS = 6,     /* a tile with fewer takes a second variable */
+    SMALL_ROWS = 6,    /* of a small tile, of one vector */
     BATCH_ROWS = 8,
+    PANEL_BYTES = 2 << 20, /* of a wide operand that is worth copying by panels, */
+    PANEL_ROWS = 96,       /* for so many rows, */
+    PANEL_WIDTH = 512,     /* which leave so many lanes to divide among threads; */
+    PANEL_TILE = 6,        /* rows of a tile: few enough to keep the other operand's lines */
     PACK_GAIN = 4,   /* products for each element packed */
     LONG_FOLD = 1024 /* terms in one chain before the outer folds leave the tile */
 };
@@ -137,25 +142,53 @@ static void add_tile_var(Contraction *c, int var, int64_t count) {
     c->rows *= count;
 }
 
-static void choose_rows(Contraction *c, uint32_t taken) {
+static void choose_rows(Contraction *c, uint32_t taken, int64_t most_rows) {
     const Node *n = c->node;
     c->rows = 1;
+    c->ntile = 0;
     for (int var = n->rank - 1; var >= 0 && c->ntile < MAX_TILE_VARS; var--) {
         if (n->dim[var] == DIM_BATCH || !can_be_row(c, var, taken)) continue;
         if (c->rows >= FEW_ROWS) break;
         bool whole = c->ntile == 0 || c->tile_count[0] == n->dim[c->tile_var[0]];
-        int64_t most = c->ntile == 0 ? MOST_ROWS : 2 * MOST_ROWS / c->rows;
+        bool small = most_rows <= SMALL_ROWS;
+        int64_t most = c->ntile == 0 ? most_rows : (small ? 1 : 2) * most_rows / c->rows;
         int64_t count = rows_of(n->dim[var], most);
         if (whole && count > 1) add_tile_var(c, var, count);
     }
+    int64_t rows = most_rows < BATCH_ROWS ? most_rows : BATCH_ROWS;
     for (int var = 0; var < n->rank && c->rows == 1; var++)
-        if (n->dim[var] == DIM_BATCH && can_be_row(c, var, taken)) add_tile_var(c, var, BATCH_ROWS);
+        if (n->dim[var] == DIM_BATCH && can_be_row(c, var, taken)) add_tile_var(c, var, rows);
 }
 
-static void choose_vectors(Contraction *c) {
+static int least_of(int64_t a, int64_t b) {
+    return (int)(a < b ? a : b);
+}
+
+/* Rows and vectors: as many accumulators as there are registers, less those of operands. */
+static void choose_tile(Contraction *c, uint32_t taken, TileSize size) {
     int64_t all = (c->width + LANES - 1) / LANES;
-    int64_t most = c->rows <= 2 ? 8 : c->rows <= 4 ? 4 : c->rows <= MOST_ROWS ? 2 : 1;
-    c->vectors = (int)(all < most ? all : most);
+    if (c->panel) {
+        choose_rows(c, taken, PANEL_TILE);
+        c->vectors = size == TILES_LARGE ? PANEL_LANES / LANES : 1;
+    } else if (size == TILES_SMALL) {
+        choose_rows(c, taken, SMALL_ROWS);
+        c->vectors = least_of(all, c->rows <= 1 ? 6 : c->rows <= 3 ? 6 / c->rows : 1);
+    } else {
+        choose_rows(c, taken, all == 3 ? 8 : MOST_ROWS);
+        int64_t most = c->rows <= 2 ? 8 : c->rows <= 4 ? 4 : c->rows <= MOST_ROWS ? 2 : 1;
+        c->vectors = all == 3 && c->rows <= 8 ? 3 : least_of(all, most);
+    }
+}
+
+/* Is the wide operand a large matrix, the same for many rows? */
+static bool wants_panels(Kernels *k, const Contraction *c, const View *v) {
+    const Node *n = c->node, *matrix = c->operand[1]->node;
+    if (n->nfold != 1 || n->fold_dim[0] == DIM_BATCH || c->conditions.n || c->wide[0]) return false;
+    if (c->operand[1]->vars & ~(1u << c->vec | 1u << n->rank) || c->width < PANEL_WIDTH) return false;
+    if (v->unit && (v->unit->stretch || v->unit->adds)) return false;
+    double rows = elements_of(k, n) / (double)c->width;
+    return elements_of(k, matrix) * 4 >= PANEL_BYTES && rows >= PANEL_ROWS &&
+           n->fold_dim[0] > PANEL_FOLDS;
 }
 
 /* Terms are added in the order of the folds, but for one along which an operand is
@@ -209,7 +242,7 @@ static bool take_operands(Contraction *c, const Expr *body) {
     return true;
 }
 
-bool contraction_of(Kernels *k, const View *v, Contraction *c) {
+bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *c) {
     *c = (Contraction){.node = v->node, .vec = last_axis(v->node)};
     if (!v->contraction || c->vec < 0) return false;
     c->width = v->node->dim[c->vec];
@@ -218,15 +251,16 @@ bool contraction_of(Kernels *k, const View *v, Contraction *c) {
     guard_of_term(k->arena, v->body, &c->conditions);
     uint32_t taken = condition_vars(&c->conditions);
     if (taken >> c->vec & 1 || !take_operands(c, v->body)) return false;
-    choose_rows(c, taken);
-    choose_vectors(c);
     order_folds(c);
     split_folds(k, c);
+    c->panel = wants_panels(k, c, v);
+    choose_tile(c, taken, size);
     return true;
 }
 
 bool contraction_in_memory(Kernels *k, const View *v) {
     Contraction c;
     Scatter s;
-    return !scatter_of(k, v, &s) && contraction_of(k, v, &c) && c.outer_folds > 0;
+    if (scatter_of(k, v, &s) || !contraction_of(k, v, TILES_LARGE, &c)) return false;
+    return c.outer_folds > 0 || c.panel;
 }

@@ -5,6 +5,7 @@
 #include "guards.h"
 
 enum { MAX_TILE_VARS = 2, MOST_ROWS = 12 };
+enum { PANEL_LANES = 64, PANEL_FOLDS = 256 };    /* of the wide operand, copied at a time */
 
 /* How a load runs along a variable: not at all; from element to element of its last axis;
  * with coefficient 1 in another axis; otherwise. */
@@ -27,11 +28,16 @@ typedef struct Contraction {
     int vectors;              /* of a tile */
     int fold[MAX_VARS];       /* the folds in the order in which an element's terms are added */
     int outer_folds;          /* the first of them, outside of tiles: sums are added up in memory */
+    bool panel;               /* the wide operand is copied panel by panel; sums are in memory */
     ExprList conditions;      /* of the guards; over variables outside of tiles */
 } Contraction;
 
+/* Tiles for 32 registers of sixteen floats, or for half as many bytes: dl_vector.h says which
+ * the machine has. */
+typedef enum { TILES_LARGE, TILES_SMALL } TileSize;
+
 /* Whether the node is a contraction in this form, and how. */
-bool contraction_of(Kernels *k, const View *v, Contraction *out);
+bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *out);
 
 /* Its elements are in memory before they are complete. */
 bool contraction_in_memory(Kernels *k, const View *v);

@@ -632,6 +632,12 @@ char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonic
     text_printf(&p.text, "%s void %s(", kind, canonical ? "" : f->name);
     print_parameters(&p, f);
     text_printf(&p.text, ")\n");
+    if (f->small.n) text_printf(&p.text, "#ifdef DL_LARGE_TILES\n");
     print_braced(&p, &f->body);
+    if (f->small.n) {
+        text_printf(&p.text, "#else\n");
+        print_braced(&p, &f->small);
+        text_printf(&p.text, "#endif\n");
+    }
     return p.text.at;
 }

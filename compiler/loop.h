@@ -133,6 +133,7 @@ typedef struct LoopFunction {
     Vec(LoopVar *) scalar;    /* times of scans */
     LoopVar *seed, *step;     /* of random streams; NULL: not used */
     LoopBlock body;
+    LoopBlock small;          /* the same for machines with few vector registers; or empty */
 } LoopFunction;
 
 /* ---- loop.c: constructors; index arithmetic folds constants -------------------------- */

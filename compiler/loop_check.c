@@ -237,5 +237,6 @@ const char *loop_check(Arena *a, const LoopFunction *f, int64_t batch) {
         if (parameter[i]) define(&c, parameter[i]);
     for (int i = 0; i < f->scalar.n; i++) define(&c, f->scalar.at[i]);
     check_block(&c, &f->body);
+    check_block(&c, &f->small);
     return c.wrong;
 }

@@ -187,6 +187,16 @@ static void fill_function(Builder *b) {
         schedule_fold(b);
 }
 
+/* The same function again, for machines with fewer registers. */
+static void small_body(Kernels *k, Unit *u, Clamp clamp) {
+    Builder *b = builder_new(k, u);
+    b->clamp = clamp;
+    b->small_tiles = true;
+    b->f = u->function;
+    fill_function(b);
+    b->f->small = *builder_block(b);
+}
+
 void schedule_unit(Kernels *k, Unit *u, Clamp clamp) {
     u->argument.n = u->time.n = 0;
     Builder *b = builder_new(k, u);
@@ -194,4 +204,5 @@ void schedule_unit(Kernels *k, Unit *u, Clamp clamp) {
     fill_function(b);
     b->f->body = *builder_block(b);
     u->function = b->f;
+    if (b->tiled) small_body(k, u, clamp);
 }

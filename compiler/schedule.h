@@ -36,6 +36,8 @@ typedef struct Builder {
     uint32_t row_vars;        /* in a stretch: variables that run over a slice's rows */
     int merged[MAX_RANK];     /* output axes that its loop stands for: 1, or 0 inside one */
     Vec(MemberValue) member;
+    bool small_tiles;         /* this body is for machines with few vector registers */
+    bool tiled;               /* large tiles were used: another body may be better there */
     const Node *in_memory;    /* a member that is stored already */
     int member_depth;         /* the level at which they are known */
     ExprList assumed;         /* conditions that the open loops take care of */

@@ -492,7 +492,7 @@ static bool same_conditions(const ExprList *a, const ExprList *b) {
 static bool is_plain(Kernels *k, const View *v) {
     Contraction contraction;
     Scatter scatter;
-    return !scatter_of(k, v, &scatter) && !contraction_of(k, v, &contraction);
+    return !scatter_of(k, v, &scatter) && !contraction_of(k, v, TILES_LARGE, &contraction);
 }
 
 bool folds_alike(Kernels *k, const View *a, const View *b) {

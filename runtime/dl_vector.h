@@ -58,6 +58,11 @@ typedef struct dl_m16 { dl_wm DL_EACH(DL_MEMBER, w); } dl_m16;
 /* The place of word k's lanes, where any of them is among the first `count`. */
 #define DL_AT(p, k, count) ((count) > (k) * DL_LANES ? (p) + (k) * DL_LANES : (p))
 
+/* Kernels with tiles that fill the vector registers come in two sizes. */
+#if DL_LANES == 16 || (defined(__aarch64__) && DL_LANES > 1)
+#define DL_LARGE_TILES 1
+#endif
+
 /* One word's call of f. */
 #define DL_CALL1(k, f, x) f(DL_WORD(x, k))
 #define DL_CALL2(k, f, x, y) f(DL_WORD(x, k), DL_WORD(y, k))

@@ -1,0 +1,65 @@
+/* schedule_tile.h - what the schedules of contractions share: the tile at hand, and computing it.
+ *
+ * A tile is `count` values of every tile variable from `base` on, and lanes of the vector axis
+ * from `lane` on; schedules open loops, set these, and call tile_compute. Its sums are new, or
+ * go on from where they are: in the output, or in a small array. In both cases an element is
+ * one chain in order of the folds. */
+#ifndef DLC_SCHEDULE_TILE_H
+#define DLC_SCHEDULE_TILE_H
+
+#include "contract.h"
+#include "schedule.h"
+
+/* Sums of lanes [0, lanes) of a tile's rows, between two runs of the innermost fold. */
+typedef struct SumArray {
+    LoopArray *array;             /* NULL: the output itself */
+    LoopExpr *lane;               /* the tile's first */
+    int64_t lanes;                /* of a row */
+} SumArray;
+
+/* A copy of the wide operand: for values of the innermost fold from `first` on, `lanes` lanes. */
+typedef struct Panel {
+    LoopArray *array;             /* NULL: the operand is read where it is */
+    LoopExpr *first, *lane;
+    int64_t dim[2];
+} Panel;
+
+typedef struct Tiling {
+    Builder *b;
+    Contraction c;
+    Storage *to;
+    bool direct;                  /* nothing but the sum is stored */
+    int split;                    /* the axis in front of which the outer folds are; -1: none */
+    int64_t count[MAX_TILE_VARS]; /* of this tile: the last may have fewer rows */
+    LoopExpr *base[MAX_TILE_VARS];
+    LoopExpr *lane;               /* where this tile begins along vec, */
+    LoopExpr *offset;             /* counted from where its blocks begin */
+    int vectors, last_lanes;      /* of this tile */
+    bool going_on;                /* sums are not new */
+    SumArray sums;
+    Panel panel;
+    LoopExpr *fold_lo, *fold_hi;  /* of the innermost fold: this run's part; NULL: all of it */
+} Tiling;
+
+int64_t tile_rows(const Tiling *t);
+int tile_index(const Tiling *t, int var);      /* which tile variable it is; -1: none */
+LoopExpr *tile_number(const Tiling *t, int64_t v);
+void tile_open_folds(Tiling *t, int from, int to);
+void tile_compute(Tiling *t);
+/* Calls for lanes [0, lanes) from `start` in blocks of the tile's vectors, set in t. */
+void tile_blocks(Tiling *t, LoopExpr *start, int64_t lanes, void (*call)(Tiling *t));
+/* The epilogue of a tile whose sums are in an array with `width` lanes a row, `lanes` used. */
+void tile_epilogue(Tiling *t, LoopArray *tile, int64_t width, int64_t lanes);
+/* A loop just opened over the output: divided among threads, if it may be. */
+void tile_divide(Tiling *t, LoopStmt *loop);
+
+/* ---- schedule_panel.c: other orders of the same sums ---------------------------------- */
+
+/* A tile of few rows whose wide operand is large: read in the order of memory. */
+bool streams(const Tiling *t);
+void stream_rows(Tiling *t);
+/* Tiles of all rows beside a panel of the wide operand, which is copied for them. */
+void panel_loops(Tiling *t, void (*rows)(Tiling *t, int axis));
+void panel_blocks(Tiling *t);                  /* the lanes of a panel, for a tile's rows */
+
+#endif
