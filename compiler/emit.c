@@ -624,6 +624,25 @@ static bool block_loads_under(const LoopBlock *block, bool condition) {
     return false;
 }
 
+static bool divides(const LoopBlock *block) {
+    for (int i = 0; i < block->n; i++)
+        if (block->at[i]->parallel || divides(&block->at[i]->body)) return true;
+    return false;
+}
+
+/* One of two bodies may have no use for the threads that the other one uses. */
+static void print_body(Printer *p, const LoopFunction *f, const LoopBlock *body) {
+    text_printf(&p->text, "{\n");
+    p->indent++;
+    if (f->threads && !divides(body)) {
+        start_line(p);
+        text_printf(&p->text, "(void)threads;\n");
+    }
+    print_block(p, body);
+    p->indent--;
+    text_printf(&p->text, "}\n");
+}
+
 char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonical) {
     Printer p = {.text = {.arena = a}, .arena = a, .batch = batch, .canonical = canonical};
     if (!canonical && f->comment) print_comment(&p, f->comment);
@@ -633,10 +652,10 @@ char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonic
     print_parameters(&p, f);
     text_printf(&p.text, ")\n");
     if (f->small.n) text_printf(&p.text, "#ifdef DL_LARGE_TILES\n");
-    print_braced(&p, &f->body);
+    print_body(&p, f, &f->body);
     if (f->small.n) {
         text_printf(&p.text, "#else\n");
-        print_braced(&p, &f->small);
+        print_body(&p, f, &f->small);
         text_printf(&p.text, "#endif\n");
     }
     return p.text.at;

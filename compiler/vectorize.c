@@ -197,10 +197,16 @@ static bool runs_parallel(const LoopBlock *block) {
     return false;
 }
 
-void vectorize(Arena *a, LoopFunction *f, int64_t batch) {
+static void vectorize_body(Arena *a, LoopBlock *body, int64_t batch) {
     struct Patience patience = {0};
     Vectorizer v = {a, {.arena = a, .batch = batch, .patience = &patience}, batch};
-    f->body = cheapest(&v, &f->body);
-    if (!runs_parallel(&f->body)) f->threads = NULL; /* its loop is one vector */
-    promote_arrays(a, &f->body);
+    *body = cheapest(&v, body);
+    promote_arrays(a, body);
+}
+
+void vectorize(Arena *a, LoopFunction *f, int64_t batch) {
+    vectorize_body(a, &f->body, batch);
+    vectorize_body(a, &f->small, batch);
+    bool parallel = runs_parallel(&f->body) || runs_parallel(&f->small);
+    if (!parallel) f->threads = NULL; /* its loop is one vector */
 }
