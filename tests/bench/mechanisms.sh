@@ -3,8 +3,8 @@
 # several rounds, medians.
 #     tests/bench/mechanisms.sh DLC BUILD_FOLDER
 # In the environment: ROUNDS (3), SECONDS_EACH (1), MODELS (all), as for run.sh.
-# Out: BUILD_FOLDER/mechanisms.csv, the columns of bench.csv; the system is `all`, `-NAME`
-# without a mechanism, or `kernels` when threads share each kernel's work instead of rows.
+# Out: BUILD_FOLDER/mechanisms.csv, the columns of bench.csv; the system is `all`, or `-NAME`
+# without a mechanism.
 set -eu
 dlc=$1 build=$2
 here=$(dirname "$0")
@@ -14,21 +14,14 @@ seconds=${SECONDS_EACH:-1}
 models=${MODELS:-$(awk '!/^#/ { print $1 }' "$here/models")}
 threads=$(if [ "$(nproc)" = 1 ]; then echo 1; else echo "1 $(nproc)"; fi)
 flags="-std=c11 -O3 -march=native -fopenmp"
-ways="all kernels $("$dlc" --without=list | sed 's/^\([a-z]*\).*/-\1/')"
+ways="all $("$dlc" --without=list | sed 's/^\([a-z]*\).*/-\1/')"
 mkdir -p "$work"
-
-options_of() {
-    case $1 in
-        all) ;;
-        kernels) echo --parallel=kernels ;;
-        *) echo "--without=${1#-}" ;;
-    esac
-}
 
 # One model one way, in a process of its own.
 if [ $# = 4 ]; then
     name=$work/$3$4
-    "$dlc" "$here/$3.dl" --prefix=bench $(options_of "$4") -o "$name.c" >"$name.log" 2>&1 &&
+    option=$([ "$4" = all ] || echo "--without=${4#-}")
+    "$dlc" "$here/$3.dl" --prefix=bench $option -o "$name.c" >"$name.log" 2>&1 &&
         ${CC:-cc} $flags -I"$runtime" -o "$name" "$work/bench.o" "$name.c" \
             "$build/libruntime.a" -lm ||
         echo "$3 $4 does not compile" >&2

@@ -46,6 +46,15 @@ generated() {
     done
 }
 
+# The single-precision interpreter, as `dlc bench` measures it: a JSON object a line.
+interpreted() {
+    "$dlc" bench "$here/$1.dl" --json --seconds="$(echo "$seconds" | awk '{ print $1 / 3 }')" |
+        grep '"system": "interpreted"' | tr -d '{}" ' | tr ':,' '= ' | while read -r line; do
+        t=$(echo "$line" | sed 's/.*threads=\([0-9]*\).*/\1/')
+        record "$1" interpreted "$t" "$line" ""
+    done
+}
+
 peers() {
     for peer in keras "keras --compile" torch "torch --compile" jax; do
         for t in $threads; do
@@ -73,6 +82,7 @@ while [ "$round" -le "$rounds" ]; do
         echo "round $round of $rounds: $model" >&2
         limits
         generated "$model"
+        interpreted "$model"
         if [ -x "${REFERENCE:-}/$model" ]; then
             for t in $threads; do
                 record "$model" reference "$t" "$("$REFERENCE/$model" "$t" "$seconds")" ""
