@@ -30,10 +30,9 @@ Expr *all_of(Graph *g, const ConditionList *conditions) {
     return all;
 }
 
-Body *body_new(Eval32 *e, const Space *s, const ConditionList *guard, Span span) {
+Body *body_new(Eval32 *e, const Space *s, Span span) {
     Body *b = NEW(e->arena, Body);
     *b = (Body){.e = e, .space = s, .span = span, .tables = true};
-    if (guard) b->guard = *guard;
     return b;
 }
 
@@ -104,7 +103,7 @@ static bool is_pure(const Body *b, Expr *x) {
 }
 
 static const void *fill_table(const Body *b, Expr *x, const Space *s) {
-    Body *of = body_new(b->e, s, NULL, b->span);
+    Body *of = body_new(b->e, s, b->span);
     of->tables = false;
     body_add(of, x);
     body_close(of);
@@ -205,11 +204,6 @@ static bool find_path(Eval32 *e, const Space *s, Expr *x, const ConditionList *g
     return true;
 }
 
-bool load_walks(Eval32 *e, const Space *s, Expr *load, const ConditionList *conditions) {
-    Path p;
-    return find_path(e, s, load, conditions, &p) && p.ncheck == 0;
-}
-
 static bool add_walk(Body *b, Expr *x, Instr32 *in) {
     Path p;
     if (!find_path(b->e, b->space, x, &b->guard, &p)) return false;
@@ -261,7 +255,10 @@ static void add_gather(Body *b, Expr *x, Instr32 *in) {
     for (int k = 0; in->ncheck > 0 && k < b->guard.n; k++)
         vec_push(b->e->arena, &when, b->guard.at[k]);
     Expr *mask = all_of(b->e->graph, &when);
+    ConditionList guard = b->guard;
+    b->guard = (ConditionList){0};   /* what conditions load is in bounds wherever they are asked */
     in->src[0] = mask ? body_add(b, mask) : -1;
+    b->guard = guard;
     in->walk = walk_of_form(b, &f);
 }
 

@@ -6,6 +6,7 @@
  * and adds to the element that it names. */
 #include "eval32_internal.h"
 #include "graph_tables.h"
+#include "solve.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -174,11 +175,12 @@ static uint32_t take_names(Graph *g, const Node *n, ConditionList *guard, Expr *
 static Expr *without_names(const Eval32 *e, const Node *n, uint32_t named, Expr *const *to,
         ConditionList *guard) {
     Graph *g = e->graph;
-    for (int k = 0; k < guard->n; k++) guard->at[k] = ex_subst(g, guard->at[k], to);
-    for (int v = 0; v < n->rank; v++) {
-        if (!(named >> v & 1)) continue;
-        conditions_of(g->arena, ex_in_range(g, to[v], eval32_extent(e, n->dim[v])), guard);
-    }
+    Expr *inside = NULL;
+    for (int v = 0; v < n->rank; v++)
+        if (named >> v & 1) inside = ex_and(g, inside, ex_in_range(g, to[v], eval32_extent(e, n->dim[v])));
+    for (int k = 0; k < guard->n; k++)
+        guard->at[k] = ex_where(g, inside, ex_subst(g, guard->at[k], to));
+    conditions_of(g->arena, inside, guard);
     return ex_subst(g, n->body, to);
 }
 
@@ -221,9 +223,10 @@ static void compile_fold(Eval32 *e, Comp *c) {
     uint32_t named = n->guard && !is_arg(n) && n->dtype != T_BOOL ? take_names(e->graph, n, &guard, to) : 0;
     if (named) body = without_names(e, n, named, to, &guard);
     c->space = fold_space(e, n, body, named);
-    c->body = body_new(e, &c->space, &guard, n->span);
+    c->body = body_new(e, &c->space, n->span);
     Expr *mask = all_of(e->graph, &guard);
     c->mask = mask ? body_add(c->body, mask) : -1;
+    c->body->guard = guard;
     int64_t stride = 1;
     for (int v = n->rank - 1; v >= 0; v--) {
         if (named >> v & 1) c->named[c->nnamed++] = (Named){body_add(c->body, to[v]), stride};
@@ -244,7 +247,7 @@ Comp *comp_new(Eval32 *e, Node *n) {
         return c;
     }
     for (int v = 0; v < n->rank; v++) space_add(&c->space, v, eval32_extent(e, n->dim[v]));
-    c->body = body_new(e, &c->space, NULL, n->span);
+    c->body = body_new(e, &c->space, n->span);
     c->value = body_add(c->body, n->body);
     body_close(c->body);
     return c;

@@ -143,7 +143,7 @@ typedef struct Body {
     int spare;                 /* and three behind them for who runs it */
     int *reg_of;               /* by expression id, + 1; while compiling */
     bool tables;               /* what variables alone decide is computed once, now */
-    ConditionList guard;       /* of the comprehension: its loads may rely on it */
+    ConditionList guard;       /* what holds wherever the results count: loads may rely on it */
 } Body;
 
 /* Columns of one thread, and which instruction failed on which axis. */
@@ -162,12 +162,9 @@ Expr *all_of(Graph *g, const ConditionList *conditions);    /* NULL: none */
 const int64_t *values_of(Eval32 *e, Expr *x, int var, int64_t extent);
 bool depends_on_one(Eval32 *e, Expr *x, int var, int64_t extent);
 
-Body *body_new(Eval32 *e, const Space *s, const ConditionList *guard, Span span);
+Body *body_new(Eval32 *e, const Space *s, Span span);
 int body_add(Body *b, Expr *x);                 /* its register */
 void body_close(Body *b);
-/* Whether a load's elements are along a walk, and in bounds where the conditions hold. */
-bool load_walks(Eval32 *e, const Space *s, Expr *load, const ConditionList *conditions);
-
 void body_begin(const Body *b);                 /* once a run, then by every thread: */
 void frame_begin(const Body *b, Frame *f, int64_t points);
 /* Points [first, first + n), n <= COLUMN. The last register is put to `into` where that saves a

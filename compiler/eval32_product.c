@@ -20,8 +20,8 @@ typedef struct Vars { int n, var[MAX_VARS]; int64_t extent; } Vars;
 typedef struct Operand {
     Expr *load;
     uint32_t vars;
-    int64_t stride[MAX_VARS];  /* of the element number, where it is a sum of variables */
-    bool sum;
+    int64_t stride[MAX_VARS];  /* of the element number, as far as it is a sum of variables */
+    bool sum;                  /* it is, and of times */
     /* in place */
     bool direct;
     int64_t row, col;          /* strides of its two indices: (m, k) or (k, n) */
@@ -67,7 +67,7 @@ static bool set_operand(const Eval32 *e, Operand *o, Expr *load) {
         }
         step *= eval32_extent(e, load->node->dim[k]);
     }
-    return o->sum;
+    return true;
 }
 
 static void add_var(Vars *v, int var, int64_t extent) {
@@ -114,7 +114,7 @@ static bool needs_guard(const Operand *o) {
 }
 
 /* Every condition of the fold becomes one of a load that has its variables: of those that may
- * be out of bounds without, or else of one. */
+ * be out of bounds without, or else of one. False where a load would have to do without. */
 static bool place_guards(const Eval32 *e, Product *p) {
     ConditionList guard = {0};
     conditions_of(e->arena, p->node->guard, &guard);
@@ -122,7 +122,8 @@ static bool place_guards(const Eval32 *e, Product *p) {
         Expr *c = guard.at[k];
         bool a = covers(&p->a, c), b = covers(&p->b, c);
         if (!a && !b) return false;
-        bool in_a = a && needs_guard(&p->a), in_b = b && needs_guard(&p->b);
+        bool in_a = needs_guard(&p->a), in_b = needs_guard(&p->b);
+        if ((in_a && !a) || (in_b && !b)) return false;
         if (!in_a && !in_b) *(a ? &in_a : &in_b) = true;
         if (in_a) guard_load(e->graph, &p->a, c);
         if (in_b) guard_load(e->graph, &p->b, c);
@@ -154,7 +155,7 @@ static bool is_matrix(int64_t rows, int64_t *row, int64_t cols, int64_t *col) {
 
 /* Whether the load reads every element of a matrix, without a guard. */
 static void find_direct(const Eval32 *e, Product *p, Operand *o, const Vars *rows, const Vars *cols) {
-    o->direct = !o->load->guard && !needs_guard(o) &&
+    o->direct = o->sum && !o->load->guard && !needs_guard(o) &&
             one_stride(e, p->node, rows, o->stride, &o->row) &&
             one_stride(e, p->node, cols, o->stride, &o->col) &&
             is_matrix(rows->extent, &o->row, cols->extent, &o->col);
@@ -241,15 +242,9 @@ static void set_copy(Eval32 *e, Product *p, Operand *o, const Vars *other) {
     add_vars(e, &o->space, p->node, &p->g);
     add_vars(e, &o->space, p->node, o->turned ? k : other);
     add_vars(e, &o->space, p->node, o->turned ? other : k);
-    o->body = body_new(e, &o->space, NULL, p->node->span);
+    o->body = body_new(e, &o->space, p->node->span);
     body_add(o->body, o->load);
     body_close(o->body);
-}
-
-static bool is_safe(Eval32 *e, const Product *p, const Operand *o) {
-    Space s = {.points = 1};
-    for (int v = 0; v < p->node->rank + p->node->nfold; v++) space_add(&s, v, extent_of_var(e, p->node, v));
-    return !p->node->guard || load_walks(e, &s, o->load, NULL);
 }
 
 /* Elements of a piece of the copy: all of them, or some rows. */
@@ -300,7 +295,6 @@ Product *product_new(Eval32 *e, Node *n) {
     Product p = {.node = n};
     if (!set_operand(e, &p.a, body->arg[0]) || !set_operand(e, &p.b, body->arg[1])) return NULL;
     if (!sort_vars(e, &p) || !pays(&p) || !place_guards(e, &p)) return NULL;
-    if (!is_safe(e, &p, &p.a) || !is_safe(e, &p, &p.b)) return NULL;
     if (p.m.extent > INT32_MAX || p.n.extent > INT32_MAX || p.k.extent > INT32_MAX) return NULL;
     place_output(e, &p);
     order_k(e, &p);
