@@ -10,8 +10,8 @@
  * How many groups there are follows from shapes alone, and so do the bits; how the partial
  * sums are computed, by slices or not, does not show.
  *
- * A sum stays whole where its copies, which are read once more, would be half as large as the
- * operands that it saves from being kept for the whole batch (a large dense layer's weights),
+ * A sum stays whole where its copies would be nearly as large as the operands that it saves
+ * from being kept for the whole batch (a large dense layer's weights),
  * where a group has too few terms to be worth reading and writing them (the same), and where
  * it adds at rows that it looks up (a table). Such a sum is computed over the whole batch, after the slices. */
 #include "partial.h"
@@ -27,6 +27,7 @@ enum {
     FEWEST_GROUPS = 2,        /* where memory is dear */
     FORCED_ROWS = 2,          /* of a group, where slices are asked for in any case */
     LEAST_OPERANDS = 65536,   /* bytes that are worth not being kept */
+    LEAST_GAIN = 3,           /* times as many as the copies, which are read once more */
     SMALL_SUM = 65536,        /* bytes that stay in the caches beside the operands */
     LEAST_TERMS = 32,         /* of a slice, for each element of such a sum */
     MANY_TERMS = 128,         /* of a larger one: it is read and written for each slice */
@@ -186,7 +187,7 @@ static bool is_worth_splitting(Graph *g, const Node *n, const Partial *p) {
         const Node *o = operand.at[i];
         if (o->kind != N_LEAF && batch_axis(o) >= 0) kept += elements_of(o, p->batch) * 4;
     }
-    if (kept < LEAST_OPERANDS || 2 * copies * 4 > kept) return false;
+    if (kept < LEAST_OPERANDS || LEAST_GAIN * copies * 4 > kept) return false;
     return slice_for(n, p->batch) <= p->slicing.group_rows;
 }
 
