@@ -81,6 +81,8 @@ PROGRAMS = $(B)/tests/compare $(B)/tests/first_losses
 SMALL = tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl
 FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh
 SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
+       "$(B)/tests/compare -s -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
+       "tests/e2e/bench.sh $(B)/dlc" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
        "tests/e2e/memory.sh $(B)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \

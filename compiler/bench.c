@@ -30,8 +30,10 @@ static double now(void) {
 static bool read_seconds(const Options *o, double *seconds) {
     char *end = NULL;
     *seconds = o->seconds ? strtod(o->seconds, &end) : 1;
-    if (!o->seconds || (end != o->seconds && !*end && *seconds > 0 && *seconds <= 3600)) return true;
-    fprintf(stderr, "dlc: --seconds=%s: a number above 0, at most 3600, was expected\n", o->seconds);
+    if (!o->seconds || (end != o->seconds && !*end && *seconds > 0 && *seconds <= 3600))
+        return true;
+    fprintf(stderr, "dlc: --seconds=%s: a number above 0, at most 3600, was expected\n",
+            o->seconds);
     return false;
 }
 
@@ -39,14 +41,19 @@ static bool read_threads(const Options *o, long *threads) {
     char *end = NULL;
     *threads = o->threads ? strtol(o->threads, &end, 10) : sysconf(_SC_NPROCESSORS_ONLN);
     if (!o->threads) *threads = *threads < 1 ? 1 : *threads < 256 ? *threads : 256;
-    if (!o->threads || (end != o->threads && !*end && *threads >= 1 && *threads <= 256)) return true;
+    if (!o->threads || (end != o->threads && !*end && *threads >= 1 && *threads <= 256))
+        return true;
     fprintf(stderr, "dlc: --threads=%s: a number from 1 to 256 was expected\n", o->threads);
     return false;
 }
 
 /* ---- the two systems ------------------------------------------------------------------------- */
 
-typedef struct Subject { Arena *arena; Model *model; void *library; } Subject;
+typedef struct Subject {
+    Arena *arena;
+    Model *model;
+    void *library;
+} Subject;
 
 static const dl_model *generated_table(void *context) {
     const Subject *s = context;
@@ -59,7 +66,9 @@ static const dl_model *interpreted_table(void *context) {
 }
 
 /* Everything that a user waits for before the first step: reading the model, and building it. */
-typedef struct Prepared { double read, build; } Prepared;
+typedef struct Prepared {
+    double read, build;
+} Prepared;
 
 static double middle(double a, double b, double c) {
     return fmax(fmin(a, b), fmin(fmax(a, b), c));
@@ -73,14 +82,16 @@ static Measured middle_of(const Measured *m) {
     return r;
 }
 
-static bool measure_threads(Subject *s, const Prepared *p, void *limits, double seconds, Result *r) {
+static bool measure_threads(
+        Subject *s, const Prepared *p, void *limits, double seconds, Result *r) {
     const System system[SYSTEMS] = {
             {generated_table, s, NULL}, {interpreted_table, s, routine32_bytes}};
     Measured round[SYSTEMS][ROUNDS];
     if (!measure_limits(limits, r->threads, seconds / 2, &r->limits)) return false;
     for (int i = 0; i < ROUNDS; i++)
         for (int k = 0; k < SYSTEMS; k++)
-            if (!measure_system(&system[k], r->threads, seconds / ROUNDS, &round[k][i])) return false;
+            if (!measure_system(&system[k], r->threads, seconds / ROUNDS, &round[k][i]))
+                return false;
     for (int k = 0; k < SYSTEMS; k++) {
         r->of[k] = middle_of(round[k]);
         r->first_s[k] = p->read + (k == 0 ? p->build : 0) + r->of[k].first_us * 1e-6;
@@ -88,13 +99,15 @@ static bool measure_threads(Subject *s, const Prepared *p, void *limits, double 
     return true;
 }
 
-/* ---- kernels ------------------------------------------------------------------------------------ */
+/* ---- kernels ------------------------------------------------------------------------------------
+ */
 
 static int timers_of(const Program *p) {
     int n = 0;
     for (int i = 0; i < p->all.n; i++)
         for (int k = 0; k < p->all.at[i]->plan->kernel.n; k++)
-            if (p->all.at[i]->plan->kernel.at[k].timer >= n) n = p->all.at[i]->plan->kernel.at[k].timer + 1;
+            if (p->all.at[i]->plan->kernel.at[k].timer >= n)
+                n = p->all.at[i]->plan->kernel.at[k].timer + 1;
     return n + 1;
 }
 
@@ -121,7 +134,9 @@ int bench_model(Arena *a, const Options *o) {
     Subject s = {.arena = a, .model = driver_model(a, o)};
     if (!s.model) return 1;
     if (!s.model->loss && !s.model->entry.n) {
-        fprintf(stderr, "%s: error: nothing to measure: the model has neither a loss nor an output\n", o->input);
+        fprintf(stderr,
+                "%s: error: nothing to measure: the model has neither a loss nor an output\n",
+                o->input);
         return 1;
     }
     Prepared p = {.read = now() - start};

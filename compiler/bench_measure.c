@@ -24,8 +24,8 @@ typedef struct Bench {
     const void *data[BATCHES][MOST_DATA];
     const void *input[MOST_DATA];
     void *output[MOST_DATA];
-    int64_t rows;               /* of a prediction */
-    int next;                   /* the batch that the next step takes */
+    int64_t rows; /* of a prediction */
+    int next;     /* the batch that the next step takes */
     int status;
 } Bench;
 
@@ -49,10 +49,14 @@ static void *make_data(const dl_tensor *t, uint32_t stream) {
     char *p = aligned(t->bytes);
     for (size_t i = 0; p && i < n; i++) {
         float u = dl_uniform(7, 0, stream, i), real = t->role == DL_TARGET ? (float)(i % 2) : u;
-        int32_t k = t->role == DL_TARGET ? (int32_t)((int64_t)i % bound) : (int32_t)(u * (float)bound);
-        if (t->type == DL_U8) p[i] = (char)(unsigned char)k;
-        else if (t->type == DL_I32) memcpy(p + 4 * i, &k, 4);
-        else memcpy(p + 4 * i, &real, 4);
+        int32_t k =
+                t->role == DL_TARGET ? (int32_t)((int64_t)i % bound) : (int32_t)(u * (float)bound);
+        if (t->type == DL_U8)
+            p[i] = (char)(unsigned char)k;
+        else if (t->type == DL_I32)
+            memcpy(p + 4 * i, &k, 4);
+        else
+            memcpy(p + 4 * i, &real, 4);
     }
     return p;
 }
@@ -60,10 +64,12 @@ static void *make_data(const dl_tensor *t, uint32_t stream) {
 static int open_data(Bench *b) {
     int n = b->m->ninput + b->m->ntarget;
     const dl_entry *e = b->predict;
-    if (n > MOST_DATA || (e && (e->ninput > MOST_DATA || e->noutput > MOST_DATA))) return DL_E_MEMORY;
+    if (n > MOST_DATA || (e && (e->ninput > MOST_DATA || e->noutput > MOST_DATA)))
+        return DL_E_MEMORY;
     for (int k = 0; k < BATCHES; k++)
         for (int i = 0; i < n; i++)
-            if (!(b->data[k][i] = make_data(&b->m->input[i], (uint32_t)(k * MOST_DATA + i)))) return DL_E_MEMORY;
+            if (!(b->data[k][i] = make_data(&b->m->input[i], (uint32_t)(k * MOST_DATA + i))))
+                return DL_E_MEMORY;
     for (int i = 0; e && i < e->ninput; i++)
         if (!(b->input[i] = make_data(&e->input[i], (uint32_t)i))) return DL_E_MEMORY;
     for (int i = 0; e && i < e->noutput; i++)
@@ -115,7 +121,8 @@ static double median_us(Bench *b, Call *call, double seconds) {
     int n = 0;
     double end = now() + seconds;
     while (block(b, call, calls) < BLOCK_SECONDS / 2 && !b->status) calls *= 2;
-    while (!b->status && n < MOST_BLOCKS && (n < 3 || now() < end)) time[n++] = block(b, call, calls) / (double)calls;
+    while (!b->status && n < MOST_BLOCKS && (n < 3 || now() < end))
+        time[n++] = block(b, call, calls) / (double)calls;
     if (n == 0) return 0;
     qsort(time, (size_t)n, sizeof *time, by_value);
     return 1e6 * (n % 2 ? time[n / 2] : (time[n / 2 - 1] + time[n / 2]) / 2);
@@ -129,7 +136,8 @@ static double status_mb(const char *name) {
     double mb = 0;
     FILE *f = fopen("/proc/self/status", "r");
     while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, name, strlen(name)) == 0) mb = strtod(line + strlen(name) + 1, NULL) / 1024;
+        if (strncmp(line, name, strlen(name)) == 0)
+            mb = strtod(line + strlen(name) + 1, NULL) / 1024;
     if (f) fclose(f);
     return mb;
 }
@@ -182,7 +190,11 @@ static bool went_well(const Bench *b) {
     return false;
 }
 
-typedef struct SystemJob { const System *system; int threads; double seconds; } SystemJob;
+typedef struct SystemJob {
+    const System *system;
+    int threads;
+    double seconds;
+} SystemJob;
 
 static bool run_system(void *context, void *result) {
     const SystemJob *j = context;
@@ -200,7 +212,8 @@ static bool run_system(void *context, void *result) {
     b.rows = m->batch;
     if (b.predict) out->predict_us = median_us(&b, predict, j->seconds / 4);
     out->rss_mb = fmax(status_mb("VmHWM") - before, 0);
-    out->plan_bytes = j->system->plan_bytes ? (double)j->system->plan_bytes() : (double)m->work_size(j->threads);
+    out->plan_bytes = j->system->plan_bytes ? (double)j->system->plan_bytes()
+                                            : (double)m->work_size(j->threads);
     return went_well(&b);
 }
 
@@ -209,7 +222,12 @@ bool measure_system(const System *s, int threads, double seconds, Measured *out)
     return apart(run_system, &j, out, sizeof *out);
 }
 
-typedef struct KernelJob { const dl_model *table; TakeTimes *take; int timers, threads; double seconds; } KernelJob;
+typedef struct KernelJob {
+    const dl_model *table;
+    TakeTimes *take;
+    int timers, threads;
+    double seconds;
+} KernelJob;
 
 static bool run_kernels(void *context, void *result) {
     const KernelJob *j = context;
@@ -228,14 +246,19 @@ static bool run_kernels(void *context, void *result) {
     return went_well(&b);
 }
 
-bool measure_kernels(const dl_model *table, TakeTimes *take, int timers, int threads, double seconds,
-        double *out) {
+bool measure_kernels(const dl_model *table, TakeTimes *take, int timers, int threads,
+        double seconds, double *out) {
     KernelJob j = {table, take, timers, threads, seconds};
     return apart(run_kernels, &j, out, (size_t)(timers + 1) * sizeof *out);
 }
 
-typedef int MeasureLimits(int threads, double seconds, double *gflops, double *triad, double *stream);
-typedef struct LimitsJob { MeasureLimits *measure; int threads; double seconds; } LimitsJob;
+typedef int MeasureLimits(
+        int threads, double seconds, double *gflops, double *triad, double *stream);
+typedef struct LimitsJob {
+    MeasureLimits *measure;
+    int threads;
+    double seconds;
+} LimitsJob;
 
 static bool run_limits(void *context, void *result) {
     const LimitsJob *j = context;

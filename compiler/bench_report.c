@@ -32,13 +32,20 @@ static const char *megabytes(Arena *a, double mb) {
     return arena_printf(a, mb < 10 ? "%.2f MB" : "%.1f MB", mb);
 }
 
-/* ---- the systems ------------------------------------------------------------------------------- */
+/* ---- the systems -------------------------------------------------------------------------------
+ */
 
 /* Texts of one line: what, then generated, interpreted and their ratio for every thread count. */
 enum { CELLS = SYSTEMS + 1, COLUMNS = CELLS * MOST_COUNTS };
-typedef struct Line { const char *what, *cell[COLUMNS]; } Line;
+typedef struct Line {
+    const char *what, *cell[COLUMNS];
+} Line;
 
-typedef struct Grid { Arena *arena; int counts, n; Line line[12]; } Grid;
+typedef struct Grid {
+    Arena *arena;
+    int counts, n;
+    Line line[12];
+} Grid;
 
 static Line *add_line(Grid *g, const char *what) {
     g->line[g->n].what = what;
@@ -66,7 +73,8 @@ static void add_plain(Grid *g, const char *what, const char *const *cell) {
 }
 
 static void add_others(Grid *g, const Model *m, const Result *r) {
-    const char *rate[COLUMNS] = {0}, *first[COLUMNS] = {0}, *plan[COLUMNS] = {0}, *rss[COLUMNS] = {0};
+    const char *rate[COLUMNS] = {0}, *first[COLUMNS] = {0}, *plan[COLUMNS] = {0},
+               *rss[COLUMNS] = {0};
     for (int t = 0; t < g->counts; t++)
         for (int k = 0; k < SYSTEMS; k++) {
             const Measured *v = &r[t].of[k];
@@ -111,15 +119,17 @@ void report_systems(Arena *a, const Model *m, const Result *r, int n) {
         head[t * CELLS] = threads_text(a, r[t].threads);
         for (int k = 0; k < SYSTEMS; k++) name[t * CELLS + k] = system_name[k];
         name[t * CELLS + SYSTEMS] = "ratio";
-        printf("%s: at most %.0f GFLOP/s, %.1f GB/s (%.1f past the caches)\n", threads_text(a, r[t].threads),
-                r[t].limits.gflops, r[t].limits.triad, r[t].limits.stream);
+        printf("%s: at most %.0f GFLOP/s, %.1f GB/s (%.1f past the caches)\n",
+                threads_text(a, r[t].threads), r[t].limits.gflops, r[t].limits.triad,
+                r[t].limits.stream);
     }
     printf("\n");
     add_plain(&g, "", head);
     add_plain(&g, arena_printf(a, "%s, batch %" PRId64, m->name, m->batch), name);
     add_times(&g, "training step", r, offsetof(Measured, step_us));
     add_times(&g, "predict one row", r, offsetof(Measured, predict1_us));
-    add_times(&g, arena_printf(a, "predict %" PRId64 " rows", m->batch), r, offsetof(Measured, predict_us));
+    add_times(&g, arena_printf(a, "predict %" PRId64 " rows", m->batch), r,
+            offsetof(Measured, predict_us));
     add_others(&g, m, r);
     print_grid(&g);
 }
@@ -128,17 +138,21 @@ void report_json(const Model *m, const Result *r, int n) {
     for (int t = 0; t < n; t++)
         for (int k = 0; k < SYSTEMS; k++) {
             const Measured *v = &r[t].of[k];
-            printf("{\"model\": \"%s\", \"system\": \"%s\", \"threads\": %d, \"train_per_s\": %.6g, "
-                   "\"step_us\": %.6g, \"predict1_us\": %.6g, \"predict_us\": %.6g, \"first_step_s\": %.4g, "
-                   "\"rss_mb\": %.2f, \"plan_bytes\": %.0f, \"fma_gflops\": %.1f, \"triad_gbs\": %.2f}\n",
+            printf("{\"model\": \"%s\", \"system\": \"%s\", \"threads\": %d, \"train_per_s\": "
+                   "%.6g, "
+                   "\"step_us\": %.6g, \"predict1_us\": %.6g, \"predict_us\": %.6g, "
+                   "\"first_step_s\": %.4g, "
+                   "\"rss_mb\": %.2f, \"plan_bytes\": %.0f, \"fma_gflops\": %.1f, \"triad_gbs\": "
+                   "%.2f}\n",
                     m->name, system_name[k], r[t].threads,
-                    v->step_us > 0 ? 1e6 * (double)m->batch / v->step_us : 0, v->step_us, v->predict1_us,
-                    v->predict_us, r[t].first_s[k], v->rss_mb, v->plan_bytes, r[t].limits.gflops,
-                    r[t].limits.triad);
+                    v->step_us > 0 ? 1e6 * (double)m->batch / v->step_us : 0, v->step_us,
+                    v->predict1_us, v->predict_us, r[t].first_s[k], v->rss_mb, v->plan_bytes,
+                    r[t].limits.gflops, r[t].limits.triad);
         }
 }
 
-/* ---- the kernels ---------------------------------------------------------------------------------- */
+/* ---- the kernels
+ * ---------------------------------------------------------------------------------- */
 
 static int by_time(const void *a, const void *b) {
     const KernelTime *x = a, *y = b;
@@ -148,10 +162,11 @@ static int by_time(const void *a, const void *b) {
 
 static void print_kernel(const KernelTime *k, double all, int name, const Result *r) {
     double wall = k->seconds / r->threads, times = k->kernel->times;
-    double gflops = k->kernel->flops * times / wall * 1e-9, gbs = k->kernel->bytes * times / wall * 1e-9;
-    printf("%5.1f %%  %9.1f us  %7.1f %4.0f %%  %6.1f %4.0f %%  %-*s  %s", 100 * k->seconds / all, wall * 1e6,
-            gflops, 100 * gflops / r->limits.gflops, gbs, 100 * gbs / r->limits.triad, name,
-            k->kernel->function, k->kernel->what);
+    double gflops = k->kernel->flops * times / wall * 1e-9,
+           gbs = k->kernel->bytes * times / wall * 1e-9;
+    printf("%5.1f %%  %9.1f us  %7.1f %4.0f %%  %6.1f %4.0f %%  %-*s  %s", 100 * k->seconds / all,
+            wall * 1e6, gflops, 100 * gflops / r->limits.gflops, gbs, 100 * gbs / r->limits.triad,
+            name, k->kernel->function, k->kernel->what);
     if (times > 1) printf(", %.0f times", times);
     printf("\n");
 }
@@ -171,9 +186,11 @@ void report_kernels(Arena *a, const Plan *p, const double *seconds, double step,
     qsort(k, (size_t)n, sizeof *k, by_time);
     printf("\na training step's %d kernels, %s: %s with clocks, of which kernels take %.0f %%\n", n,
             threads_text(a, r->threads), time_text(a, step * 1e6), 100 * all / r->threads / step);
-    printf("(a kernel that several threads run for a slice of rows each: their times together, by thread;\n"
-           " bytes are those of its arrays, each once: what lies in a cache may exceed the memory's rate)\n\n");
-    printf("%7s  %12s  %14s  %13s  %-*s  %s\n", "share", "time", "GFLOP/s  peak", "GB/s  triad", name, "kernel",
-            "what it computes");
+    printf("(a kernel that several threads run for a slice of rows each: their times together, by "
+           "thread;\n"
+           " bytes are those of its arrays, each once: what lies in a cache may exceed the "
+           "memory's rate)\n\n");
+    printf("%7s  %12s  %14s  %13s  %-*s  %s\n", "share", "time", "GFLOP/s  peak", "GB/s  triad",
+            name, "kernel", "what it computes");
     for (int i = 0; i < n && all > 0; i++) print_kernel(&k[i], all, name, r);
 }

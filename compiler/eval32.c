@@ -59,9 +59,12 @@ static bool make_frames(Eval32 *e) {
 static void set_data(Eval32 *e, const Node *n) {
     void *to = e->array[n->id].own;
     for (int64_t k = 0; k < eval32_elements(e, n); k++) {
-        if (n->dtype == T_F32) ((float *)to)[k] = (float)n->data[k];
-        else if (n->dtype == T_I32) ((int32_t *)to)[k] = (int32_t)n->data[k];
-        else ((uint8_t *)to)[k] = (uint8_t)n->data[k];
+        if (n->dtype == T_F32)
+            ((float *)to)[k] = (float)n->data[k];
+        else if (n->dtype == T_I32)
+            ((int32_t *)to)[k] = (int32_t)n->data[k];
+        else
+            ((uint8_t *)to)[k] = (uint8_t)n->data[k];
     }
 }
 
@@ -122,7 +125,8 @@ static void draw(Eval32 *e, const Node *n) {
     for (int k = 0; k < n->rank; k++) batch *= k == axis ? 1 : n->dim[k];
     for (int64_t k = 0; k < count; k += inner) {
         int64_t row = k / inner % e->rows, outer = k / inner / e->rows;
-        dl_uniforms(to + k, inner, e->seed, e->step, n->stream, (uint64_t)(row * batch + outer * inner));
+        dl_uniforms(to + k, inner, e->seed, e->step, n->stream,
+                (uint64_t)(row * batch + outer * inner));
     }
 }
 
@@ -165,7 +169,8 @@ static void move_carries(Eval32 *e, const Scan *s) {
 static bool run_scan(Eval32 *e, const Loop32 *l) {
     const Scan *s = l->scan;
     for (int k = 0; k < s->n; k++)
-        memcpy(e->array[s->carry[k]->id].own, e->array[s->init[k]->id].at, bytes_of(e, s->carry[k]));
+        memcpy(e->array[s->carry[k]->id].own, e->array[s->init[k]->id].at,
+                bytes_of(e, s->carry[k]));
     for (int64_t k = 0; k < s->extent; k++) {
         int64_t t = e->time[s->id] = s->reversed ? s->extent - 1 - k : k;
         if (!run_steps(e, &l->body, NULL, NULL)) return false;

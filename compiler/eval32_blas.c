@@ -7,12 +7,12 @@
 #include <dlfcn.h>
 #include <string.h>
 
-enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };   /* cblas.h */
+enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 }; /* cblas.h */
 
-typedef void Gemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
-        const float *b, int ldb, float beta, float *c, int ldc);
-typedef void Gemv(int order, int t, int m, int n, float alpha, const float *a, int lda, const float *x,
-        int incx, float beta, float *y, int incy);
+typedef void Gemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a,
+        int lda, const float *b, int ldb, float beta, float *c, int ldc);
+typedef void Gemv(int order, int t, int m, int n, float alpha, const float *a, int lda,
+        const float *x, int incx, float beta, float *y, int incy);
 
 static struct Blas {
     bool sought, forbidden;
@@ -56,7 +56,8 @@ void blas_threads(int threads) {
     if (blas_present() && blas.set_threads) blas.set_threads(threads);
 }
 
-static void plain_product(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float *c, int64_t ldc) {
+static void plain_product(
+        int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float *c, int64_t ldc) {
     for (int64_t i = 0; i < m; i++)
         for (int64_t l = 0; l < k; l++) {
             float x = a.at[i * a.row + l * a.col];
@@ -71,12 +72,12 @@ static int leading(Matrix a, int64_t rows, int64_t cols) {
     return (int)(lead > least ? lead : least);
 }
 
-void blas_product(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, bool add, float *c,
-        int64_t ldc) {
+void blas_product(
+        int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, bool add, float *c, int64_t ldc) {
     if (blas_present()) {
-        blas.gemm(ROW_MAJOR, a.col == 1 ? PLAIN : TRANSPOSED, b.col == 1 ? PLAIN : TRANSPOSED, (int)m,
-                (int)n, (int)k, 1, a.at, leading(a, m, k), b.at, leading(b, k, n), add ? 1 : 0, c,
-                (int)(ldc > n ? ldc : n));
+        blas.gemm(ROW_MAJOR, a.col == 1 ? PLAIN : TRANSPOSED, b.col == 1 ? PLAIN : TRANSPOSED,
+                (int)m, (int)n, (int)k, 1, a.at, leading(a, m, k), b.at, leading(b, k, n),
+                add ? 1 : 0, c, (int)(ldc > n ? ldc : n));
         return;
     }
     for (int64_t i = 0; !add && i < m; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
@@ -87,8 +88,8 @@ void blas_vector(int64_t m, int64_t k, Matrix a, const float *x, int64_t incx, b
         int64_t incy) {
     bool plain = a.col == 1;
     if (blas_present()) {
-        blas.gemv(ROW_MAJOR, plain ? PLAIN : TRANSPOSED, (int)(plain ? m : k), (int)(plain ? k : m), 1,
-                a.at, leading(a, m, k), x, (int)incx, add ? 1 : 0, y, (int)incy);
+        blas.gemv(ROW_MAJOR, plain ? PLAIN : TRANSPOSED, (int)(plain ? m : k), (int)(plain ? k : m),
+                1, a.at, leading(a, m, k), x, (int)incx, add ? 1 : 0, y, (int)incy);
         return;
     }
     for (int64_t i = 0; i < m; i++) {

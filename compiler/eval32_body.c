@@ -84,7 +84,8 @@ static bool counted(const Body *b, const Expr *x, Form *f) {
     for (int k = 0; !b->tables && x->affine && k < x->affine->n; k++)
         if (x->affine->term[k].atom->kind != E_VAR) return false;
     if (!b->tables && !x->affine && x->kind != E_VAR) return false;
-    return x->dtype == T_I32 && x->kind != E_CONST && ex_affine(x, &a) && form_add(b->e, b->space, &a, 1, f);
+    return x->dtype == T_I32 && x->kind != E_CONST && ex_affine(x, &a) &&
+           form_add(b->e, b->space, &a, 1, f);
 }
 
 /* The space of the variables that x depends on; false when a table is too much. */
@@ -124,7 +125,7 @@ static const void *fill_table(const Body *b, Expr *x, const Space *s) {
 
 bool depends_on_one(Eval32 *e, Expr *x, int var, int64_t extent) {
     return x->kind == E_OP && x->vars == 1u << var && x->nin == 0 && extent <= MOST_TABLE &&
-            !ex_has_load(e->graph, x);
+           !ex_has_load(e->graph, x);
 }
 
 const int64_t *values_of(Eval32 *e, Expr *x, int var, int64_t extent) {
@@ -164,7 +165,7 @@ typedef struct Path {
     Form form[1 + MAX_BOUNDS32 + MAX_RANK];
     int nbound, ncheck;
     int64_t below[MAX_RANK];
-    ConditionList rest;        /* of the load's own guard */
+    ConditionList rest; /* of the load's own guard */
 } Path;
 
 static bool add_axes(Eval32 *e, const Space *s, const Expr *x, Form *element, Form *axis) {
@@ -196,7 +197,8 @@ static bool find_path(Eval32 *e, const Space *s, Expr *x, const ConditionList *g
     p->nbound = bounds_of(e, s, &own, p->form + 1, &unused);
     for (int k = 0; k < x->node->rank; k++) {
         int64_t extent = eval32_extent(e, x->node->dim[k]);
-        if (index_in_bounds(x->node, k, x->arg[k]) || form_bounded(s, &axis[k], extent, p->form + 1, p->nbound))
+        if (index_in_bounds(x->node, k, x->arg[k]) ||
+                form_bounded(s, &axis[k], extent, p->form + 1, p->nbound))
             continue;
         p->form[1 + p->nbound + p->ncheck] = axis[k];
         p->below[p->ncheck++] = extent;
@@ -256,7 +258,7 @@ static void add_gather(Body *b, Expr *x, Instr32 *in) {
         vec_push(b->e->arena, &when, b->guard.at[k]);
     Expr *mask = all_of(b->e->graph, &when);
     ConditionList guard = b->guard;
-    b->guard = (ConditionList){0};   /* what conditions load is in bounds wherever they are asked */
+    b->guard = (ConditionList){0}; /* what conditions load is in bounds wherever they are asked */
     in->src[0] = mask ? body_add(b, mask) : -1;
     b->guard = guard;
     in->walk = walk_of_form(b, &f);
@@ -302,7 +304,8 @@ static bool fail(Frame *f, const Instr32 *in, int axis, int64_t index) {
     return false;
 }
 
-static bool run_gather(const Body *b, Frame *f, const Instr32 *in, int64_t first, int n, void *out) {
+static bool run_gather(
+        const Body *b, Frame *f, const Instr32 *in, int64_t first, int n, void *out) {
     const Node *node = in->expr->node;
     int64_t *at = f->reg[in->offsets];
     const int32_t *mask = in->src[0] >= 0 ? f->reg[in->src[0]] : NULL;
@@ -318,7 +321,8 @@ static bool run_gather(const Body *b, Frame *f, const Instr32 *in, int64_t first
     return true;
 }
 
-static bool run_instr(const Body *b, Frame *f, const Instr32 *in, int64_t first, int n, void **out) {
+static bool run_instr(
+        const Body *b, Frame *f, const Instr32 *in, int64_t first, int n, void **out) {
     const Expr *x = in->expr;
     switch (in->kind) {
     case I_CONST:
@@ -328,7 +332,8 @@ static bool run_instr(const Body *b, Frame *f, const Instr32 *in, int64_t first,
         walk_numbers(in->walk, first, n, *out);
         return true;
     case I_NEAR:
-        *out = (void *)(uintptr_t)(b->e->array[x->node->id].at + (in->walk->form[0].now + first) * 4);
+        *out = (void *)(uintptr_t)(b->e->array[x->node->id].at +
+                                   (in->walk->form[0].now + first) * 4);
         return true;
     case I_WALK:
         if (walk_load(in->walk, in->table ? T_I32 : x->node->dtype,
@@ -381,7 +386,8 @@ bool frame_failed(Eval32 *e, const Body *b) {
             eval32_fail(e, b->span, "an index of %s is out of bounds", name);
         else
             eval32_fail(e, b->span, "index %lld of %s is outside of axis %d, which has %lld",
-                    (long long)f->index, name, f->axis, (long long)eval32_extent(e, n->dim[f->axis]));
+                    (long long)f->index, name, f->axis,
+                    (long long)eval32_extent(e, n->dim[f->axis]));
         return true;
     }
     return false;

@@ -12,24 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 1 << 15, MOST_PARTIAL = 1 << 16 };   /* points worth a thread; elements of a part */
+enum { MANY = 1 << 15, MOST_PARTIAL = 1 << 16 }; /* points worth a thread; elements of a part */
 
-typedef struct Named { int reg; int64_t stride; } Named;
+typedef struct Named {
+    int reg;
+    int64_t stride;
+} Named;
 
 struct Comp {
     Node *node;
     Space space;
     Body *body;
-    int value, mask;          /* registers; mask -1: none */
+    int value, mask; /* registers; mask -1: none */
     int64_t elements;
-    Walk *out;                /* of a fold: a point's element, */
-    Walk *position;           /* and its place in the fold, for arg folds */
+    Walk *out;      /* of a fold: a point's element, */
+    Walk *position; /* and its place in the fold, for arg folds */
     int nnamed;
-    Named named[MAX_RANK];    /* what is added to the element */
-    bool outer_is_out;        /* the outermost loop is over elements */
-    int parts;                /* of a fold that threads share; each has its own elements where
-                               * the outermost loop is not over elements */
-    int64_t partial;          /* words of spare memory: elements of parts, or an arg fold's best */
+    Named named[MAX_RANK]; /* what is added to the element */
+    bool outer_is_out;     /* the outermost loop is over elements */
+    int parts;             /* of a fold that threads share; each has its own elements where
+                            * the outermost loop is not over elements */
+    int64_t partial;       /* words of spare memory: elements of parts, or an arg fold's best */
 };
 
 /* ---- maps -------------------------------------------------------------------------------- */
@@ -53,8 +56,10 @@ static void map_part(void *context, int part) {
         int n = (int)(end - done < COLUMN ? end - done : COLUMN);
         char *to = j->to + (size_t)done * size;
         if (!body_run(j->body, f, j->first + done, n, size == 4 ? to : NULL)) return;
-        if (size == 1) column_bytes(n, f->reg[result], (uint8_t *)to);
-        else if (f->reg[result] != (void *)to) memcpy(to, f->reg[result], (size_t)n * size);
+        if (size == 1)
+            column_bytes(n, f->reg[result], (uint8_t *)to);
+        else if (f->reg[result] != (void *)to)
+            memcpy(to, f->reg[result], (size_t)n * size);
         done += n;
     }
 }
@@ -139,9 +144,12 @@ static Expr *equated(Graph *g, const Expr *test, int v) {
     int64_t c = 0;
     Affine rest = {.c0 = a.c0};
     for (int k = 0; k < a.n; k++) {
-        if (a.term[k].atom->kind == E_VAR && a.term[k].atom->var == v) c = a.term[k].c;
-        else if (a.term[k].atom->vars >> v & 1) return NULL;
-        else rest.term[rest.n++] = a.term[k];
+        if (a.term[k].atom->kind == E_VAR && a.term[k].atom->var == v)
+            c = a.term[k].c;
+        else if (a.term[k].atom->vars >> v & 1)
+            return NULL;
+        else
+            rest.term[rest.n++] = a.term[k];
     }
     if ((c != 1 && c != -1) || !affine_add(&value, &rest, -c)) return NULL;
     return ex_from_affine(g, &value);
@@ -172,12 +180,13 @@ static uint32_t take_names(Graph *g, const Node *n, ConditionList *guard, Expr *
 }
 
 /* The same conditions and body over the variables that are loops, and that names are elements. */
-static Expr *without_names(const Eval32 *e, const Node *n, uint32_t named, Expr *const *to,
-        ConditionList *guard) {
+static Expr *without_names(
+        const Eval32 *e, const Node *n, uint32_t named, Expr *const *to, ConditionList *guard) {
     Graph *g = e->graph;
     Expr *inside = NULL;
     for (int v = 0; v < n->rank; v++)
-        if (named >> v & 1) inside = ex_and(g, inside, ex_in_range(g, to[v], eval32_extent(e, n->dim[v])));
+        if (named >> v & 1)
+            inside = ex_and(g, inside, ex_in_range(g, to[v], eval32_extent(e, n->dim[v])));
     for (int k = 0; k < guard->n; k++)
         guard->at[k] = ex_where(g, inside, ex_subst(g, guard->at[k], to));
     conditions_of(g->arena, inside, guard);
@@ -208,10 +217,14 @@ static void share_fold(Eval32 *e, Comp *c) {
     int threads = c->space.points >= MANY && c->nnamed == 0 ? pool_threads(e->pool) : 1;
     if (c->outer_is_out && c->space.extent[0] < threads) threads = (int)c->space.extent[0];
     bool copies = !c->outer_is_out && threads > 1;
-    if (copies && (is_arg(n) || n->dtype == T_BOOL || c->elements > MOST_PARTIAL || c->elements * 4 > c->space.points))
+    if (copies && (is_arg(n) || n->dtype == T_BOOL || c->elements > MOST_PARTIAL ||
+                          c->elements * 4 > c->space.points))
         threads = 1, copies = false;
     c->parts = threads;
-    c->partial = is_arg(n) ? 2 * c->elements : n->dtype == T_BOOL ? c->elements : copies ? c->elements * (threads - 1) : 0;
+    c->partial = is_arg(n)            ? 2 * c->elements
+                 : n->dtype == T_BOOL ? c->elements
+                 : copies             ? c->elements * (threads - 1)
+                                      : 0;
     eval32_need(e, c->partial * 4);
 }
 
@@ -220,7 +233,8 @@ static void compile_fold(Eval32 *e, Comp *c) {
     Expr *to[MAX_VARS] = {0}, *body = n->body;
     ConditionList guard = {0};
     conditions_of(e->arena, n->guard, &guard);
-    uint32_t named = n->guard && !is_arg(n) && n->dtype != T_BOOL ? take_names(e->graph, n, &guard, to) : 0;
+    uint32_t named =
+            n->guard && !is_arg(n) && n->dtype != T_BOOL ? take_names(e->graph, n, &guard, to) : 0;
     if (named) body = without_names(e, n, named, to, &guard);
     c->space = fold_space(e, n, body, named);
     c->body = body_new(e, &c->space, n->span);
@@ -258,9 +272,9 @@ Comp *comp_new(Eval32 *e, Node *n) {
 typedef struct FoldJob {
     Eval32 *e;
     const Comp *c;
-    char *out[256];           /* of each part */
-    double *best;             /* of an arg fold */
-    int64_t share;            /* points of a part */
+    char *out[256]; /* of each part */
+    double *best;   /* of an arg fold */
+    int64_t share;  /* points of a part */
 } FoldJob;
 
 typedef struct FoldBlock {
@@ -313,7 +327,8 @@ static int32_t first_int(const Node *n) {
 }
 
 /* Terms where the mask holds, elsewhere what changes nothing. */
-static const void *masked(const Node *n, int count, const int32_t *mask, const void *term, void *out) {
+static const void *masked(
+        const Node *n, int count, const int32_t *mask, const void *term, void *out) {
     bool real = n->body->dtype == T_F32;
     if (n->fold == F_SUM) {
         column_mask(count, mask, term, out);
@@ -322,8 +337,10 @@ static const void *masked(const Node *n, int count, const int32_t *mask, const v
     float *to_real = out, neutral = first_real(n->fold);
     int32_t *to_int = out, zero = first_int(n);
     for (int i = 0; i < count; i++) {
-        if (real) to_real[i] = mask[i] ? ((const float *)term)[i] : neutral;
-        else to_int[i] = mask[i] ? ((const int32_t *)term)[i] : zero;
+        if (real)
+            to_real[i] = mask[i] ? ((const float *)term)[i] : neutral;
+        else
+            to_int[i] = mask[i] ? ((const int32_t *)term)[i] : zero;
     }
     return out;
 }
@@ -331,7 +348,8 @@ static const void *masked(const Node *n, int count, const int32_t *mask, const v
 static void add_named(const Comp *c, Frame *f, int64_t first, int n, FoldBlock *b) {
     int64_t *at = f->reg[c->body->spare + 1];
     walk_offsets(c->out, first, n, at);
-    for (int k = 0; k < c->nnamed; k++) column_add(n, c->named[k].stride, f->reg[c->named[k].reg], at);
+    for (int k = 0; k < c->nnamed; k++)
+        column_add(n, c->named[k].stride, f->reg[c->named[k].reg], at);
     for (int i = 0; i < n; i++)
         if (!b->mask || b->mask[i]) fold_run(b, i, at[i], 0, 1);
 }
@@ -357,15 +375,18 @@ static void start(const Comp *c, void *out) {
     float *real = out, r = first_real(n->fold);
     int32_t *number = out, v = first_int(n);
     for (int64_t k = 0; k < c->elements; k++)
-        if (n->dtype == T_F32) real[k] = r;
-        else number[k] = v;
+        if (n->dtype == T_F32)
+            real[k] = r;
+        else
+            number[k] = v;
 }
 
 static void fold_part(void *context, int part) {
     FoldJob *j = context;
     const Comp *c = j->c;
     Frame *f = &j->e->frame[part];
-    FoldBlock b = {.c = c, .out = j->out[part], .real = c->node->body->dtype == T_F32, .best = j->best};
+    FoldBlock b = {
+            .c = c, .out = j->out[part], .real = c->node->body->dtype == T_F32, .best = j->best};
     int64_t at = part * j->share, end = at + j->share;
     if (end > c->space.points) end = c->space.points;
     if (c->parts == 1 || !c->outer_is_out) start(c, j->out[part]);
@@ -380,7 +401,8 @@ static void fold_part(void *context, int part) {
 
 static void join_parts(const Comp *c, FoldJob *j) {
     for (int k = 1; k < c->parts && !c->outer_is_out; k++) {
-        FoldBlock b = {.c = c, .out = j->out[0], .term = j->out[k], .real = c->node->dtype == T_F32};
+        FoldBlock b = {
+                .c = c, .out = j->out[0], .term = j->out[k], .real = c->node->dtype == T_F32};
         fold_run(&b, 0, 0, 1, c->elements);
     }
 }

@@ -39,7 +39,8 @@
 WIDE static void real_to_real(Op op, int n, const float *restrict xs, const float *restrict ys,
         const float *restrict zs, float *restrict out) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) LOOP(name, float, float, real)
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    LOOP(name, float, float, real)
 #include "ops.def"
     default:
         break;
@@ -49,7 +50,8 @@ WIDE static void real_to_real(Op op, int n, const float *restrict xs, const floa
 WIDE static void real_to_int(Op op, int n, const float *restrict xs, const float *restrict ys,
         const float *restrict zs, int32_t *restrict out) {
     switch (op) {
-#define OP(name, arity, type, flags, lo, hi, real, integer, gradients) LOOP(name, float, int32_t, real)
+#define OP(name, arity, type, flags, lo, hi, real, integer, gradients)                             \
+    LOOP(name, float, int32_t, real)
 #include "ops.def"
     default:
         break;
@@ -95,8 +97,8 @@ void column_op(const Expr *e, int n, const void *x, const void *y, const void *z
 
 /* ---- masks and elements ----------------------------------------------------------------- */
 
-WIDE static void mask_words(int n, const int32_t *restrict mask, const int32_t *restrict v,
-        int32_t *restrict out) {
+WIDE static void mask_words(
+        int n, const int32_t *restrict mask, const int32_t *restrict v, int32_t *restrict out) {
     for (int i = 0; i < n; i++) out[i] = v[i] & (mask[i] ? -1 : 0);
 }
 
@@ -115,7 +117,8 @@ WIDE static uint32_t largest(int n, const int32_t *restrict index) {
     return most;
 }
 
-WIDE static uint32_t largest_of(int n, const int32_t *restrict mask, const int32_t *restrict index) {
+WIDE static uint32_t largest_of(
+        int n, const int32_t *restrict mask, const int32_t *restrict index) {
     uint32_t most = 0;
     for (int i = 0; i < n; i++) {
         uint32_t v = mask[i] ? (uint32_t)index[i] : 0;
@@ -146,7 +149,8 @@ WIDE void column_bytes(int n, const int32_t *v, uint8_t *out) {
     for (int i = 0; i < n; i++) out[i] = (uint8_t)v[i];
 }
 
-static void copy_row(const uint32_t *restrict from, int64_t n, int64_t step, uint32_t *restrict to) {
+static void copy_row(
+        const uint32_t *restrict from, int64_t n, int64_t step, uint32_t *restrict to) {
     if (step == 1 && n >= 32) {
         memcpy(to, from, (size_t)n * sizeof *to);
     } else if (step == 0) {
@@ -164,12 +168,11 @@ static void copy_row(const uint32_t *restrict from, int64_t n, int64_t step, uin
             for (int i = 0; i < N; i++) to[r * N + i] = from[r * row + i];                         \
         return;
 
-void copy_rows(const uint32_t *from, int64_t rows, int64_t row, int64_t n, int64_t step, uint32_t *to) {
+void copy_rows(
+        const uint32_t *from, int64_t rows, int64_t row, int64_t n, int64_t step, uint32_t *to) {
     if (step == 1) {
         switch (n) {
-            FEW(1) FEW(2) FEW(3) FEW(4) FEW(5) FEW(6) FEW(7) FEW(8) FEW(9) FEW(16)
-        default:
-            break;
+            FEW(1) FEW(2) FEW(3) FEW(4) FEW(5) FEW(6) FEW(7) FEW(8) FEW(9) FEW(16) default : break;
         }
     }
     for (int64_t r = 0; r < rows; r++) copy_row(from + r * row, n, step, to + r * n);

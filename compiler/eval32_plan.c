@@ -14,8 +14,8 @@ enum { ALIGN = 64 };
 
 typedef struct Planner {
     Eval32 *e;
-    NodeList order;             /* all that the roots need, operands first */
-    bool *done;                 /* by node id */
+    NodeList order; /* all that the roots need, operands first */
+    bool *done;     /* by node id */
     int position;
     Loop32 *open[MAX_VARS];
     int nopen;
@@ -24,8 +24,8 @@ typedef struct Planner {
 /* ---- lifetimes ------------------------------------------------------------------------- */
 
 static bool has_array(const Node *n) {
-    bool own = n->kind != N_LEAF || n->leaf == L_UNIFORM || n->leaf == L_ROWS || n->leaf == L_STEP ||
-            n->leaf == L_DATA;
+    bool own = n->kind != N_LEAF || n->leaf == L_UNIFORM || n->leaf == L_ROWS ||
+               n->leaf == L_STEP || n->leaf == L_DATA;
     return own;
 }
 
@@ -72,7 +72,8 @@ static bool mark_body(Planner *p, const Scan *s, Node *from, bool *mark) {
         NodeList operand = node_operands(p->e->graph, n);
         for (int k = 0; k < operand.n; k++) vec_push(a, &todo, operand.at[k]);
         for (int k = 0; k < n->nin; k++) /* what changes with time alone still needs the scan */
-            for (int j = 0; n->in[k] != s && j < n->in[k]->n; j++) vec_push(a, &todo, n->in[k]->init[j]);
+            for (int j = 0; n->in[k] != s && j < n->in[k]->n; j++)
+                vec_push(a, &todo, n->in[k]->init[j]);
     }
     return ready;
 }
@@ -115,7 +116,8 @@ static void begin_scan(Planner *p, Loop32 *l) {
     for (int k = 0; k < l->stacks.n; k++) live(e, l->stacks.at[k], l->first);
     for (int k = 0; k < l->scan->n; k++) {
         live(e, l->scan->carry[k], l->first);
-        bytes += eval32_elements(e, l->scan->carry[k]) * (int64_t)dtype_size(l->scan->carry[k]->dtype);
+        bytes += eval32_elements(e, l->scan->carry[k]) *
+                 (int64_t)dtype_size(l->scan->carry[k]->dtype);
     }
     eval32_need(e, bytes);
     p->open[p->nopen++] = l;
@@ -184,8 +186,8 @@ static void plan_list(Planner *p, NodeList list, StepList *out) {
 
 typedef struct Orderer {
     Planner *p;
-    int *readers;               /* by node id: nodes outside of scans yet to come that read it */
-    int *missing;               /* by place in the list: operands that are not there yet */
+    int *readers; /* by node id: nodes outside of scans yet to come that read it */
+    int *missing; /* by place in the list: operands that are not there yet */
     bool *taken;
 } Orderer;
 
@@ -222,7 +224,8 @@ static int64_t gain(const Orderer *o, const NodeList *operand, const Node *n) {
     int64_t freed = 0;
     for (int k = 0; k < operand->n; k++) {
         const Node *m = operand->at[k];
-        if (has_array(m) && o->readers[m->id] == 1) freed += eval32_elements(e, m) * (int64_t)dtype_size(m->dtype);
+        if (has_array(m) && o->readers[m->id] == 1)
+            freed += eval32_elements(e, m) * (int64_t)dtype_size(m->dtype);
     }
     return freed - eval32_elements(e, n) * (int64_t)dtype_size(n->dtype);
 }
@@ -230,7 +233,8 @@ static int64_t gain(const Orderer *o, const NodeList *operand, const Node *n) {
 /* The list in an order in which memory dies early; operands stay before users. */
 static NodeList frugal_order(Planner *p, NodeList list) {
     Eval32 *e = p->e;
-    Orderer o = {p, NEW_ARRAY(e->arena, int, e->n), NEW_ARRAY(e->arena, int, list.n), NEW_ARRAY(e->arena, bool, list.n)};
+    Orderer o = {p, NEW_ARRAY(e->arena, int, e->n), NEW_ARRAY(e->arena, int, list.n),
+            NEW_ARRAY(e->arena, bool, list.n)};
     NodeList *operand = NEW_ARRAY(e->arena, NodeList, list.n), out = {0};
     int *place = NEW_ARRAY(e->arena, int, e->n);
     for (int k = 0; k < e->n; k++) place[k] = -1;
@@ -324,7 +328,10 @@ static int by_first(const void *a, const void *b) {
     return *x < *y ? -1 : *x > *y;
 }
 
-typedef struct Block { Array32 *array; int64_t offset, bytes; } Block;
+typedef struct Block {
+    Array32 *array;
+    int64_t offset, bytes;
+} Block;
 
 /* The lowest place that is free for as long; live ones are sorted by offset. */
 static int64_t find_place(const Block *live_at, int n, int64_t bytes, int *at) {
@@ -369,7 +376,8 @@ static bool allocate(Eval32 *e) {
     e->memory = aligned_alloc(ALIGN, (size_t)padded(e->bytes));
     e->spare = aligned_alloc(ALIGN, (size_t)padded(e->spare_bytes));
     if (!e->memory || !e->spare)
-        return eval32_fail(e, (Span){0}, "no memory for %lld bytes", (long long)(e->bytes + e->spare_bytes));
+        return eval32_fail(
+                e, (Span){0}, "no memory for %lld bytes", (long long)(e->bytes + e->spare_bytes));
     for (int k = 0; k < n; k++) list[k]->at = list[k]->own = e->memory + list[k]->offset;
     return true;
 }

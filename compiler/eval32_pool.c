@@ -13,7 +13,7 @@ struct Pool {
     pthread_cond_t work, done;
     PoolJob *job;
     void *context;
-    int parts, next, running;   /* of the job: all, the first that nobody took, those at work */
+    int parts, next, running; /* of the job: all, the first that nobody took, those at work */
     bool over;
 };
 

@@ -12,23 +12,26 @@
 
 #include <string.h>
 
-enum { PIECE = 1 << 20 };    /* most elements of a copy at a time, but for one row of it */
+enum { PIECE = 1 << 20 }; /* most elements of a copy at a time, but for one row of it */
 
 /* A list of variables, as one index. */
-typedef struct Vars { int n, var[MAX_VARS]; int64_t extent; } Vars;
+typedef struct Vars {
+    int n, var[MAX_VARS];
+    int64_t extent;
+} Vars;
 
 typedef struct Operand {
     Expr *load;
     uint32_t vars;
-    int64_t stride[MAX_VARS];  /* of the element number, as far as it is a sum of variables */
-    bool sum;                  /* it is, and of times */
+    int64_t stride[MAX_VARS]; /* of the element number, as far as it is a sum of variables */
+    bool sum;                 /* it is, and of times */
     /* in place */
     bool direct;
-    int64_t row, col;          /* strides of its two indices: (m, k) or (k, n) */
-    Walk *groups;              /* first element of group g */
+    int64_t row, col; /* strides of its two indices: (m, k) or (k, n) */
+    Walk *groups;     /* first element of group g */
     /* copied */
-    bool turned;               /* the copy has k, not the other one, for rows */
-    Space space;               /* of the copy: groups, rows, columns */
+    bool turned; /* the copy has k, not the other one, for rows */
+    Space space; /* of the copy: groups, rows, columns */
     Body *body;
 } Operand;
 
@@ -36,12 +39,12 @@ struct Product {
     Node *node;
     Vars g, m, n, k;
     Operand a, b;
-    int64_t row, col;          /* strides of m and n in the output */
-    Walk *groups;              /* first element of each group in the output */
-    bool scattered;            /* it is no matrix there: computed apart, then put in place */
+    int64_t row, col; /* strides of m and n in the output */
+    Walk *groups;     /* first element of each group in the output */
+    bool scattered;   /* it is no matrix there: computed apart, then put in place */
     Walk *out;
-    int64_t spare_a, spare_b, spare_c;   /* elements */
-    int64_t *first;            /* of every group: in A, B, the output */
+    int64_t spare_a, spare_b, spare_c; /* elements */
+    int64_t *first;                    /* of every group: in A, B, the output */
 };
 
 /* ---- recognising --------------------------------------------------------------------------- */
@@ -62,8 +65,10 @@ static bool set_operand(const Eval32 *e, Operand *o, Expr *load) {
         ex_affine(load->arg[k], &a);
         for (int j = 0; j < a.n; j++) {
             const Expr *atom = a.term[j].atom;
-            if (atom->kind == E_VAR) o->stride[atom->var] += step * a.term[j].c;
-            else if (atom->kind != E_TIME) o->sum = false;
+            if (atom->kind == E_VAR)
+                o->stride[atom->var] += step * a.term[j].c;
+            else if (atom->kind != E_TIME)
+                o->sum = false;
         }
         step *= eval32_extent(e, load->node->dim[k]);
     }
@@ -135,7 +140,8 @@ static bool place_guards(const Eval32 *e, Product *p) {
 /* ---- matrices in place ---------------------------------------------------------------------- */
 
 /* The one stride of several variables as an index; false: they have none. */
-static bool one_stride(const Eval32 *e, const Node *n, const Vars *v, const int64_t *stride, int64_t *one) {
+static bool one_stride(
+        const Eval32 *e, const Node *n, const Vars *v, const int64_t *stride, int64_t *one) {
     *one = v->n ? stride[v->var[v->n - 1]] : 0;
     int64_t next = *one;
     for (int k = v->n - 1; k >= 0; k--) {
@@ -154,11 +160,12 @@ static bool is_matrix(int64_t rows, int64_t *row, int64_t cols, int64_t *col) {
 }
 
 /* Whether the load reads every element of a matrix, without a guard. */
-static void find_direct(const Eval32 *e, Product *p, Operand *o, const Vars *rows, const Vars *cols) {
+static void find_direct(
+        const Eval32 *e, Product *p, Operand *o, const Vars *rows, const Vars *cols) {
     o->direct = o->sum && !o->load->guard && !needs_guard(o) &&
-            one_stride(e, p->node, rows, o->stride, &o->row) &&
-            one_stride(e, p->node, cols, o->stride, &o->col) &&
-            is_matrix(rows->extent, &o->row, cols->extent, &o->col);
+                one_stride(e, p->node, rows, o->stride, &o->row) &&
+                one_stride(e, p->node, cols, o->stride, &o->col) &&
+                is_matrix(rows->extent, &o->row, cols->extent, &o->col);
 }
 
 static void sort_by(Vars *v, const int64_t *stride) {
@@ -207,7 +214,7 @@ static void place_output(const Eval32 *e, Product *p) {
     }
     for (int turn = 0; turn < 2; turn++) {
         bool lines = one_stride(e, p->node, &p->m, stride, &p->row) &&
-                one_stride(e, p->node, &p->n, stride, &p->col);
+                     one_stride(e, p->node, &p->n, stride, &p->col);
         if (lines && is_matrix(p->m.extent, &p->row, p->n.extent, &p->col) && p->col == 1) return;
         swap_operands(p);
     }
@@ -257,8 +264,8 @@ static void set_operands(Eval32 *e, Product *p) {
     if (!p->a.direct) {
         set_copy(e, p, &p->a, &p->m);
         p->spare_a = p->g.extent > 1 ? p->a.space.points
-                : p->a.turned       ? piece(p->k.extent, p->m.extent)
-                                    : piece(p->m.extent, p->k.extent);
+                     : p->a.turned   ? piece(p->k.extent, p->m.extent)
+                                     : piece(p->m.extent, p->k.extent);
     }
     if (!p->b.direct) {
         set_copy(e, p, &p->b, &p->n);
@@ -310,7 +317,7 @@ typedef struct ProductJob {
     Product *p;
     const float *a, *b;
     float *c;
-    int64_t share;            /* groups of a part */
+    int64_t share; /* groups of a part */
 } ProductJob;
 
 static Matrix copied_matrix(const float *at, bool turned, int64_t rows, int64_t cols) {
@@ -328,11 +335,13 @@ static Matrix matrix_b(const Product *p, const float *at) {
                        : copied_matrix(at, !p->b.turned, p->k.extent, p->n.extent);
 }
 
-static void multiply(const Product *p, int64_t m, int64_t k, Matrix a, Matrix b, bool add, float *c) {
+static void multiply(
+        const Product *p, int64_t m, int64_t k, Matrix a, Matrix b, bool add, float *c) {
     if (p->n.extent == 1)
         blas_vector(m, k, a, b.at, k > 1 ? b.row : 1, add, c, p->m.extent > 1 ? p->row : 1);
     else if (p->m.extent == 1)
-        blas_vector(p->n.extent, k, (Matrix){b.at, b.col, b.row}, a.at, k > 1 ? a.col : 1, add, c, 1);
+        blas_vector(
+                p->n.extent, k, (Matrix){b.at, b.col, b.row}, a.at, k > 1 ? a.col : 1, add, c, 1);
     else
         blas_product(m, p->n.extent, k, a, b, add, c, p->row);
 }
@@ -347,8 +356,8 @@ static void multiply_groups(void *context, int part) {
 }
 
 /* The first element of every group, in the operand or in its copy. */
-static const float *operand_at(const Eval32 *e, const Operand *o, const float *copy, int64_t groups,
-        int64_t *first) {
+static const float *operand_at(
+        const Eval32 *e, const Operand *o, const float *copy, int64_t groups, int64_t *first) {
     if (!o->direct) {
         for (int64_t g = 0; g < groups; g++) first[g] = g * (o->space.points / groups);
         return copy;
@@ -406,12 +415,14 @@ static bool run_groups(Eval32 *e, Product *p, ProductJob *j, float *copy) {
 }
 
 bool product_run(Eval32 *e, Product *p) {
-    float *spare = (float *)(void *)e->spare, *copy = spare + p->spare_b, *own = (float *)(void *)e->array[p->node->id].own;
+    float *spare = (float *)(void *)e->spare, *copy = spare + p->spare_b,
+          *own = (float *)(void *)e->array[p->node->id].own;
     int64_t groups = p->g.extent, *first_c = p->first + 2 * groups;
     ProductJob j = {.p = p, .c = p->scattered ? copy + p->spare_a : own};
     if (p->a.body) body_begin(p->a.body);
     if (p->b.body) body_begin(p->b.body);
-    if (!p->b.direct && !map_points(e, p->b.body, T_F32, 0, p->b.space.points, (char *)spare)) return false;
+    if (!p->b.direct && !map_points(e, p->b.body, T_F32, 0, p->b.space.points, (char *)spare))
+        return false;
     j.b = operand_at(e, &p->b, spare, groups, p->first + groups);
     walk_begin(p->groups, e->time);
     walk_offsets(p->groups, 0, groups, first_c);

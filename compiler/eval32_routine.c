@@ -7,7 +7,7 @@
 #include "eval32.h"
 #include "eval32_routine.h"
 
-enum { MOST_KEPT = 24 };     /* a routine for a number of rows; the oldest goes first */
+enum { MOST_KEPT = 24 }; /* a routine for a number of rows; the oldest goes first */
 
 typedef struct Kept {
     const Routine *routine;
@@ -100,15 +100,29 @@ static void add_to(char *at, PlaceType t, int64_t k, double v, bool add) {
     float *f32 = (float *)(void *)at;
     int32_t *i32 = (int32_t *)(void *)at;
     switch (t) {
-    case PT_F64: f64[k] = v + (add ? f64[k] : 0); break;
-    case PT_I64: i64[k] = (int64_t)v + (add ? i64[k] : 0); break;
-    case PT_F32: f32[k] = (float)v + (add ? f32[k] : 0); break;
-    case PT_I32: i32[k] = (int32_t)v + (add ? i32[k] : 0); break;
-    case PT_U8: at[k] = (char)((uint8_t)v + (add ? (uint8_t)at[k] : 0)); break;
+    case PT_F64:
+        f64[k] = v + (add ? f64[k] : 0);
+        break;
+    case PT_I64:
+        i64[k] = (int64_t)v + (add ? i64[k] : 0);
+        break;
+    case PT_F32:
+        f32[k] = (float)v + (add ? f32[k] : 0);
+        break;
+    case PT_I32:
+        i32[k] = (int32_t)v + (add ? i32[k] : 0);
+        break;
+    case PT_U8:
+        at[k] = (char)((uint8_t)v + (add ? (uint8_t)at[k] : 0));
+        break;
     }
 }
 
-typedef struct StoreContext { const Routine *routine; const Call32 *call; int status; } StoreContext;
+typedef struct StoreContext {
+    const Routine *routine;
+    const Call32 *call;
+    int status;
+} StoreContext;
 
 static bool store(void *context, int root, const void *value) {
     StoreContext *s = context;
@@ -118,8 +132,10 @@ static bool store(void *context, int root, const void *value) {
     if (r->to.type == place_type(r->value->dtype) && !r->accumulate)
         memmove(at, value, (size_t)n * dtype_size(r->value->dtype));
     else
-        for (int64_t k = 0; k < n; k++) add_to(at, r->to.type, k, number(r->value, value, k), r->accumulate);
-    bool infinite = r->early && r->value == s->routine->finite && !isfinite(number(r->value, value, 0));
+        for (int64_t k = 0; k < n; k++)
+            add_to(at, r->to.type, k, number(r->value, value, k), r->accumulate);
+    bool infinite =
+            r->early && r->value == s->routine->finite && !isfinite(number(r->value, value, 0));
     if (infinite) s->status = DL_E_LOSS;
     return !infinite;
 }

@@ -64,7 +64,8 @@ static int64_t step_of(const Form *f, int loop, int64_t position) {
 }
 
 /* factor * sum + c0 < 0 as a bound; false where there is no room or other things count. */
-static bool add_bound(Eval32 *e, const Space *s, const Affine *sum, int64_t factor, int64_t c0, Form *bound, int *n) {
+static bool add_bound(Eval32 *e, const Space *s, const Affine *sum, int64_t factor, int64_t c0,
+        Form *bound, int *n) {
     if (*n == MAX_BOUNDS32) return false;
     bound[*n] = (Form){.c0 = c0};
     if (!form_add(e, s, sum, factor, &bound[*n])) return false;
@@ -75,28 +76,38 @@ static bool add_bound(Eval32 *e, const Space *s, const Affine *sum, int64_t fact
 static bool take_bound(Eval32 *e, const Space *s, const Expr *test, Form *bound, int *n) {
     Affine a, b;
     int64_t lo, hi;
-    bool order = test->kind == E_OP && op_info[test->op].type == OT_TEST &&
-            test->arg[0]->dtype == T_I32;
+    bool order =
+            test->kind == E_OP && op_info[test->op].type == OT_TEST && test->arg[0]->dtype == T_I32;
     if (!order || !ex_affine(test->arg[0], &a) || !ex_affine(test->arg[1], &b) ||
             !affine_range(&a, &lo, &hi) || !affine_range(&b, &lo, &hi) || !affine_add(&a, &b, -1))
         return false;
     int before = *n;
     bool taken = false;
     switch (test->op) {
-    case OP_lt: taken = add_bound(e, s, &a, 1, 0, bound, n); break;
-    case OP_le: taken = add_bound(e, s, &a, 1, -1, bound, n); break;
-    case OP_gt: taken = add_bound(e, s, &a, -1, 0, bound, n); break;
-    case OP_ge: taken = add_bound(e, s, &a, -1, -1, bound, n); break;
+    case OP_lt:
+        taken = add_bound(e, s, &a, 1, 0, bound, n);
+        break;
+    case OP_le:
+        taken = add_bound(e, s, &a, 1, -1, bound, n);
+        break;
+    case OP_gt:
+        taken = add_bound(e, s, &a, -1, 0, bound, n);
+        break;
+    case OP_ge:
+        taken = add_bound(e, s, &a, -1, -1, bound, n);
+        break;
     case OP_eq:
         taken = add_bound(e, s, &a, 1, -1, bound, n) && add_bound(e, s, &a, -1, -1, bound, n);
         break;
-    default: break;
+    default:
+        break;
     }
     if (!taken) *n = before;
     return taken;
 }
 
-int bounds_of(Eval32 *e, const Space *s, const ConditionList *all, Form *bound, ConditionList *rest) {
+int bounds_of(
+        Eval32 *e, const Space *s, const ConditionList *all, Form *bound, ConditionList *rest) {
     int n = 0;
     for (int k = 0; k < all->n; k++)
         if (!take_bound(e, s, all->at[k], bound, &n)) vec_push(e->arena, rest, all->at[k]);
@@ -110,7 +121,8 @@ static bool constant_sum(const Space *s, const Form *a, int64_t sign, const Form
     *sum = a->c0 + sign * b->c0;
     if (a->ntime != b->ntime) return false;
     for (int k = 0; k < a->ntime; k++)
-        if (a->time[k].scan != b->time[k].scan || a->time[k].c + sign * b->time[k].c != 0) return false;
+        if (a->time[k].scan != b->time[k].scan || a->time[k].c + sign * b->time[k].c != 0)
+            return false;
     for (int k = 0; k < s->n; k++)
         for (int64_t i = 0; i < s->extent[k]; i++) {
             if (step_of(a, k, i) + sign * step_of(b, k, i) != 0) return false;
@@ -131,7 +143,8 @@ static bool leaves_in(const Space *s, const Form *bound, int n, int loop, int64_
 }
 
 /* The range of a form over the positions that the bounds of single loops leave in. */
-static void form_range(const Space *s, const Form *f, const Form *bound, int n, int64_t *lo, int64_t *hi) {
+static void form_range(
+        const Space *s, const Form *f, const Form *bound, int n, int64_t *lo, int64_t *hi) {
     *lo = *hi = f->c0;
     for (int k = 0; k < f->ntime; k++) {
         int64_t end = f->time[k].c * (f->time[k].scan->extent - 1);
@@ -158,7 +171,7 @@ bool form_bounded(const Space *s, const Form *f, int64_t extent, const Form *bou
     above = lo >= 0;
     below = hi < extent;
     for (int k = 0; k < n; k++) {
-        int64_t sum;             /* the bound is negative: sum - f < 0, or f - sum < 0 */
+        int64_t sum; /* the bound is negative: sum - f < 0, or f - sum < 0 */
         above = above || (constant_sum(s, f, 1, &bound[k], &sum) && sum >= -1);
         below = below || (constant_sum(s, f, -1, &bound[k], &sum) && sum <= extent);
     }
@@ -201,8 +214,8 @@ static void join_loops(Walk *w) {
     }
 }
 
-Walk *walk_new(Arena *a, const Space *s, int nform, const Form *form, int nbound,
-        const int64_t *below) {
+Walk *walk_new(
+        Arena *a, const Space *s, int nform, const Form *form, int nbound, const int64_t *below) {
     Walk *w = NEW(a, Walk);
     w->n = s->n;
     w->nform = nform;
@@ -220,7 +233,8 @@ void walk_begin(Walk *w, const int64_t *time) {
     for (int f = 0; f < w->nform; f++) {
         Form *form = &w->form[f];
         form->now = form->c0;
-        for (int k = 0; k < form->ntime; k++) form->now += form->time[k].c * time[form->time[k].scan->id];
+        for (int k = 0; k < form->ntime; k++)
+            form->now += form->time[k].c * time[form->time[k].scan->id];
     }
 }
 
@@ -316,7 +330,8 @@ static void count_off(WalkKind kind, int64_t at, int64_t step, int64_t n, void *
         for (int64_t i = 0; i < n; i++) offset[i] = at + i * step;
 }
 
-static void take_run(WalkKind kind, const void *from, int64_t at, int64_t step, int64_t n, char *to) {
+static void take_run(
+        WalkKind kind, const void *from, int64_t at, int64_t step, int64_t n, char *to) {
     if (n == 0) return;
     if (kind == W_WORDS) {
         copy_rows((const uint32_t *)from + at, 1, 0, n, step, (uint32_t *)(void *)to);
@@ -333,18 +348,20 @@ static void take_run(WalkKind kind, const void *from, int64_t at, int64_t step, 
  * else than its strides matters. Returns how many points that were. */
 static int64_t take_rows(const Walk *w, const void *from, int64_t n, Place32 *p, char *to) {
     int inner = w->n - 1;
-    if (inner < 1 || w->nform > 1 || w->ragged || w->form[0].jump[inner - 1] || p->position[inner]) return 0;
-    int64_t length = w->extent[inner], rows = n / length, left = w->extent[inner - 1] - p->position[inner - 1];
+    if (inner < 1 || w->nform > 1 || w->ragged || w->form[0].jump[inner - 1] || p->position[inner])
+        return 0;
+    int64_t length = w->extent[inner], rows = n / length,
+            left = w->extent[inner - 1] - p->position[inner - 1];
     if (rows > left) rows = left;
     if (rows == 0) return 0;
-    copy_rows((const uint32_t *)from + p->base[inner][0], rows, w->form[0].stride[inner - 1], length,
-            w->form[0].stride[inner], (uint32_t *)(void *)to);
+    copy_rows((const uint32_t *)from + p->base[inner][0], rows, w->form[0].stride[inner - 1],
+            length, w->form[0].stride[inner], (uint32_t *)(void *)to);
     go_on(w, inner - 1, rows, p);
     return rows * length;
 }
 
-static bool take_bounded(const Walk *w, WalkKind kind, const void *from, const int64_t *at, int64_t run,
-        size_t size, char *to) {
+static bool take_bounded(const Walk *w, WalkKind kind, const void *from, const int64_t *at,
+        int64_t run, size_t size, char *to) {
     int64_t begin = 0, end = run, step = w->n ? w->form[0].stride[w->n - 1] : 0;
     narrow(w, at, &begin, &end);
     if (begin < end && !checked(w, at, begin, end)) return false;
@@ -354,7 +371,8 @@ static bool take_bounded(const Walk *w, WalkKind kind, const void *from, const i
     return true;
 }
 
-static bool take(const Walk *w, WalkKind kind, const void *from, int64_t first, int64_t n, char *to) {
+static bool take(
+        const Walk *w, WalkKind kind, const void *from, int64_t first, int64_t n, char *to) {
     Place32 p;
     int64_t at[1 + MAX_BOUNDS32 + MAX_RANK];
     size_t size = kind == W_OFFSETS ? 8 : 4;
@@ -365,8 +383,10 @@ static bool take(const Walk *w, WalkKind kind, const void *from, int64_t first, 
         int64_t run = kind == W_WORDS ? take_rows(w, from, n, &p, to) : 0;
         if (run == 0) {
             run = run_here(w, &p, n, at);
-            if (w->nform == 1) take_run(kind, from, at[0], step, run, to);
-            else if (!take_bounded(w, kind, from, at, run, size, to)) return false;
+            if (w->nform == 1)
+                take_run(kind, from, at[0], step, run, to);
+            else if (!take_bounded(w, kind, from, at, run, size, to))
+                return false;
             go_on(w, inner, run, &p);
         }
         to += (size_t)run * size;

@@ -102,6 +102,18 @@ static const char *option_value(int argc, char **argv, int *i, size_t name_lengt
     return NULL;
 }
 
+/* `--name=value` of a flag that takes none, or not this one. */
+static bool unknown_value(const char *word) {
+    const char *value = strchr(word, '=');
+    for (int k = 0; k < FLAGS && value; k++) {
+        size_t n = strlen(flags[k].name);
+        if (flags[k].value || n != (size_t)(value - word) || strncmp(word, flags[k].name, n)) continue;
+        fprintf(stderr, "dlc: %s: there is no such value; see dlc --help\n", word);
+        return true;
+    }
+    return false;
+}
+
 /* 1: taken; 0: not ours; -1: wrong, reported. */
 static int take_flag(Options *o, int argc, char **argv, int *i) {
     const char *word = argv[*i];
@@ -118,6 +130,7 @@ static int take_flag(Options *o, int argc, char **argv, int *i) {
         if (value) *(const char **)((char *)o + flags[k].text) = value;
         return value ? 1 : -1;
     }
+    if (unknown_value(word)) return -1;
     if (strncmp(word, "--batch", 7) != 0 || (word[7] && word[7] != '=')) return 0;
     const char *value = option_value(argc, argv, i, 7);
     if (!value) return -1;

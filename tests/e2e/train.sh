@@ -1,6 +1,6 @@
 #!/bin/sh
 # The examples whose data are always there, trained three ways: by dlc train, as programs of
-# their own (--main), and by the interpreter; and what they say to bad input.
+# their own (--main), and by both interpreters; and what they say to bad input.
 #     tests/e2e/train.sh DLC BUILD_FOLDER
 set -u
 dlc=$(realpath "$1") build=$(realpath "$2")
@@ -66,9 +66,11 @@ for name in linear logistic toy_rnn fashion; do
     check "$name: the program evaluates the same" cmp evaluated main.json
 
     [ $name != fashion ] || continue
-    "$dlc" train "$model" --interpret --json --quiet --epochs $epochs --weights i.w >interpreted
-    check "$name: the interpreter's loss $(value loss interpreted)" \
-        near "$(value loss interpreted)" "$(value loss $name.json)" 1e-3
+    for how in --interpret --interpret=double; do
+        "$dlc" train "$model" $how --json --quiet --epochs $epochs --weights i.w >interpreted
+        check "$name: the loss with $how: $(value loss interpreted)" \
+            near "$(value loss interpreted)" "$(value loss $name.json)" 1e-3
+    done
 done
 
 # ---- linear: the least-squares line ----

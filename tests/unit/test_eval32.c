@@ -29,9 +29,12 @@ static Trial fresh(int64_t rows) {
 static void *as_stored(const Node *n, int64_t size, const double *v) {
     void *p = calloc((size_t)size + 1, 4);
     for (int64_t i = 0; i < size; i++) {
-        if (n->dtype == T_F32) ((float *)p)[i] = (float)v[i];
-        else if (n->dtype == T_I32) ((int32_t *)p)[i] = (int32_t)v[i];
-        else ((uint8_t *)p)[i] = (uint8_t)v[i];
+        if (n->dtype == T_F32)
+            ((float *)p)[i] = (float)v[i];
+        else if (n->dtype == T_I32)
+            ((int32_t *)p)[i] = (int32_t)v[i];
+        else
+            ((uint8_t *)p)[i] = (uint8_t)v[i];
     }
     return p;
 }
@@ -59,7 +62,8 @@ static Eval *definition(const Trial *t) {
     for (int k = 0; k < t->n; k++) {
         double rounded[MAX_SIZE];
         for (int64_t i = 0; i < size_in(t, t->leaf[k]); i++)
-            rounded[i] = t->leaf[k]->dtype == T_F32 ? (double)(float)t->value[k][i] : t->value[k][i];
+            rounded[i] =
+                    t->leaf[k]->dtype == T_F32 ? (double)(float)t->value[k][i] : t->value[k][i];
         eval_bind(d, t->leaf[k], rounded);
     }
     return d;
@@ -74,7 +78,8 @@ static int64_t differences(const Run *r, Eval *d, int root) {
     for (int64_t i = 0; i < size_in(&r->t, n); i++) {
         double got = stored_at(r, root, i);
         bool same = got == want[i] || (isnan(got) && isnan(want[i]));
-        if (!same && !(fabs(got - want[i]) <= TOLERANCE * fmax(scale[i], 1e-3)) && margin[i] > 1e-5) wrong++;
+        if (!same && !(fabs(got - want[i]) <= TOLERANCE * fmax(scale[i], 1e-3)) && margin[i] > 1e-5)
+            wrong++;
     }
     return wrong;
 }
@@ -163,7 +168,8 @@ static Node *leaf_of(Trial *t, DType type, int rank, const int64_t *dim, double 
     Node *f = trial_leaf(t, rank, dim, lo, hi);
     if (type == T_F32) return f;
     int k = t->n - 1;
-    t->leaf[k] = node_leaf(t->g, L_INPUT, type, rank, dim, arena_printf(t->g->arena, "n%d", k), here);
+    t->leaf[k] =
+            node_leaf(t->g, L_INPUT, type, rank, dim, arena_printf(t->g->arena, "n%d", k), here);
     for (int64_t i = 0; i < size_in(t, f); i++) t->value[k][i] = floor(t->value[k][i]);
     return t->leaf[k];
 }
@@ -179,7 +185,8 @@ Test(eval32, every_operator_of_reals) {
         for (int k = 0; k < info->arity; k++) {
             Node *x = trial_leaf(&one, 1, dim, info->lo, info->hi);
             arg[k] = ex_load(one.g, x, &i, NULL);
-            if (info->type == OT_BRANCH && k == 0) arg[k] = ex_op2(one.g, OP_lt, arg[k], ex_real(one.g, 0));
+            if (info->type == OT_BRANCH && k == 0)
+                arg[k] = ex_op2(one.g, OP_lt, arg[k], ex_real(one.g, 0));
         }
         Node *y = node_comp(one.g, 1, dim, F_NONE, 0, NULL, NULL, ex_op(one.g, (Op)op, arg), here);
         check(&one, &y, 1, 1, info->name);
@@ -236,13 +243,16 @@ Test(eval32, work_that_threads_share) {
     Graph *g = t.g;
     Node *x = trial_leaf(&t, 1, wide, -1, 1), *y[6];
     Expr *i = ex_var(g, 0, 300), *j = ex_var(g, 1, 1000), *xj = ex_load(g, x, &j, NULL);
-    y[0] = node_comp(g, 2, all, F_NONE, 0, NULL, NULL, ex_op2(g, OP_mul, xj, ex_op1(g, OP_real, i)), here);
+    y[0] = node_comp(
+            g, 2, all, F_NONE, 0, NULL, NULL, ex_op2(g, OP_mul, xj, ex_op1(g, OP_real, i)), here);
     Expr *a = ex_load(g, y[0], (Expr *[]){i, j}, NULL);
     y[1] = node_comp(g, 1, tall, F_SUM, 1, wide, NULL, a, here);
     y[2] = node_comp(g, 1, tall, F_ARGMAX, 1, wide, NULL, a, here);
-    Expr *r = ex_var(g, 1, 300), *c = ex_var(g, 0, 1000), *b = ex_load(g, y[0], (Expr *[]){r, c}, NULL);
+    Expr *r = ex_var(g, 1, 300), *c = ex_var(g, 0, 1000),
+         *b = ex_load(g, y[0], (Expr *[]){r, c}, NULL);
     y[3] = node_comp(g, 1, wide, F_SUM, 1, tall, NULL, b, here);
-    y[4] = node_comp(g, 1, wide, F_MAX, 1, tall, ex_op2(g, OP_lt, c, ex_op2(g, OP_mul, r, ex_int(g, 3))), b, here);
+    y[4] = node_comp(g, 1, wide, F_MAX, 1, tall,
+            ex_op2(g, OP_lt, c, ex_op2(g, OP_mul, r, ex_int(g, 3))), b, here);
     y[5] = node_comp(g, 1, wide, F_ARGMIN, 1, tall, NULL, b, here);
     for (int threads = 1; threads < 4; threads++) check(&t, y, 6, threads, "large");
     trial_free(&t);
@@ -258,9 +268,11 @@ Test(eval32, a_scatter_visits_its_terms_alone) {
     Expr *v = ex_var(g, 0, 1 << 20), *d = ex_var(g, 1, 2), *k = ex_var(g, 2, 2000);
     Expr *is = ex_op2(g, OP_eq, ex_load(g, n, &k, NULL), v);
     Node *y[2];
-    y[0] = node_comp(g, 2, table, F_SUM, 1, words, is, ex_load(g, dy, (Expr *[]){k, d}, NULL), here);
+    y[0] = node_comp(
+            g, 2, table, F_SUM, 1, words, is, ex_load(g, dy, (Expr *[]){k, d}, NULL), here);
     Expr *p = ex_var(g, 0, 5), *q = ex_var(g, 1, 7), *mk = ex_load(g, m, &k, NULL);
-    Expr *cell = ex_and(g, ex_op2(g, OP_eq, ex_op2(g, OP_imod, mk, ex_int(g, 5)), p), ex_op2(g, OP_eq, mk, q));
+    Expr *cell = ex_and(
+            g, ex_op2(g, OP_eq, ex_op2(g, OP_imod, mk, ex_int(g, 5)), p), ex_op2(g, OP_eq, mk, q));
     y[1] = node_comp(g, 2, few, F_SUM, 1, words, cell, ex_int(g, 1), here);
     check(&t, y + 1, 1, 1, "confusions");
     Root32 root = {.value = y[0]};
@@ -275,11 +287,14 @@ Test(eval32, a_scatter_visits_its_terms_alone) {
 
 /* ---- products ------------------------------------------------------------------------------ */
 
-typedef struct Index { int n; Expr *at[4]; } Index;
+typedef struct Index {
+    int n;
+    Expr *at[4];
+} Index;
 
 /* out[dim] = sum over fold of a[ai] * b[bi]. */
-static Node *product(Graph *g, int rank, const int64_t *dim, int nfold, const int64_t *fold, Expr *guard,
-        Node *a, Index ai, Node *b, Index bi) {
+static Node *product(Graph *g, int rank, const int64_t *dim, int nfold, const int64_t *fold,
+        Expr *guard, Node *a, Index ai, Node *b, Index bi) {
     Expr *body = ex_op2(g, OP_mul, ex_load(g, a, ai.at, NULL), ex_load(g, b, bi.at, NULL));
     return node_comp(g, rank, dim, F_SUM, nfold, fold, guard, body, here);
 }
@@ -289,7 +304,8 @@ static void check_product(Trial *t, Node *y, int products, const char *what) {
     Node *gradient[MAX_LEAVES];
     cr_expect(check_both(t, y, what) == products, "%s", what);
     cr_assert(grad(t->g, random_form(t, y), t->leaf, t->n, gradient));
-    for (int k = 0; k < t->n; k++) cr_expect(check_both(t, gradient[k], what) >= products, "%s", what);
+    for (int k = 0; k < t->n; k++)
+        cr_expect(check_both(t, gradient[k], what) >= products, "%s", what);
     trial_free(t);
 }
 
@@ -321,7 +337,8 @@ Test(eval32, attention_is_a_product_for_every_head) {
     Node *q = trial_leaf(&t, 4, qd, -1, 1), *key = trial_leaf(&t, 4, qd, -1, 1);
     Expr *n = ex_var(t.g, 0, DIM_BATCH), *h = ex_var(t.g, 1, 3), *i = ex_var(t.g, 2, 7);
     Expr *j = ex_var(t.g, 3, 7), *d = ex_var(t.g, 4, 5);
-    Node *y = product(t.g, 4, yd, 1, fold, NULL, q, (Index){4, {n, i, h, d}}, key, (Index){4, {n, j, h, d}});
+    Node *y = product(
+            t.g, 4, yd, 1, fold, NULL, q, (Index){4, {n, i, h, d}}, key, (Index){4, {n, j, h, d}});
     check_product(&t, y, 1, "attention");
 }
 
@@ -329,12 +346,14 @@ Test(eval32, attention_is_a_product_for_every_head) {
 Test(eval32, convolutions_are_products) {
     for (int stride = 1; stride < 3; stride++) {
         Trial t = fresh(2);
-        int64_t xd[] = {DIM_BATCH, 9, 3}, kd[] = {3, 3, 4}, yd[] = {DIM_BATCH, 9 / stride, 4}, fold[] = {3, 3};
+        int64_t xd[] = {DIM_BATCH, 9, 3}, kd[] = {3, 3, 4}, yd[] = {DIM_BATCH, 9 / stride, 4},
+                fold[] = {3, 3};
         Graph *g = t.g;
         Node *x = trial_leaf(&t, 3, xd, -1, 1), *k = trial_leaf(&t, 3, kd, -1, 1);
         Expr *n = ex_var(g, 0, DIM_BATCH), *i = ex_var(g, 1, 9 / stride), *o = ex_var(g, 2, 4);
         Expr *p = ex_var(g, 3, 3), *c = ex_var(g, 4, 3);
-        Expr *at = ex_op2(g, OP_sub, ex_op2(g, OP_add, ex_op2(g, OP_mul, i, ex_int(g, stride)), p), ex_int(g, 1));
+        Expr *at = ex_op2(g, OP_sub, ex_op2(g, OP_add, ex_op2(g, OP_mul, i, ex_int(g, stride)), p),
+                ex_int(g, 1));
         Expr *inside = ex_in_range(g, at, 9);
         Expr *body = ex_op2(g, OP_mul, ex_load(g, x, (Expr *[]){n, at, c}, inside),
                 ex_load(g, k, (Expr *[]){p, c, o}, NULL));
@@ -348,9 +367,11 @@ Test(eval32, products_into_places_that_are_no_matrix) {
     Trial t = fresh(1);
     int64_t ad[] = {2, 3, 4}, bd[] = {4, 5, 2}, yd[] = {2, 5, 3, 2}, fold[] = {4};
     Node *a = trial_leaf(&t, 3, ad, -1, 1), *b = trial_leaf(&t, 3, bd, -1, 1);
-    Expr *i = ex_var(t.g, 0, 2), *j = ex_var(t.g, 1, 5), *k = ex_var(t.g, 2, 3), *l = ex_var(t.g, 3, 2);
+    Expr *i = ex_var(t.g, 0, 2), *j = ex_var(t.g, 1, 5), *k = ex_var(t.g, 2, 3),
+         *l = ex_var(t.g, 3, 2);
     Expr *f = ex_var(t.g, 4, 4);
-    Node *y = product(t.g, 4, yd, 1, fold, NULL, a, (Index){3, {i, k, f}}, b, (Index){3, {f, j, l}});
+    Node *y =
+            product(t.g, 4, yd, 1, fold, NULL, a, (Index){3, {i, k, f}}, b, (Index){3, {f, j, l}});
     check_product(&t, y, 1, "scattered");
 }
 
@@ -378,7 +399,8 @@ Test(eval32, values_are_stored_when_their_places_are_free) {
     Graph *g = t.g;
     Node *a = trial_leaf(&t, 1, dim, -1, 1), *b = trial_leaf(&t, 1, dim, -1, 1);
     Node *sum = node_map(g, OP_add, (Node *[]){a, b}, here);
-    Root32 root[] = {{b, false, a}, {a, false, b}, {sum, true, NULL}, {node_map(g, OP_neg, &sum, here), false, NULL}};
+    Root32 root[] = {{b, false, a}, {a, false, b}, {sum, true, NULL},
+            {node_map(g, OP_neg, &sum, here), false, NULL}};
     Run r = {.t = t, .threads = 1, .n = 4};
     memcpy(r.root, root, sizeof root);
     Eval32 *e = eval32_new(g, 1, 1, r.root, 4);
@@ -397,11 +419,13 @@ Test(eval32, says_which_index_is_wrong) {
     Node *x = trial_leaf(&t, 1, dim, -1, 1), *n = leaf_of(&t, T_I32, 1, dim, 2, 9);
     Expr *i = ex_var(g, 0, 4), *at = ex_load(g, n, &i, NULL);
     t.value[1][2] = 4;
-    Root32 root = {.value = node_comp(g, 1, dim, F_NONE, 0, NULL, NULL, ex_load(g, x, &at, NULL), here)};
+    Root32 root = {
+            .value = node_comp(g, 1, dim, F_NONE, 0, NULL, NULL, ex_load(g, x, &at, NULL), here)};
     Run r = {.t = t, .threads = 1, .n = 1, .root = {root}};
     Eval32 *e = eval32_new(g, 1, 1, r.root, 1);
     cr_assert_not(run_all(&r, e));
-    cr_expect(strstr(eval32_error(e), "of x0 is outside of axis 0, which has 4"), "%s", eval32_error(e));
+    cr_expect(strstr(eval32_error(e), "of x0 is outside of axis 0, which has 4"), "%s",
+            eval32_error(e));
     eval32_free(e);
     e = eval32_new(g, 1, 1, r.root, 1);
     cr_assert_not(eval32_run(e, 7, 3, keep, &r));
