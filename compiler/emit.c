@@ -604,26 +604,6 @@ static void print_parameters(Printer *p, const LoopFunction *f) {
     if (!any) text_printf(&p->text, "void");
 }
 
-/* Does it read something only under a condition? Then compilers must leave it so. */
-static bool loads_under(const LoopExpr *e, bool condition) {
-    if (condition && (e->kind == X_LOAD || e->kind == X_VLOAD)) return true;
-    bool branch = e->kind == X_SELECT || e->kind == X_AND ||
-                  (e->kind == X_OP && op_info[e->op].type == OT_BRANCH);
-    for (int i = 0; i < e->narg; i++)
-        if (loads_under(e->arg[i], condition || (branch && i > 0))) return true;
-    return false;
-}
-
-static bool block_loads_under(const LoopBlock *block, bool condition) {
-    for (int i = 0; i < block->n; i++) {
-        const LoopStmt *s = block->at[i];
-        if (s->value && loads_under(s->value, condition)) return true;
-        if (condition && s->kind == S_STORE) return true;
-        if (block_loads_under(&s->body, condition || s->kind == S_IF)) return true;
-    }
-    return false;
-}
-
 static bool divides(const LoopBlock *block) {
     for (int i = 0; i < block->n; i++)
         if (block->at[i]->parallel || divides(&block->at[i]->body)) return true;
@@ -647,8 +627,7 @@ char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonic
     Printer p = {.text = {.arena = a}, .arena = a, .batch = batch, .canonical = canonical};
     if (!canonical && f->comment) print_comment(&p, f->comment);
     if (!canonical && f->avoid) unique(&p, f->avoid);
-    const char *kind = block_loads_under(&f->body, false) ? "DL_GUARDED_KERNEL" : "DL_KERNEL";
-    text_printf(&p.text, "%s void %s(", kind, canonical ? "" : f->name);
+    text_printf(&p.text, "DL_KERNEL void %s(", canonical ? "" : f->name);
     print_parameters(&p, f);
     text_printf(&p.text, ")\n");
     if (f->small.n) text_printf(&p.text, "#ifdef DL_LARGE_TILES\n");

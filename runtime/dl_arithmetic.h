@@ -4,7 +4,10 @@
  * A product and a sum are contracted into one rounding only where the code says so (DL_FMA),
  * never where the compiler likes it; the elementary functions of dl_math.h rely on each
  * operation being rounded on its own. What a user's options would have to switch is
- * switched here: gcc ignores the standard pragma, so it has its own. */
+ * switched here: gcc ignores the standard pragma, so it has its own. By the same, two of gcc's
+ * passes are off: predictive commoning spills the registers of large tiles; and if-conversion
+ * makes wrong masks (gcc 12) of short nests of loads under conditions. The loops that matter
+ * are vector code already (dl_vector.h), so no speed is lost by either. */
 #ifndef DL_ARITHMETIC_H
 #define DL_ARITHMETIC_H
 

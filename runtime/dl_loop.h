@@ -16,14 +16,6 @@
 #define DL_KERNEL static
 #endif
 
-/* One that reads or writes under conditions: gcc 12 miscompiles short nests of these where
- * it makes masked vector accesses of them. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define DL_GUARDED_KERNEL static __attribute__((noinline, optimize("no-tree-loop-if-convert")))
-#else
-#define DL_GUARDED_KERNEL DL_KERNEL
-#endif
-
 /* In front of a loop whose iterations are independent, or of `count` loops one in another.
  * Iterations are divided by number, and no result depends on how. */
 #ifdef _OPENMP
