@@ -16,11 +16,10 @@ typedef struct Promotion {
 } Promotion;
 
 /* The number of the vector at that index, or -1. */
-static int64_t vector_at(const LoopArray *array, int rank, LoopExpr *const *index,
-        const VectorPart *part) {
+static int64_t vector_at(int rank, LoopExpr *const *index, const VectorPart *part) {
     bool constant = rank == 1 && index[0]->kind == X_INT && part->step[0] == 1;
-    if (!constant || array->elements % LANES || index[0]->integer % LANES) return -1;
-    return index[0]->integer / LANES;
+    bool whole = constant && index[0]->integer % LANES == 0;
+    return whole ? index[0]->integer / LANES : -1;
 }
 
 /* ---- may it be replaced? ------------------------------------------------------------- */
@@ -30,16 +29,19 @@ static void look_at_expr(Promotion *p, const LoopExpr *e) {
     for (int i = 0; i < e->narg; i++) look_at_expr(p, e->arg[i]);
     look_at_expr(p, e->part.mask);
     if (e->array != p->array) return;
-    p->refused |= e->kind != X_VLOAD || vector_at(e->array, e->narg, e->arg, &e->part) < 0;
+    p->refused |= e->kind != X_VLOAD || vector_at(e->narg, e->arg, &e->part) < 0;
 }
 
 static void look_at_block(Promotion *p, const LoopBlock *block) {
     for (int i = 0; i < block->n; i++) {
         const LoopStmt *s = block->at[i];
         look_at_expr(p, s->value);
+        look_at_expr(p, s->lo);
+        look_at_expr(p, s->hi);
         look_at_expr(p, s->part.mask);
+        for (int j = 0; j < s->rank; j++) look_at_expr(p, s->index[j]);
         if (s->array == p->array)
-            p->refused |= s->kind != S_VSTORE || vector_at(s->array, s->rank, s->index, &s->part) < 0;
+            p->refused |= s->kind != S_VSTORE || vector_at(s->rank, s->index, &s->part) < 0;
         look_at_block(p, &s->body);
     }
 }
@@ -49,7 +51,7 @@ static void look_at_block(Promotion *p, const LoopBlock *block) {
 static LoopExpr *replaced(Promotion *p, LoopExpr *e) {
     if (!e) return NULL;
     if (e->array == p->array)
-        return lx_var(p->a, p->vector[vector_at(e->array, e->narg, e->arg, &e->part)]);
+        return lx_var(p->a, p->vector[vector_at(e->narg, e->arg, &e->part)]);
     for (int i = 0; i < e->narg; i++) e->arg[i] = replaced(p, e->arg[i]);
     e->part.mask = replaced(p, e->part.mask);
     return e;
@@ -65,7 +67,7 @@ static LoopExpr *lanes_written(Promotion *p, const VectorPart *part) {
 
 /* A store becomes the variable's next value. */
 static void replace_store(Promotion *p, LoopStmt *s) {
-    LoopVar *v = p->vector[vector_at(s->array, s->rank, s->index, &s->part)];
+    LoopVar *v = p->vector[vector_at(s->rank, s->index, &s->part)];
     LoopExpr *mask = lanes_written(p, &s->part), *value = s->value;
     if (mask) value = lx_op(p->a, OP_select, v->type, (LoopExpr *[]){mask, value, lx_var(p->a, v)});
     *s = (LoopStmt){.kind = S_SET, .var = v, .value = value};
@@ -101,7 +103,7 @@ static LoopExpr *zeros(Arena *a, LoopType t) {
 /* The declaration becomes those of its vectors. */
 static void declare(Promotion *p, LoopBlock *to) {
     LoopType type = p->array->type == PT_F32 ? LT_VEC : LT_NVEC;
-    int64_t count = p->array->elements / LANES;
+    int64_t count = (p->array->elements + LANES - 1) / LANES;
     for (int64_t i = 0; i < count; i++) {
         const char *name = count == 1 ? p->array->name
                                       : arena_printf(p->a, "%s%d", p->array->name, (int)i);
@@ -113,8 +115,7 @@ static void declare(Promotion *p, LoopBlock *to) {
 static bool may_replace(Promotion *p, const LoopBlock *block) {
     PlaceType type = p->array->type;
     int64_t elements = p->array->elements;
-    if ((type != PT_F32 && type != PT_I32) || elements % LANES || elements > MOST_VECTORS * LANES)
-        return false;
+    if ((type != PT_F32 && type != PT_I32) || elements > MOST_VECTORS * LANES) return false;
     look_at_block(p, block);
     return !p->refused;
 }

@@ -6,8 +6,8 @@
  * body's loads run:
  *   - lanes of the output: the last output axis is contiguous in the loads. A block of
  *     elements is folded side by side, each a chain in order of the fold.
- *   - lanes of the fold: the last fold axis is contiguous. Term i goes to lane i mod 16,
- *     and the lanes are joined by a fixed tree of halves. A vector of any width can do it.
+ *   - lanes of the fold: the last fold axis is contiguous, or there are few elements. Term i
+ *     goes to lane i mod 16, and the lanes are joined by a fixed tree of halves.
  *   - a scalar chain.
  * Long sums in the first and third form are sums of partial sums. The form depends on
  * shapes alone, and so do the bits. */
@@ -52,9 +52,11 @@ static void look_at_load(void *ctx, Expr *e) {
     Affine sum;
     if (e->kind != E_LOAD || !(e->vars >> s->var & 1)) return;
     bool last = true;
-    for (int i = 0; i + 1 < e->narg; i++) last &= !(e->arg[i]->vars >> s->var & 1);
+    int end = e->narg;
+    while (end > 1 && e->node->dim[end - 1] == 1) end--; /* no steps along these */
+    for (int i = 0; i + 1 < end; i++) last &= !(e->arg[i]->vars >> s->var & 1);
     bool one = false;
-    Expr *index = e->narg ? e->arg[e->narg - 1] : NULL;
+    Expr *index = end ? e->arg[end - 1] : NULL;
     if (last && index && ex_affine(index, &sum))
         for (int i = 0; i < sum.n; i++) {
             Expr *atom = sum.term[i].atom;
@@ -478,8 +480,9 @@ static Form form_of(Kernels *k, const View *v, const ExprList *conditions) {
     bool wide = last >= 0 && (n->dim[last] < 0 || n->dim[last] >= FEWEST_LANES);
     int64_t inner = n->fold_dim[n->nfold - 1];
     if (wide && out.runs && !out.jumps) return LANES_OF_OUTPUT;
-    bool runs = in.runs && !in.jumps && (inner < 0 || inner >= LANES);
-    return !is_arg(n) && runs && !takes_steps(k, n, conditions) ? LANES_OF_FOLD : CHAIN;
+    bool lanes = (in.runs && !in.jumps) || node_elements(n, LANES) < LANES;
+    bool fits = !is_arg(n) && (inner < 0 || inner >= LANES) && !takes_steps(k, n, conditions);
+    return lanes && fits ? LANES_OF_FOLD : CHAIN;
 }
 
 static bool same_conditions(const ExprList *a, const ExprList *b) {

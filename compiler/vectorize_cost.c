@@ -5,7 +5,7 @@
 enum {
     DIVISION = 5,             /* and roots: what is no function, but slow */
     FUNCTION = 25,            /* exp, tanh and so on */
-    FEWER_LANES = 1,          /* on top, where some lanes are left out */
+    LOCAL = 8,                /* an element of a local array: its vector could be a register */
     LANE_BY_LANE = 20,        /* sixteen elements that are apart */
     JOINED = 12,              /* the lanes of a vector */
     TEST = 2,                 /* a branch */
@@ -23,8 +23,8 @@ static double operator_cost(const LoopExpr *e) {
 static double vector_access_cost(int rank, const int64_t *dim, LoopExpr *const *index,
         const VectorPart *part) {
     int64_t stride;
-    if (!vector_stride(rank, dim, index, part->step, &stride) || stride != 1) return LANE_BY_LANE;
-    return 1 + (part->mask || part->count || part->lanes < LANES ? FEWER_LANES : 0);
+    bool apart = !vector_stride(rank, dim, index, part->step, &stride) || stride != 1;
+    return apart ? LANE_BY_LANE : 1;
 }
 
 static double expr_cost(const LoopExpr *e) {
@@ -41,7 +41,7 @@ static double expr_cost(const LoopExpr *e) {
     case X_OP:
         return cost + operator_cost(e);
     case X_LOAD:
-        return 1; /* addresses cost nothing */
+        return e->array->local ? LOCAL : 1; /* addresses cost nothing */
     case X_VLOAD:
         return cost + vector_access_cost(e->narg, e->dim, e->arg, &e->part);
     case X_VFOLD:
@@ -72,7 +72,7 @@ static double statement_cost(const LoopStmt *s, int64_t batch) {
     case S_FOR:
         return turns_of(s, batch) * (1 + block_cost(&s->body, batch));
     case S_STORE:
-        return cost + 1;
+        return cost + (s->array->local ? LOCAL : 1);
     case S_VSTORE:
         return cost + vector_access_cost(s->rank, s->dim, s->index, &s->part);
     default:

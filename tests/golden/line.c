@@ -91,64 +91,74 @@ DL_KERNEL void map_kernel(int64_t n, const float *restrict x, const float *restr
  * value: f32[] (line.dl:9) */
 DL_KERNEL void fold_kernel(int64_t n, const float *restrict t1, float *restrict t2)
 {
-    float acc = 0.0f;
-    for (int64_t row = 0; row < n; row++) {
-        const float t3 = t1[row];
-        acc = acc + t3 * t3;
+    dl_v16 lanes = dl_set16(0.0f);
+    for (int64_t block = 0; block < n; block += 16) {
+        const int64_t count = dl_least(16, n - block);
+        const dl_v16 t3 = dl_load_part(&t1[block], (int)count);
+        lanes = dl_v_select(dl_first((int)count), dl_v_add(lanes, dl_v_mul(t3, t3)), lanes);
     }
-    const float t4 = acc / dl_real((int32_t)n);
+    const float total = dl_sum16(lanes);
+    const float t4 = total / dl_real((int32_t)n);
     t2[0] = t4;
 }
 
 /* gradient of dense.w: f32[1, 1] = sum over [batch] (line.dl:6)
  * dense.w: f32[1, 1] (line.dl:14) */
-DL_KERNEL void w_2_kernel(int64_t n, const float *restrict t1, const float *restrict x, float *restrict dense_w, const float *restrict rate)
+DL_GUARDED_KERNEL void w_2_kernel(int64_t n, const float *restrict t1, const float *restrict x, float *restrict dense_w, const float *restrict rate)
 {
-    float acc = 0.0f;
-    for (int64_t row = 0; row < n; row++) {
-        acc = acc + t1[row] * x[row];
+    dl_v16 lanes = dl_set16(0.0f);
+    for (int64_t block = 0; block < n; block += 16) {
+        const int64_t count = dl_least(16, n - block);
+        lanes = dl_v_select(dl_first((int)count), dl_v_add(lanes, dl_v_mul(dl_load_part(&t1[block], (int)count), dl_load_part(&x[block], (int)count))), lanes);
     }
-    const float t2 = dense_w[0] - rate[0] * acc;
+    const float total = dl_sum16(lanes);
+    const float t2 = dense_w[0] - rate[0] * total;
     dense_w[0] = t2;
 }
 
 /* gradient of dense.b: f32[1] = sum over [batch] (line.dl:6)
  * dense.b: f32[1] (line.dl:14) */
-DL_KERNEL void b_2_kernel(int64_t n, const float *restrict t1, float *restrict dense_b, const float *restrict rate)
+DL_GUARDED_KERNEL void b_2_kernel(int64_t n, const float *restrict t1, float *restrict dense_b, const float *restrict rate)
 {
-    float acc = 0.0f;
-    for (int64_t row = 0; row < n; row++) {
-        acc = acc + t1[row];
+    dl_v16 lanes = dl_set16(0.0f);
+    for (int64_t block = 0; block < n; block += 16) {
+        const int64_t count = dl_least(16, n - block);
+        lanes = dl_v_select(dl_first((int)count), dl_v_add(lanes, dl_load_part(&t1[block], (int)count)), lanes);
     }
-    const float t2 = dense_b[0] - rate[0] * acc;
+    const float total = dl_sum16(lanes);
+    const float t2 = dense_b[0] - rate[0] * total;
     dense_b[0] = t2;
 }
 
 /* gradient of dense.w: f32[1, 1] = sum over [batch] (line.dl:6)
  * value: f32[1, 1] (line.dl:6) */
-DL_KERNEL void grad_w_kernel(int64_t n, const float *restrict t1, const float *restrict x, const float *restrict share_of_the_rows, float *restrict gradient_dense_w)
+DL_GUARDED_KERNEL void grad_w_kernel(int64_t n, const float *restrict t1, const float *restrict x, const float *restrict share_of_the_rows, float *restrict gradient_dense_w)
 {
-    float acc = 0.0f;
-    for (int64_t row = 0; row < n; row++) {
-        acc = acc + t1[row] * x[row];
+    dl_v16 lanes = dl_set16(0.0f);
+    for (int64_t block = 0; block < n; block += 16) {
+        const int64_t count = dl_least(16, n - block);
+        lanes = dl_v_select(dl_first((int)count), dl_v_add(lanes, dl_v_mul(dl_load_part(&t1[block], (int)count), dl_load_part(&x[block], (int)count))), lanes);
     }
+    const float total = dl_sum16(lanes);
     const float t2 = share_of_the_rows[0];
     const float t3 = gradient_dense_w[0];
-    const float t4 = t2 == 1.0f ? acc : t3 + (acc - t3) * t2;
+    const float t4 = t2 == 1.0f ? total : t3 + (total - t3) * t2;
     gradient_dense_w[0] = t4;
 }
 
 /* gradient of dense.b: f32[1] = sum over [batch] (line.dl:6)
  * value: f32[1] (line.dl:6) */
-DL_KERNEL void grad_b_kernel(int64_t n, const float *restrict t1, const float *restrict share_of_the_rows, float *restrict gradient_dense_b)
+DL_GUARDED_KERNEL void grad_b_kernel(int64_t n, const float *restrict t1, const float *restrict share_of_the_rows, float *restrict gradient_dense_b)
 {
-    float acc = 0.0f;
-    for (int64_t row = 0; row < n; row++) {
-        acc = acc + t1[row];
+    dl_v16 lanes = dl_set16(0.0f);
+    for (int64_t block = 0; block < n; block += 16) {
+        const int64_t count = dl_least(16, n - block);
+        lanes = dl_v_select(dl_first((int)count), dl_v_add(lanes, dl_load_part(&t1[block], (int)count)), lanes);
     }
+    const float total = dl_sum16(lanes);
     const float t2 = share_of_the_rows[0];
     const float t3 = gradient_dense_b[0];
-    const float t4 = t2 == 1.0f ? acc : t3 + (acc - t3) * t2;
+    const float t4 = t2 == 1.0f ? total : t3 + (total - t3) * t2;
     gradient_dense_b[0] = t4;
 }
 
@@ -163,15 +173,17 @@ DL_KERNEL void w_3_kernel(float *restrict dense_w, const float *restrict rate, c
  * value: f32[] (line.dl:9) */
 DL_KERNEL void fold_2_kernel(int64_t n, const float *restrict x, const float *restrict dense_w, const float *restrict dense_b, const float *restrict y, double *restrict t1)
 {
-    float acc = 0.0f;
+    dl_v16 lanes = dl_set16(0.0f);
     const float t2 = dense_w[0];
     const float t3 = dense_b[0];
-    for (int64_t row = 0; row < n; row++) {
-        const float t4 = x[row] * t2 + t3 - y[row];
-        acc = acc + t4 * t4;
+    for (int64_t block = 0; block < n; block += 16) {
+        const int64_t count = dl_least(16, n - block);
+        const dl_v16 t4 = dl_v_sub(dl_v_add(dl_v_mul(dl_load_part(&x[block], (int)count), dl_set16(t2)), dl_set16(t3)), dl_load_part(&y[block], (int)count));
+        lanes = dl_v_select(dl_first((int)count), dl_v_add(lanes, dl_v_mul(t4, t4)), lanes);
     }
+    const float total = dl_sum16(lanes);
     const float t5 = dl_real((int32_t)n);
-    const float t6 = acc / t5 * t5;
+    const float t6 = total / t5 * t5;
     t1[0] += t6;
 }
 
