@@ -104,7 +104,7 @@ DL_KERNEL void fold_kernel(int64_t n, const float *restrict t1, float *restrict 
 
 /* gradient of dense.w: f32[1, 1] = sum over [batch] (line.dl:6)
  * dense.w: f32[1, 1] (line.dl:14) */
-DL_GUARDED_KERNEL void w_2_kernel(int64_t n, const float *restrict t1, const float *restrict x, float *restrict dense_w, const float *restrict rate)
+DL_KERNEL void w_2_kernel(int64_t n, const float *restrict t1, const float *restrict x, float *restrict dense_w, const float *restrict rate)
 {
     dl_v16 lanes = dl_set16(0.0f);
     for (int64_t block = 0; block < n; block += 16) {
@@ -118,7 +118,7 @@ DL_GUARDED_KERNEL void w_2_kernel(int64_t n, const float *restrict t1, const flo
 
 /* gradient of dense.b: f32[1] = sum over [batch] (line.dl:6)
  * dense.b: f32[1] (line.dl:14) */
-DL_GUARDED_KERNEL void b_2_kernel(int64_t n, const float *restrict t1, float *restrict dense_b, const float *restrict rate)
+DL_KERNEL void b_2_kernel(int64_t n, const float *restrict t1, float *restrict dense_b, const float *restrict rate)
 {
     dl_v16 lanes = dl_set16(0.0f);
     for (int64_t block = 0; block < n; block += 16) {
@@ -132,7 +132,7 @@ DL_GUARDED_KERNEL void b_2_kernel(int64_t n, const float *restrict t1, float *re
 
 /* gradient of dense.w: f32[1, 1] = sum over [batch] (line.dl:6)
  * value: f32[1, 1] (line.dl:6) */
-DL_GUARDED_KERNEL void grad_w_kernel(int64_t n, const float *restrict t1, const float *restrict x, const float *restrict share_of_the_rows, float *restrict gradient_dense_w)
+DL_KERNEL void grad_w_kernel(int64_t n, const float *restrict t1, const float *restrict x, const float *restrict share_of_the_rows, float *restrict gradient_dense_w)
 {
     dl_v16 lanes = dl_set16(0.0f);
     for (int64_t block = 0; block < n; block += 16) {
@@ -148,7 +148,7 @@ DL_GUARDED_KERNEL void grad_w_kernel(int64_t n, const float *restrict t1, const 
 
 /* gradient of dense.b: f32[1] = sum over [batch] (line.dl:6)
  * value: f32[1] (line.dl:6) */
-DL_GUARDED_KERNEL void grad_b_kernel(int64_t n, const float *restrict t1, const float *restrict share_of_the_rows, float *restrict gradient_dense_b)
+DL_KERNEL void grad_b_kernel(int64_t n, const float *restrict t1, const float *restrict share_of_the_rows, float *restrict gradient_dense_b)
 {
     dl_v16 lanes = dl_set16(0.0f);
     for (int64_t block = 0; block < n; block += 16) {
