@@ -5,6 +5,7 @@
 # In the environment:
 #     ROUNDS     rounds (3)             SECONDS_EACH  timed seconds of a run (2)
 #     MODELS     names (all)            PEERS         a Python with keras, torch, jax: runs them too
+#     PEER_THREADS  numbers of threads that these are given ("1" and all)
 #     REFERENCE  a folder with hand-written programs: REFERENCE/NAME THREADS SECONDS prints a
 #                line as bench.c does
 # Out: BUILD_FOLDER/bench.csv, BUILD_FOLDER/bench/rounds.csv (every run), limits.csv; a table.
@@ -57,9 +58,10 @@ interpreted() {
 
 peers() {
     for peer in keras "keras --compile" torch "torch --compile" jax; do
-        for t in $threads; do
+        script=$here/peers/with_${peer%% *}.py
+        for t in ${PEER_THREADS:-$threads}; do
             # shellcheck disable=SC2086
-            line=$("$PEERS" "$here/peers/"${peer%% *}.py "$1" --threads "$t" --seconds "$seconds" \
+            line=$("$PEERS" "$script" "$1" --threads "$t" --seconds "$seconds" \
                 $(echo "$peer" | sed 's/^[a-z]*//') 2>"$work/peer.log") ||
                 { echo "$peer $1 failed: $(tail -n 1 "$work/peer.log")" >&2; continue; }
             record "$1" "$(echo "$peer" | sed 's/ --/-/')" "$t" "$line" ""
