@@ -9,13 +9,16 @@
  *
  * All choices follow from shapes. Only the order and the split of the folds show in the bits. */
 #include "contract.h"
+#include "graph_tables.h"
 
 #include <string.h>
 
 enum {
     FEWEST_LANES = 4, /* a narrower output is not worth vectors */
     FEW_ROWS = 6,     /* a tile with fewer takes a second variable */
-    SMALL_ROWS = 6,    /* of a small tile, of one vector */
+    SMALL_ROWS = 6,        /* of a small tile, of one vector */
+    ONE_VECTOR_ROWS = 16,  /* of a large tile of so many vectors */
+    THREE_VECTOR_ROWS = 8,
     BATCH_ROWS = 8,
     PANEL_BYTES = 2 << 20, /* of a wide operand that is worth copying by panels, */
     PANEL_ROWS = 96,       /* for so many rows, */
@@ -174,9 +177,9 @@ static void choose_tile(Contraction *c, uint32_t taken, TileSize size) {
         choose_rows(c, taken, SMALL_ROWS);
         c->vectors = least_of(all, c->rows <= 1 ? 6 : c->rows <= 3 ? 6 / c->rows : 1);
     } else {
-        choose_rows(c, taken, all == 3 ? 8 : MOST_ROWS);
+        choose_rows(c, taken, all == 1 ? ONE_VECTOR_ROWS : all == 3 ? THREE_VECTOR_ROWS : MOST_ROWS);
         int64_t most = c->rows <= 2 ? 8 : c->rows <= 4 ? 4 : c->rows <= MOST_ROWS ? 2 : 1;
-        c->vectors = all == 3 && c->rows <= 8 ? 3 : least_of(all, most);
+        c->vectors = all == 3 && c->rows <= THREE_VECTOR_ROWS ? 3 : least_of(all, most);
     }
 }
 
@@ -224,6 +227,79 @@ static void split_folds(Kernels *k, Contraction *c) {
     }
 }
 
+/* ---- interiors ----------------------------------------------------------------------- */
+
+/* Limits of the variable within which the condition, an inequality, always holds. */
+static bool interior_of(const Expr *e, int var, int64_t *lo, int64_t *hi) {
+    Affine sum, y;
+    int64_t least, most, c = 0;
+    bool below = e->kind == E_OP && (e->op == OP_lt || e->op == OP_le);
+    bool above = e->kind == E_OP && (e->op == OP_gt || e->op == OP_ge);
+    if (!below && !above) return false;
+    if (!ex_affine(e->arg[0], &sum) || !ex_affine(e->arg[1], &y)) return false;
+    if (!affine_add(&sum, &y, -1)) return false;
+    int kept = 0;
+    for (int i = 0; i < sum.n; i++) {
+        bool own = sum.term[i].atom->kind == E_VAR && sum.term[i].atom->var == var;
+        if (!own && sum.term[i].atom->vars >> var & 1) return false;
+        if (own)
+            c = sum.term[i].c;
+        else
+            sum.term[kept++] = sum.term[i];
+    }
+    sum.n = kept;
+    if (c == 0 || !affine_range(&sum, &least, &most)) return false;
+    int64_t room = below ? -most : least; /* c v <= room, or -c v <= room */
+    if (e->op == OP_lt || e->op == OP_gt) room--;
+    if (above) c = -c;
+    int64_t size = c < 0 ? -c : c, limit = room >= 0 ? room / size : -((size - 1 - room) / size);
+    if (c > 0 && limit + 1 < *hi) *hi = limit + 1;
+    if (c < 0 && -limit > *lo) *lo = -limit;
+    return true;
+}
+
+static Interior find_interior(Kernels *k, const Contraction *c, int var) {
+    Interior in = {.var = var, .lo = 0, .hi = c->node->dim[var]};
+    for (int i = 0; i < c->conditions.n; i++) {
+        Expr *e = c->conditions.at[i];
+        if (!(e->vars >> var & 1))
+            vec_push(k->arena, &in.left, e);
+        else if (!interior_of(e, var, &in.lo, &in.hi))
+            return (Interior){.var = -1};
+    }
+    if (in.hi - in.lo < FEW_ROWS) in.var = -1;
+    return in;
+}
+
+/* How many rows tiles really have: slices of the batch may be short. */
+static int64_t rows_at_hand(Kernels *k, const Contraction *c, const View *v) {
+    if (c->ntile == 0 || c->node->dim[c->tile_var[0]] != DIM_BATCH) return c->rows;
+    bool slices = v->unit && v->unit->stretch;
+    int64_t rows = slices ? v->unit->stretch->slice_rows : k->batch;
+    return rows < c->rows ? rows : c->rows;
+}
+
+/* Where conditions keep the rows few, they are taken of the interior of what those bound: a
+ * convolution's pixels away from the padding. */
+static void choose_interior(Kernels *k, Contraction *c, const View *v, TileSize size) {
+    int64_t all = (c->width + LANES - 1) / LANES, most = size == TILES_SMALL ? SMALL_ROWS : MOST_ROWS;
+    bool few = rows_at_hand(k, c, v) < FEW_ROWS;
+    if (!few || c->panel || c->outer_folds || !c->conditions.n) return;
+    int found = 0;
+    for (int var = c->node->rank - 1; var >= 0 && found < 2; var--) {
+        if (c->node->dim[var] == DIM_BATCH || !can_be_row(c, var, 0)) continue;
+        c->inner[found] = find_interior(k, c, var);
+        if (c->inner[found].var >= 0) found++;
+    }
+    if (!found) return;
+    c->ntile = 0;
+    c->rows = 1;
+    if (size == TILES_LARGE && all == 1) most = ONE_VECTOR_ROWS;
+    if (size == TILES_LARGE && all == 3) most = THREE_VECTOR_ROWS;
+    add_tile_var(c, c->inner[0].var, rows_of(c->inner[0].hi - c->inner[0].lo, most));
+    c->vectors = size == TILES_SMALL ? 1 : all == 3 ? 3 : least_of(all, 2);
+}
+
 /* ---- the form ------------------------------------------------------------------------ */
 
 static bool take_operands(Contraction *c, const Expr *body) {
@@ -243,7 +319,7 @@ static bool take_operands(Contraction *c, const Expr *body) {
 }
 
 bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *c) {
-    *c = (Contraction){.node = v->node, .vec = last_axis(v->node)};
+    *c = (Contraction){.node = v->node, .vec = last_axis(v->node), .inner = {{.var = -1}, {.var = -1}}};
     if (!v->contraction || c->vec < 0) return false;
     c->width = v->node->dim[c->vec];
     if (c->width == DIM_BATCH || c->width < FEWEST_LANES) return false;
@@ -255,6 +331,7 @@ bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *c) {
     split_folds(k, c);
     c->panel = wants_panels(k, c, v);
     choose_tile(c, taken, size);
+    choose_interior(k, c, v, size);
     return true;
 }
 

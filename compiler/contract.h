@@ -15,6 +15,14 @@ Along load_along(const Expr *load, int var, int *axis);    /* axis: of ELSEWHERE
 /* out[...] = sum of operand[0] * operand[1]. The lanes of a vector are neighbouring elements
  * along output variable `vec`. A tile is rows x vectors of them, kept in registers through
  * the inner folds; its rows are `tile_count` values of each tile variable. */
+/* Values [lo, hi) of an output variable for which some conditions hold wherever the folds
+ * are; `left` are the others. */
+typedef struct Interior {
+    int var;                  /* -1: none */
+    int64_t lo, hi;
+    ExprList left;
+} Interior;
+
 typedef struct Contraction {
     Node *node;
     Expr *operand[2];         /* loads; [1] is contiguous along vec */
@@ -29,7 +37,9 @@ typedef struct Contraction {
     int fold[MAX_VARS];       /* the folds in the order in which an element's terms are added */
     int outer_folds;          /* the first of them, outside of tiles: sums are added up in memory */
     bool panel;               /* the wide operand is copied panel by panel; sums are in memory */
-    ExprList conditions;      /* of the guards; over variables outside of tiles */
+    ExprList conditions;      /* of the guards; over variables outside of tiles, or: */
+    Interior inner[2];        /* rows are of the first in its interior; outside of that, of the
+                               * second in its; or there is one row. var -1: no such */
 } Contraction;
 
 /* Tiles for 32 registers of sixteen floats, or for half as many bytes: dl_vector.h says which

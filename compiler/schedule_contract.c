@@ -56,23 +56,36 @@ static void tile_loop(Tiling *t, int axis, LoopExpr *lo, LoopExpr *hi, int64_t c
 static void tile_loops(Tiling *t, int axis) {
     Builder *b = t->b;
     int64_t extent = t->c.node->dim[axis], count = t->c.tile_count[0];
-    LoopExpr *zero = tile_number(t, 0), *end = builder_extent(b, extent);
     if (extent != DIM_BATCH) {
-        int64_t whole = extent / count * count;
-        if (whole) tile_loop(t, axis, zero, tile_number(t, whole), count);
-        if (whole < extent) tile_loop(t, axis, tile_number(t, whole), end, extent - whole);
+        int64_t from = t->begin[axis], to = t->end[axis], whole = from + (to - from) / count * count;
+        LoopExpr *middle = tile_number(t, whole);
+        if (whole > from) tile_loop(t, axis, tile_number(t, from), middle, count);
+        if (whole < to) tile_loop(t, axis, middle, tile_number(t, to), to - whole);
         return;
     }
+    LoopExpr *zero = tile_number(t, 0), *end = builder_extent(b, extent);
     int64_t most = builder_most_rows(b) < count ? builder_most_rows(b) : count;
     if (most > 1) tile_loop(t, axis, zero, lx_sub(b->a, end, tile_number(t, most - 1)), most);
     LoopExpr *rest = most > 1 ? lx_mul(b->a, lx_quo(b->a, end, most), most) : zero;
     tile_loop(t, axis, rest, builder_extent(b, extent), 1);
 }
 
+/* A loop over the axis, or the part of it that is wanted. */
+static LoopStmt *open_part(Tiling *t, int axis) {
+    Builder *b = t->b;
+    int64_t extent = t->c.node->dim[axis], from = t->begin[axis], to = t->end[axis];
+    if (extent == DIM_BATCH || to - from == extent) return builder_open_axis(b, t->c.node, axis);
+    b->var[axis] = tile_number(t, from);
+    if (to - from == 1) return NULL;
+    LoopVar *v = out_var(b, t->c.node, axis);
+    b->var[axis] = lx_var(b->a, v);
+    return builder_open(b, v, tile_number(t, from), tile_number(t, to), 1, 1u << axis);
+}
+
 static void plain_loop(Tiling *t, int axis) {
     Builder *b = t->b;
     int depth = b->depth;
-    LoopStmt *loop = builder_open_axis(b, t->c.node, axis);
+    LoopStmt *loop = open_part(t, axis);
     if (loop) tile_divide(t, loop);
     output_loops(t, axis + 1);
     builder_close_to(b, depth);
@@ -153,6 +166,62 @@ static int split_of(const Tiling *t) {
     return axis;
 }
 
+/* ---- interiors and edges ------------------------------------------------------------- */
+
+/* What is left of an axis on either side of its interior; false: nothing. */
+static bool take_edge(Tiling *t, const Interior *in, int side) {
+    int64_t extent = t->c.node->dim[in->var];
+    t->begin[in->var] = side ? in->hi : 0;
+    t->end[in->var] = side ? extent : in->lo;
+    return t->begin[in->var] < t->end[in->var];
+}
+
+static void take_all(Tiling *t, int axis) {
+    t->begin[axis] = 0;
+    t->end[axis] = t->c.node->dim[axis];
+}
+
+/* Rows are of the variable within its interior, where fewer conditions remain. */
+static void interior_loops(Tiling *t, const Interior *in, int64_t most) {
+    Contraction all = t->c;
+    int64_t rows = in->hi - in->lo;
+    t->c.conditions = in->left;
+    t->c.ntile = 1;
+    t->c.tile_var[0] = in->var;
+    t->c.tile_count[0] = rows < most ? rows : most;
+    t->begin[in->var] = in->lo;
+    t->end[in->var] = in->hi;
+    output_loops(t, 0);
+    t->c = all;
+    take_all(t, in->var);
+}
+
+/* Single rows under all conditions. */
+static void edge_loops(Tiling *t) {
+    int ntile = t->c.ntile;
+    t->c.ntile = 0;
+    output_loops(t, 0);
+    t->c.ntile = ntile;
+}
+
+static void interior_and_edges(Tiling *t) {
+    const Interior first = t->c.inner[0], second = t->c.inner[1];
+    int64_t most = t->c.tile_count[0];
+    interior_loops(t, &first, most);
+    for (int side = 0; side < 2; side++) {
+        if (!take_edge(t, &first, side)) continue;
+        if (second.var < 0) {
+            edge_loops(t);
+            continue;
+        }
+        interior_loops(t, &second, most);
+        for (int corner = 0; corner < 2; corner++)
+            if (take_edge(t, &second, corner)) edge_loops(t);
+        take_all(t, second.var);
+    }
+    take_all(t, first.var);
+}
+
 /* Would smaller tiles be better on machines with fewer registers, and the work worth the text? */
 static bool wants_small_body(const Tiling *t) {
     const Contraction *c = &t->c;
@@ -175,8 +244,11 @@ bool schedule_contraction(Builder *b) {
     if (t.c.outer_folds > 0) t.split = split_of(&t);
     if (t.c.outer_folds > 0 || t.c.panel) b->in_memory = v->node;
     b->tiled = size == TILES_LARGE && wants_small_body(&t);
+    for (int i = 0; i < v->node->rank; i++) take_all(&t, i);
     if (t.c.panel)
         panel_loops(&t, output_loops);
+    else if (t.c.inner[0].var >= 0)
+        interior_and_edges(&t);
     else
         output_loops(&t, 0);
     builder_close_to(b, 0);

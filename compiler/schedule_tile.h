@@ -30,6 +30,7 @@ typedef struct Tiling {
     Storage *to;
     bool direct;                  /* nothing but the sum is stored */
     int split;                    /* the axis in front of which the outer folds are; -1: none */
+    int64_t begin[MAX_RANK], end[MAX_RANK];   /* of the output: this part; all of the batch */
     int64_t count[MAX_TILE_VARS]; /* of this tile: the last may have fewer rows */
     LoopExpr *base[MAX_TILE_VARS];
     LoopExpr *lane;               /* where this tile begins along vec, */

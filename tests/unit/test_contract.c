@@ -79,7 +79,7 @@ static void add_all(Arena *a, TrialList *list) {
     for (int k = 0; k < 12; k++) {
         Trial *t = add_trial(a, list, 5, random_int(1, 5));
         int64_t from = random_int(0, 1) ? 16 : random_int(1, 20);
-        add_convolution(t, random_int(5, 7), from, random_int(4, 36), k % 3 ? 1 : 2,
+        add_convolution(t, random_int(5, 11), from, random_int(4, 36), k % 3 ? 1 : 2,
                 k % 5 ? 1 : 2, k % 2);
     }
     for (int k = 0; k < 24; k++) {
