@@ -30,13 +30,19 @@ Builder *builder_new(Kernels *k, Unit *u) {
     b->k = k;
     b->a = k->scratch;
     b->g = k->graph;
-    b->unit = u;
+    b->unit = b->part = u;
     b->f = NEW(b->a, LoopFunction);
     b->depth = -1;
     push_level(b, NULL, 0);
-    for (int i = 0; i < MAX_RANK; i++) b->merged[i] = 1;
-    b->row_vars = row_variables(u);
+    builder_begin_part(b, u);
     return b;
+}
+
+void builder_begin_part(Builder *b, Unit *part) {
+    b->part = part;
+    b->row_vars = row_variables(part);
+    b->assumed.n = b->barrier = 0;
+    for (int i = 0; i < MAX_RANK; i++) b->merged[i] = 1;
 }
 
 LoopBlock *builder_block(Builder *b) {
@@ -134,7 +140,7 @@ LoopExpr *builder_extent(Builder *b, int64_t dim) {
 }
 
 bool builder_parallel(Builder *b, LoopStmt *loop, double work) {
-    if (work < PARALLEL_WORK || b->unit->stretch) return false;
+    if (work < PARALLEL_WORK || b->unit->stretch || b->shared) return false;
     if (!b->f->threads) b->f->threads = loop_var(b->a, LT_INDEX, "threads");
     loop->parallel = true;
     return true;
@@ -158,6 +164,7 @@ LoopVar *fold_var(Builder *b, const Node *n, int fold) {
 
 LoopStmt *builder_open_axis(Builder *b, const Node *n, int axis) {
     LoopExpr *zero = lx_int(b->a, LT_INDEX, 0);
+    if (axis < b->shared) return NULL;
     b->var[axis] = zero;
     bool group = b->unit->adds && axis == 0; /* the array is its part */
     if (n->dim[axis] == 1 || group) return NULL;
@@ -167,8 +174,13 @@ LoopStmt *builder_open_axis(Builder *b, const Node *n, int axis) {
 }
 
 void builder_add_member(Builder *b, Node *n, LoopExpr *value) {
-    vec_push(b->a, &b->member, ((MemberValue){n, value}));
-    b->member_depth = b->depth;
+    vec_push(b->a, &b->member, ((MemberValue){n, value, b->depth}));
+}
+
+LoopArray *builder_line(const Builder *b, const Node *n) {
+    for (int i = 0; i < b->line.n; i++)
+        if (b->line.at[i].node == n) return b->line.at[i].array;
+    return NULL;
 }
 
 /* ---- folds --------------------------------------------------------------------------- */

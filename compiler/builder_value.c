@@ -150,10 +150,15 @@ static bool readable_anywhere(const Expr *e) {
     return inside;
 }
 
-static LoopExpr *member_value(const Builder *b, const Node *n) {
+static const MemberValue *member_of(const Builder *b, const Node *n) {
     for (int i = b->member.n - 1; i >= 0; i--)
-        if (b->member.at[i].node == n) return b->member.at[i].value;
+        if (b->member.at[i].node == n) return &b->member.at[i];
     return NULL;
+}
+
+static LoopExpr *member_value(const Builder *b, const Node *n) {
+    const MemberValue *m = member_of(b, n);
+    return m ? m->value : NULL;
 }
 
 /* The level at which the names in an operand's value are defined. */
@@ -173,7 +178,8 @@ static int least_depth(Builder *b, const Expr *e) {
     int depth = depth_of(b, e), operands = operand_depth(b, e);
     if (operands > depth) depth = operands;
     if (e->kind != E_LOAD) return depth;
-    if (member_value(b, e->node)) return b->member_depth;
+    const MemberValue *member = member_of(b, e->node);
+    if (member) return e->guard && depth > member->depth ? depth : member->depth;
     return depth >= b->barrier || readable_anywhere(e) ? depth : b->barrier;
 }
 
@@ -273,21 +279,34 @@ static LoopExpr *clamped(Builder *b, LoopExpr *index, int64_t dim) {
     return lx_min(b->a, lx_max(b->a, index, lx_int(b->a, LT_INDEX, 0)), last);
 }
 
+/* Axes from `from` on; `rows`: how many there are, DIM_BATCH: as many as in the call, but for
+ * the first axis. */
+static void add_axes(Builder *b, Access *to, const Node *n, Expr *const *index, int from,
+        int64_t rows, bool caller) {
+    for (int k = from; k < n->rank;) {
+        int count = merged_at(b, n, index, k);
+        int64_t dim = n->dim[k];
+        if (dim == DIM_BATCH && (!caller || k == 0)) dim = rows;
+        for (int i = 1; i < count; i++) dim *= n->dim[k + i];
+        to->dim[to->rank] = dim;
+        bool own = count > 1 || (n->dim[k] == DIM_BATCH && builder_is_row(b, index[k]));
+        LoopExpr *at = own ? b->var[index[k]->var] : build_index(b, index[k]);
+        to->index[to->rank++] = wants_clamp(b, index[k]) ? clamped(b, at, dim) : at;
+        k += count;
+    }
+}
+
 Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index) {
     Access access = {.array = builder_array(b, s)};
     bool caller = resolve(s)->kind == ST_PLACE && resolve(s)->place.object == P_ARG;
-    for (int k = s->one_step ? 1 : 0; k < n->rank;) {
-        int count = merged_at(b, n, index, k);
-        int64_t dim = n->dim[k];
-        if (dim == DIM_BATCH && (!caller || k == 0))
-            dim = s->local ? s->local->slice_rows : b->k->batch;
-        for (int i = 1; i < count; i++) dim *= n->dim[k + i];
-        access.dim[access.rank] = dim;
-        bool own = count > 1 || (n->dim[k] == DIM_BATCH && builder_is_row(b, index[k]));
-        LoopExpr *at = own ? b->var[index[k]->var] : build_index(b, index[k]);
-        access.index[access.rank++] = wants_clamp(b, index[k]) ? clamped(b, at, dim) : at;
-        k += count;
-    }
+    int64_t rows = s->local ? s->local->slice_rows : b->k->batch;
+    add_axes(b, &access, n, index, s->one_step ? 1 : 0, rows, caller);
+    return access;
+}
+
+Access build_line_access(Builder *b, LoopArray *line, const Node *n, Expr *const *index) {
+    Access access = {.array = line};
+    add_axes(b, &access, n, index, b->shared, builder_most_rows(b), false);
     return access;
 }
 
@@ -330,7 +349,9 @@ static LoopExpr *element_of(Builder *b, Expr *e) {
     if (n->kind == N_LEAF && n->leaf == L_ROWS) return lx_cast(b->a, LT_I32, builder_total(b));
     if (n->kind == N_LEAF && n->leaf == L_STEP) return step_number(b);
     if (n->kind == N_LEAF && n->leaf == L_UNIFORM) return draw(b, e);
-    Access at = build_access(b, view_of(b->k, n)->storage, n, e->arg);
+    LoopArray *line = builder_line(b, n);
+    Access at = line ? build_line_access(b, line, n, e->arg)
+                     : build_access(b, view_of(b->k, n)->storage, n, e->arg);
     LoopExpr *x = lx_load(b->a, at.array, at.rank, at.dim, at.index);
     if (e->dtype == T_BOOL) x = lx_cast(b->a, LT_BOOL, x);
     return x;
@@ -354,8 +375,8 @@ static LoopExpr *named_value(Builder *b, Expr *e) {
  * vector code of that, and not of a load under a condition. */
 static LoopExpr *load_value(Builder *b, Expr *e) {
     LoopExpr *here = member_value(b, e->node);
-    if (here) return here;
     LoopExpr *guard = build_condition(b, e->guard);
+    if (here) return guard ? lx_select(b->a, guard, here, zero_of(b, here->type)) : here;
     if (!guard) return element_of(b, e);
     Expr *bare = readable_anywhere(e) ? ex_load(b->g, e->node, e->arg, NULL) : NULL;
     LoopExpr *x = bare && bare != e ? named_value(b, bare) : element_of(b, e);

@@ -334,6 +334,7 @@ static Kernels *plan_routine(Codegen *cg, const Routine *prepared, Thrift thrift
     order_build(k);
     stretch_build(k);
     recompute_build(k);
+    lines_build(k);
     dump_units("fuse", k);
     plan_build(k);
     dump_plan("plan", k);

@@ -10,6 +10,7 @@
  *   stretch.c   units that run one after another for a slice of rows       -> Stretch
  *   recompute.c what a later stretch makes again rather than have it kept
  *   repeat.c    units that run twice rather than have their result kept
+ *   lines.c     units that run one after another for each line of their elements
  *   plan.c      lifetimes, what is in place of what, offsets
  *   schedule*.c a unit's loops                                         -> LoopFunction
  *   routine.c   the driver, as text
@@ -67,11 +68,13 @@ struct Unit {
     UnitKind kind;
     int id;                   /* order of creation */
     Unit *parent;             /* the scan that it stands in, or NULL */
-    Vec(Node *) member;       /* stored comprehensions of equal extents: folds over the same
+    NodeList member;          /* stored comprehensions of equal extents: folds over the same
                                * elements, then elementwise ones, operands first */
     Vec(Write) write;
     const Scan *scan;         /* U_SCAN */
     UnitList child;           /* its body, in order */
+    UnitList part;            /* of one that runs line by line (lines.c): what it was made of */
+    int shared;               /* then: the first axes, at an index of which is a line */
     UnitList after;           /* units of the same list that come before it */
     UnitList before;          /* the reverse: those that it is in `after` of */
     int depth;                /* more than that of every unit before it */
@@ -172,6 +175,11 @@ Unit *kernel_unit(Kernels *k);                               /* group.c: outside
 bool at_own_index(const Expr *load);
 Node *leaf_at(Kernels *k, const Place *p);                   /* group.c: kept there, or NULL */
 
+/* lines.c: does v load n at its own index of the first axes only? */
+bool reads_own_line(Kernels *k, const View *v, const Node *n, int shared);
+/* schedule_fold.c: how many of the first axes its loops can be divided at; 0: it is computed
+ * otherwise. */
+int fold_free_axes(Kernels *k, const View *v);
 /* schedule_fold.c: can the two be computed in one nest, with the bits they have alone? */
 bool folds_alike(Kernels *k, const View *a, const View *b);
 
@@ -198,6 +206,8 @@ const Stretch *stretch_at(const Kernels *k, int position);
 void stretch_slice(Kernels *k);       /* stretch.c: after lifetimes; what is local, how large */
 void storage_resize(Storage *s, int64_t rows_now, int64_t rows);   /* storage.c */
 void repeat_build(Kernels *k);        /* repeat.c; called by order.c */
+void lines_build(Kernels *k);         /* lines.c: the last before lifetimes */
+void stretch_ends(Kernels *k);        /* recompute.c: positions of the first and last units */
 void plan_build(Kernels *k);          /* plan.c: what is in place of what, offsets */
 /* Which indices are kept in their axis by force: those that were looked up, where no guard
  * is known to; all that are more than a variable, where no proof was found. */

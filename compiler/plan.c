@@ -77,6 +77,22 @@ static void look_at_load(void *ctx, Expr *e) {
     if (e->kind == E_LOAD && e->node == r->node) r->elsewhere |= !at_own_index(e);
 }
 
+/* The part of the unit that computes the result, if those before it read the operand at their
+ * own line alone, and those after it, which would find the result there, do not; else NULL. */
+static const Unit *last_reader(Kernels *k, const Unit *u, const Node *result, Node *operand) {
+    const Unit *part = NULL;
+    for (int i = 0; i < u->part.n; i++) {
+        const Unit *p = u->part.at[i];
+        for (int j = 0; j < p->member.n; j++) {
+            const View *v = view_of(k, p->member.at[j]);
+            if (v->node == result) part = p;
+            if (!loads_node(v, operand)) continue;
+            if ((part && p != part) || !reads_own_line(k, v, operand, u->shared)) return NULL;
+        }
+    }
+    return part;
+}
+
 static bool read_at_own_index(Kernels *k, const Unit *u, Node *operand) {
     Reader r = {operand, false};
     for (int i = 0; i < u->member.n; i++) {
@@ -96,7 +112,9 @@ static bool can_replace(Kernels *k, const Unit *u, Node *result, Node *operand) 
     if (from->kind != ST_ARENA || from->home != to->home || from->type != to->type) return false;
     if (from->bytes != to->bytes || from->last != u->position || from->first >= u->position)
         return false;
-    return same_extents(result, operand) && read_at_own_index(k, u, operand);
+    if (!same_extents(result, operand)) return false;
+    if (u->part.n) u = last_reader(k, u, result, operand);
+    return u && read_at_own_index(k, u, operand);
 }
 
 static void replace_operands(Kernels *k, Unit *u) {

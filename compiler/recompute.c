@@ -264,7 +264,7 @@ static void forget_copies(Recompute *r) {
     r->copied.n = 0;
 }
 
-static void find_ends(Kernels *k) {
+void stretch_ends(Kernels *k) {
     for (int i = 0; i < k->stretch.n; i++) k->stretch.at[i]->first = INT32_MAX;
     for (int i = 0; i < k->top.n; i++) {
         Stretch *s = k->top.at[i]->stretch;
@@ -290,5 +290,5 @@ void recompute_build(Kernels *k) {
     }
     k->top = r.list;
     order_number(k);
-    find_ends(k);
+    stretch_ends(k);
 }

@@ -18,18 +18,32 @@ static bool must_be_kept(const Storage *s) {
     return s->kind == ST_PLACE || s->kind == ST_SLOT || s->kind == ST_FLIP;
 }
 
+bool is_stored(const Builder *b, const Node *n) {
+    Storage *s = b->k->view.at[n->id]->storage;
+    bool kept = s && n != b->in_memory;
+    return kept && (is_read_elsewhere(b->k, b->unit, n) || must_be_kept(resolve(s)));
+}
+
+static void store_line(Builder *b, Node *n, LoopArray *line) {
+    Expr *index[MAX_RANK];
+    for (int i = 0; i < n->rank; i++) index[i] = ex_var(b->g, i, n->dim[i]);
+    Access at = build_line_access(b, line, n, index);
+    LoopExpr *value = build_identity_load(b, n);
+    ls_store(b->a, builder_block(b), at.array, at.rank, at.dim, at.index, value, false);
+}
+
 /* All values come before all stores: one may be in place of what another reads. */
 void build_epilogue(Builder *b) {
-    Unit *u = b->unit;
+    Unit *u = b->part;
     for (int i = 0; i < u->member.n; i++) {
         View *v = view_of(b->k, u->member.at[i]);
         if (!is_map(v->node)) continue;
-        MemberValue value = {v->node, build_value(b, v->body)};
-        if (value.value->kind != X_VAR) {
-            LoopVar *name = loop_var(b->a, value.value->type, NULL);
-            value.value = ls_let(b->a, builder_block(b), name, value.value);
+        LoopExpr *value = build_value(b, v->body);
+        if (value->kind != X_VAR) {
+            LoopVar *name = loop_var(b->a, value->type, NULL);
+            value = ls_let(b->a, builder_block(b), name, value);
         }
-        builder_add_member(b, value.node, value.value);
+        builder_add_member(b, v->node, value);
     }
     LoopExpr **written = NEW_ARRAY(b->a, LoopExpr *, u->write.n);
     for (int i = 0; i < u->write.n; i++) {
@@ -39,10 +53,11 @@ void build_epilogue(Builder *b) {
     }
     for (int i = 0; i < u->member.n; i++) {
         Node *n = u->member.at[i];
-        Storage *s = view_of(b->k, n)->storage;
-        bool kept = s && n != b->in_memory;
-        if (kept && (is_read_elsewhere(b->k, u, n) || must_be_kept(resolve(s))))
-            build_store(b, n, s, build_identity_load(b, n), u->adds);
+        LoopArray *line = builder_line(b, n);
+        if (line)
+            store_line(b, n, line);
+        else if (is_stored(b, n))
+            build_store(b, n, view_of(b->k, n)->storage, build_identity_load(b, n), u->adds);
     }
     for (int i = 0; i < u->write.n; i++) {
         const Write *w = &u->write.at[i];
@@ -112,9 +127,9 @@ static bool rows_inside(const Merge *m) {
 static void merge_axes(Builder *b, int rank, const int64_t *dim) {
     Merge m = {.rank = rank, .dim = dim};
     for (int k = 0; k < rank; k++)
-        if (dim[k] == 1) split_all(&m, 1u << k);
-    for (int i = 0; i < b->unit->member.n; i++) {
-        View *v = view_of(b->k, b->unit->member.at[i]);
+        if (dim[k] == 1 || k < b->shared) split_all(&m, 1u << k);
+    for (int i = 0; i < b->part->member.n; i++) {
+        View *v = view_of(b->k, b->part->member.at[i]);
         if (v->body->kind == E_VAR) split_all(&m, v->body->vars);
         view_visit(b->k, v, split_at, &m);
     }
@@ -158,7 +173,7 @@ static void count_unit_uses(Builder *b) {
 }
 
 void schedule_map(Builder *b) {
-    const Node *n = shape_of(b->unit);
+    const Node *n = shape_of(b->part);
     double work = points_of(b->k, n) * 4;
     merge_axes(b, n->rank, n->dim);
     bool parallel = false;
@@ -169,7 +184,7 @@ void schedule_map(Builder *b) {
         parallel = true;
     }
     build_epilogue(b);
-    builder_close_to(b, 0);
+    builder_close_to(b, b->base);
 }
 
 /* ---- choosing ------------------------------------------------------------------------ */
@@ -178,6 +193,10 @@ static void fill_function(Builder *b) {
     Node *first = b->unit->member.n ? b->unit->member.at[0] : NULL;
     Scatter scatter;
     count_unit_uses(b);
+    if (b->unit->part.n) {
+        schedule_lines(b);
+        return;
+    }
     if (first && is_map(first) && schedule_transpose(b)) return;
     if (!first || is_map(first))
         schedule_map(b);

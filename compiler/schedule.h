@@ -19,13 +19,19 @@ typedef struct Level {
 } Level;
 
 /* A node's value where it is computed, for the others of the unit. */
-typedef struct MemberValue { Node *node; LoopExpr *value; } MemberValue;
+typedef struct MemberValue { Node *node; LoopExpr *value; int depth; } MemberValue;
+
+/* A member's elements of the line at hand, for later parts (schedule_lines.c). */
+typedef struct Line { const Node *node; LoopArray *array; } Line;
 
 typedef struct Builder {
     Kernels *k;
     Arena *a;
     Graph *g;
     Unit *unit;
+    Unit *part;               /* of it, at hand; else it itself */
+    int shared, base;         /* axes that the parts share; the level inside their loops */
+    Vec(Line) line;
     LoopFunction *f;
     Level level[MAX_LEVELS];
     int depth;                /* index of the innermost level */
@@ -39,7 +45,6 @@ typedef struct Builder {
     bool small_tiles;         /* this body is for machines with few vector registers */
     bool tiled;               /* large tiles were used: another body may be better there */
     const Node *in_memory;    /* a member that is stored already */
-    int member_depth;         /* the level at which they are known */
     ExprList assumed;         /* conditions that the open loops take care of */
     struct Placed *placed;    /* expressions that have a value, by id */
     size_t placed_n, placed_cap;
@@ -57,6 +62,7 @@ LoopStmt *builder_open_block(Builder *b);              /* a scope for names */
 void builder_open_if(Builder *b, LoopExpr *condition);    /* NULL: no test, no level */
 void builder_close(Builder *b);
 void builder_close_to(Builder *b, int depth);          /* until that level is the innermost */
+void builder_begin_part(Builder *b, Unit *part);
 void builder_count_uses(Builder *b, Expr *e);          /* before values are asked for */
 
 LoopArray *builder_array(Builder *b, Storage *s);      /* the function's parameter */
@@ -89,11 +95,15 @@ typedef struct Access {
     LoopExpr *index[MAX_RANK];
 } Access;
 Access build_access(Builder *b, Storage *s, const Node *n, Expr *const *index);
+/* The same of an array that holds a line of n. */
+Access build_line_access(Builder *b, LoopArray *line, const Node *n, Expr *const *index);
+LoopArray *builder_line(const Builder *b, const Node *n);      /* or NULL */
 
 /* ---- schedules: each fills the builder's function ------------------------------------ */
 
 void schedule_map(Builder *b);         /* schedule.c: units without a fold */
 void schedule_fold(Builder *b);        /* schedule_fold.c */
+void schedule_lines(Builder *b);       /* schedule_lines.c */
 void schedule_scatter(Builder *b, const Scatter *s);   /* schedule_scatter.c */
 bool schedule_transpose(Builder *b);   /* schedule_transpose.c; false: not of that form */
 bool schedule_contraction(Builder *b); /* schedule_contract.c; false: not of that form */
@@ -110,5 +120,6 @@ LoopStmt *builder_open_axis(Builder *b, const Node *n, int axis);
 
 /* Members without a fold, then all stores, at the point where the folds' values are known. */
 void build_epilogue(Builder *b);
+bool is_stored(const Builder *b, const Node *n);       /* a member, in its memory */
 
 #endif

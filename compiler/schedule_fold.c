@@ -498,6 +498,12 @@ static bool is_plain(Kernels *k, const View *v) {
     return !scatter_of(k, v, &scatter) && !contraction_of(k, v, TILES_LARGE, &contraction);
 }
 
+int fold_free_axes(Kernels *k, const View *v) {
+    if (!is_plain(k, v)) return 0;
+    ExprList conditions = conditions_of(k, v);
+    return v->node->rank - (form_of(k, v, &conditions) == LANES_OF_OUTPUT);
+}
+
 bool folds_alike(Kernels *k, const View *a, const View *b) {
     const Node *x = a->node, *y = b->node;
     if (!same_extents(x, y) || x->nfold != y->nfold || a->guard != b->guard) return false;
@@ -519,7 +525,7 @@ static Accumulator *value_of(FoldState *s, const Accumulator *arg) {
 }
 
 static void collect_folds(FoldState *s, bool arg) {
-    const Unit *u = s->b->unit;
+    const Unit *u = s->b->part;
     for (int i = 0; i < u->member.n; i++) {
         View *v = view_of(s->b->k, u->member.at[i]);
         if (is_map(v->node) || is_arg(v->node) != arg) continue;
@@ -530,11 +536,11 @@ static void collect_folds(FoldState *s, bool arg) {
 }
 
 void schedule_fold(Builder *b) {
-    View *v = view_of(b->k, b->unit->member.at[0]);
+    View *v = view_of(b->k, b->part->member.at[0]);
     FoldState s = {.b = b, .node = v->node, .guard = v->guard};
     s.conditions = conditions_of(b->k, v);
     s.outer = outer_folds(b->k, v->node);
-    s.acc = NEW_ARRAY(b->a, Accumulator, b->unit->member.n);
+    s.acc = NEW_ARRAY(b->a, Accumulator, b->part->member.n);
     collect_folds(&s, true);
     collect_folds(&s, false);
     for (int i = 0; i < s.n; i++) s.acc[i].beside = value_of(&s, &s.acc[i]);
@@ -549,5 +555,5 @@ void schedule_fold(Builder *b) {
         chain(&s);
         break;
     }
-    builder_close_to(b, 0);
+    builder_close_to(b, b->base);
 }

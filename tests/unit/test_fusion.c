@@ -102,15 +102,80 @@ Test(fusion, sum_and_sum_of_squares) {
     expect_kernels(t, 1);
 }
 
-/* Another guard is another nest, and so is what needs the first one's result. */
+/* Another guard is another nest. */
 Test(fusion, folds_that_stay_apart) {
     Trial *t = trial_new(7, 7);
-    Node *x = trial_leaf(t, 2, (int64_t[]){DIM_BATCH, 24}, -1, 1);
-    Expr *at[] = {var(t, 0, DIM_BATCH), var(t, 1, 24)}, *e = ex_load(t->g, x, at, NULL);
-    Node *all = node_comp(t->g, 1, x->dim, F_MAX, 1, &x->dim[1], NULL, e, (Span){0});
-    Expr *guard = ex_op2(t->g, OP_lt, at[1], ex_int(t->g, 9));
-    trial_root(t, all);
-    trial_root(t, node_comp(t->g, 1, x->dim, F_MIN, 1, &x->dim[1], guard, e, (Span){0}));
+    Node *x = trial_leaf(t, 1, (int64_t[]){DIM_BATCH}, -1, 1);
+    Expr *at = var(t, 0, DIM_BATCH), *e = ex_load(t->g, x, &at, NULL);
+    Expr *guard = ex_op2(t->g, OP_lt, at, ex_int(t->g, 5));
+    trial_root(t, node_comp(t->g, 0, NULL, F_MAX, 1, x->dim, NULL, e, (Span){0}));
+    trial_root(t, node_comp(t->g, 0, NULL, F_MIN, 1, x->dim, guard, e, (Span){0}));
+    expect_kernels(t, 2);
+}
+
+/* ---- line by line -------------------------------------------------------------------------- */
+
+/* out[..., ] = fold(k) x[..., k] */
+static Node *fold_last(Trial *t, Node *x, Fold fold) {
+    Expr *at[MAX_RANK];
+    for (int i = 0; i < x->rank; i++) at[i] = var(t, i, x->dim[i]);
+    int last = x->rank - 1;
+    Expr *body = ex_load(t->g, x, at, NULL);
+    return node_comp(t->g, last, x->dim, fold, 1, &x->dim[last], NULL, body, (Span){0});
+}
+
+/* x[..., k] op y[...] */
+static Node *with_line(Trial *t, Op op, Node *x, Node *y) {
+    Expr *at[MAX_RANK];
+    for (int i = 0; i < x->rank; i++) at[i] = var(t, i, x->dim[i]);
+    Expr *body = ex_op2(t->g, op, ex_load(t->g, x, at, NULL), ex_load(t->g, y, at, NULL));
+    return node_comp(t->g, x->rank, x->dim, F_NONE, 0, NULL, NULL, body, (Span){0});
+}
+
+static Node *softmax_of(Trial *t, Node *x) {
+    Node *d = with_line(t, OP_sub, x, fold_last(t, x, F_MAX));
+    Node *e = node_map(t->g, OP_exp, &d, (Span){0});
+    return with_line(t, OP_div, e, fold_last(t, e, F_SUM));
+}
+
+Test(fusion, softmax_of_lines) {
+    Trial *t = trial_new(5, 4);
+    Node *x = trial_leaf(t, 3, (int64_t[]){DIM_BATCH, 6, 40}, -1, 1);
+    trial_root(t, softmax_of(t, x));
+    expect_kernels(t, 1);
+}
+
+/* Nobody else reads the scores, so that the result may be in their place. */
+Test(fusion, softmax_of_what_dies) {
+    Trial *t = trial_new(5, 5);
+    Node *x = trial_leaf(t, 2, (int64_t[]){DIM_BATCH, 12}, -1, 1);
+    Node *w = trial_leaf(t, 2, (int64_t[]){12, 40}, -1, 1);
+    Node *b = trial_leaf(t, 1, (int64_t[]){40}, -1, 1);
+    Node *p = softmax_of(t, dense_of(t, x, w, b));
+    trial_root(t, dense_of(t, p, trial_leaf(t, 2, (int64_t[]){40, 8}, -1, 1),
+                          trial_leaf(t, 1, (int64_t[]){8}, -1, 1)));
+    expect_kernels(t, 3);
+}
+
+Test(fusion, gradient_of_softmax) {
+    Trial *t = trial_new(6, 6);
+    Node *x = trial_leaf(t, 2, (int64_t[]){DIM_BATCH, 33}, -1, 1);
+    Node *energy = energy_of(t, softmax_of(t, x));
+    Node *dx;
+    cr_assert(grad(t->g, energy, &x, 1, &dx));
+    trial_root(t, dx);
+    expect_kernels(t, 1);
+}
+
+/* What is read of another line has to be complete. */
+Test(fusion, lines_of_others) {
+    Trial *t = trial_new(5, 5);
+    Node *x = trial_leaf(t, 2, (int64_t[]){8, 40}, -1, 1);
+    Node *e = node_map(t->g, OP_exp, &x, (Span){0});
+    Expr *next = ex_op2(t->g, OP_imod, sum_of(t, var(t, 0, 8), ex_int(t->g, 3)), ex_int(t->g, 8));
+    Expr *at[] = {next, var(t, 1, 40)}, *body = ex_load(t->g, e, at, NULL);
+    trial_root(t, e);
+    trial_root(t, node_comp(t->g, 1, x->dim, F_SUM, 1, &x->dim[1], NULL, body, (Span){0}));
     expect_kernels(t, 2);
 }
 
