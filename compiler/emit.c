@@ -78,8 +78,11 @@ static void print_term(Printer *p, const LoopExpr *e, int64_t stride, bool rows)
         e = e->arg[0];
     }
     print(p, e, stride == 1 && !rows ? P_ADD : P_MUL);
-    if (stride != 1) text_printf(&p->text, " * %lld", (long long)stride);
-    if (rows) text_printf(&p->text, " * n");
+    if (stride != 1) {
+        text_add(&p->text, " * ");
+        text_int(&p->text, stride);
+    }
+    if (rows) text_add(&p->text, " * n");
 }
 
 /* The constant that an index ends in, and what is left of it (NULL: nothing). */
@@ -109,12 +112,12 @@ static void print_flat_index(Printer *p, int rank, const int64_t *dim, LoopExpr 
         const LoopExpr *rest = index[k];
         if (!rows[k]) constant += stride[k] * split_constant(index[k], &rest);
         if (!rest) continue;
-        if (any) text_printf(&p->text, " + ");
+        if (any) text_add(&p->text, " + ");
         print_term(p, rest, stride[k], rows[k]);
         any = true;
     }
     if (!any)
-        text_printf(&p->text, "%lld", (long long)constant);
+        text_int(&p->text, constant);
     else if (constant > 0)
         text_printf(&p->text, " + %lld", (long long)constant);
     else if (constant < 0)
@@ -128,19 +131,23 @@ static void print_binary(Printer *p, const LoopExpr *e, const char *token, int l
 }
 
 static void print_call(Printer *p, const char *function, const LoopExpr *e) {
-    text_printf(&p->text, "%s(", function);
+    text_add(&p->text, function);
+    text_char(&p->text, '(');
     for (int k = 0; k < e->narg; k++) {
-        if (k) text_printf(&p->text, ", ");
+        if (k) text_add(&p->text, ", ");
         print(p, e->arg[k], P_ASSIGN);
     }
-    text_printf(&p->text, ")");
+    text_add(&p->text, ")");
 }
 
 /* An operator on vectors, by the kind of its operands: dl_v_NAME, dl_n_NAME, dl_m_NAME. */
 static void print_vector_op(Printer *p, const LoopExpr *e) {
     static const char kind[] = {[LT_VEC] = 'v', [LT_NVEC] = 'n', [LT_MASK] = 'm'};
     const char *name = op_info[e->op].name;
-    print_call(p, arena_printf(p->arena, "dl_%c_%s", kind[e->arg[e->narg - 1]->type], name), e);
+    text_add(&p->text, "dl_");
+    text_char(&p->text, kind[e->arg[e->narg - 1]->type]);
+    text_char(&p->text, '_');
+    print_call(p, name, e);
 }
 
 static void print_vector_cast(Printer *p, const LoopExpr *e) {
@@ -192,7 +199,7 @@ static LoopExpr *gathered(Printer *p, const VectorAccess *v) {
 
 static void print_count(Printer *p, const VectorPart *part) {
     if (part->count) {
-        text_printf(&p->text, "(int)");
+        text_add(&p->text, "(int)");
         print(p, part->count, P_UNARY);
     } else {
         text_printf(&p->text, "%d", part->lanes);
@@ -205,9 +212,9 @@ static void print_mask(Printer *p, const VectorPart *part) {
         print(p, part->mask, P_ASSIGN);
         return;
     }
-    text_printf(&p->text, "dl_first(");
+    text_add(&p->text, "dl_first(");
     print_count(p, part);
-    text_printf(&p->text, ")");
+    text_add(&p->text, ")");
 }
 
 static bool is_gather(const VectorAccess *v) {
@@ -222,7 +229,7 @@ static void print_pointer(Printer *p, const VectorAccess *v) {
         index[i] = v->index[i]->type == LT_NVEC ? lx_int(p->arena, LT_INDEX, 0) : v->index[i];
     text_printf(&p->text, "(&%s[", v->array->text);
     print_flat_index(p, v->rank, v->dim, index);
-    text_printf(&p->text, "], ");
+    text_add(&p->text, "], ");
 }
 
 static void print_vector_access(Printer *p, const VectorAccess *v) {
@@ -243,11 +250,11 @@ static void print_vector_access(Printer *p, const VectorAccess *v) {
     if (apart) text_printf(&p->text, "%lld, ", (long long)stride);
     if (gather) {
         print(p, gathered(p, v), P_ASSIGN);
-        text_printf(&p->text, ", ");
+        text_add(&p->text, ", ");
     }
     if (v->value) {
         print(p, v->value, P_ASSIGN);
-        text_printf(&p->text, ", ");
+        text_add(&p->text, ", ");
     }
     if (gather || (part->mask && !apart))
         print_mask(p, part);
@@ -255,7 +262,7 @@ static void print_vector_access(Printer *p, const VectorAccess *v) {
         print_count(p, part);
     else
         p->text.n -= 2; /* nothing follows the comma */
-    text_printf(&p->text, ")");
+    text_add(&p->text, ")");
 }
 
 static void print_vload(Printer *p, const LoopExpr *e) {
@@ -264,16 +271,17 @@ static void print_vload(Printer *p, const LoopExpr *e) {
 }
 
 static void print_load(Printer *p, const LoopExpr *e) {
-    text_printf(&p->text, "%s[", e->array->text);
+    text_add(&p->text, e->array->text);
+    text_char(&p->text, '[');
     print_flat_index(p, e->narg, e->dim, e->arg);
-    text_printf(&p->text, "]");
+    text_add(&p->text, "]");
 }
 
 static void print_select(Printer *p, const LoopExpr *e) {
     print(p, e->arg[0], P_EQ);
-    text_printf(&p->text, " ? ");
+    text_add(&p->text, " ? ");
     print(p, e->arg[1], P_COND + 1);
-    text_printf(&p->text, " : ");
+    text_add(&p->text, " : ");
     print(p, e->arg[2], P_COND + 1);
 }
 
@@ -281,7 +289,7 @@ static void print_uniform(Printer *p, const LoopExpr *e) {
     text_printf(&p->text, "dl_uniform%s(seed, step, %lluu, (uint64_t)(",
             is_vector(e->type) ? "16" : "", (unsigned long long)e->integer);
     print(p, e->arg[0], P_ASSIGN);
-    text_printf(&p->text, "))");
+    text_add(&p->text, "))");
 }
 
 /* A real operator's text for reals, an integer one's for integers. */
@@ -304,7 +312,7 @@ static void print_op(Printer *p, const LoopExpr *e) {
         bool word = (c > text && is_word(c[-1])) || is_word(c[1]);
         bool operand = *c >= 'x' && *c <= 'z' && !word;
         if (!operand)
-            text_printf(&p->text, "%c", *c);
+            text_char(&p->text, *c);
         else
             print(p, e->arg[*c - 'x'], *c == 'x' ? shape.left : shape.right);
     }
@@ -385,13 +393,13 @@ static void print_bare(Printer *p, const LoopExpr *e) {
     }
     switch (e->kind) {
     case X_INT:
-        text_printf(&p->text, "%lld", (long long)e->integer);
+        text_int(&p->text, e->integer);
         break;
     case X_REAL:
-        text_printf(&p->text, "%s", emit_real(p->arena, e->real));
+        text_add(&p->text, emit_real(p->arena, e->real));
         break;
     case X_VAR:
-        text_printf(&p->text, "%s", e->var->text);
+        text_add(&p->text, e->var->text);
         break;
     case X_OP:
         print_op(p, e);
@@ -425,26 +433,26 @@ static void print_bare(Printer *p, const LoopExpr *e) {
 
 static void print(Printer *p, const LoopExpr *e, int least) {
     bool parentheses = precedence(e) < least;
-    if (parentheses) text_printf(&p->text, "(");
+    if (parentheses) text_add(&p->text, "(");
     print_bare(p, e);
-    if (parentheses) text_printf(&p->text, ")");
+    if (parentheses) text_add(&p->text, ")");
 }
 
 /* ---- statements ---------------------------------------------------------------------- */
 
 static void start_line(Printer *p) {
-    text_printf(&p->text, "%*s", 4 * p->indent, "");
+    for (int k = 0; k < p->indent; k++) text_add(&p->text, "    ");
 }
 
 static void print_block(Printer *p, const LoopBlock *block);
 
 static void print_braced(Printer *p, const LoopBlock *block) {
-    text_printf(&p->text, "{\n");
+    text_add(&p->text, "{\n");
     p->indent++;
     print_block(p, block);
     p->indent--;
     start_line(p);
-    text_printf(&p->text, "}\n");
+    text_add(&p->text, "}\n");
 }
 
 /* Parallel loops that are nothing but one another's bodies are divided as one. */
@@ -455,7 +463,7 @@ static void print_division(Printer *p, const LoopStmt *s) {
         if (s->kind != S_FOR || !s->parallel) break;
     }
     if (loops == 1)
-        text_printf(&p->text, "DL_PARALLEL_FOR(threads)\n");
+        text_add(&p->text, "DL_PARALLEL_FOR(threads)\n");
     else
         text_printf(&p->text, "DL_PARALLEL_LOOPS(threads, %d)\n", loops);
     start_line(p);
@@ -482,27 +490,28 @@ static void print_for(Printer *p, const LoopStmt *s) {
 static void print_store(Printer *p, const LoopStmt *s) {
     text_printf(&p->text, "%s[", s->array->text);
     print_flat_index(p, s->rank, s->dim, s->index);
-    text_printf(&p->text, s->add ? "] += " : "] = ");
+    text_add(&p->text, s->add ? "] += " : "] = ");
     bool narrow = s->array->type == PT_U8;
-    if (narrow) text_printf(&p->text, "(uint8_t)");
+    if (narrow) text_add(&p->text, "(uint8_t)");
     print(p, s->value, narrow ? P_UNARY : P_ASSIGN);
-    text_printf(&p->text, ";\n");
+    text_add(&p->text, ";\n");
 }
 
 static void print_vstore(Printer *p, const LoopStmt *s) {
     VectorAccess v = {
             "store", s->value->type, s->array, s->rank, s->dim, s->index, &s->part, s->value};
     print_vector_access(p, &v);
-    text_printf(&p->text, ";\n");
+    text_add(&p->text, ";\n");
 }
 
 static void print_definition(Printer *p, const LoopStmt *s) {
     const char *name = s->kind == S_SET ? s->var->text : unique(p, s->var->name);
-    if (s->kind == S_LET) text_printf(&p->text, "const ");
+    if (s->kind == S_LET) text_add(&p->text, "const ");
     if (s->kind != S_SET) text_printf(&p->text, "%s ", c_type(s->var->type));
-    text_printf(&p->text, "%s = ", name);
+    text_add(&p->text, name);
+    text_add(&p->text, " = ");
     print(p, s->value, P_ASSIGN);
-    text_printf(&p->text, ";\n");
+    text_add(&p->text, ";\n");
     s->var->text = name;
 }
 
@@ -537,9 +546,9 @@ static void print_statement(Printer *p, const LoopStmt *s) {
         text_printf(&p->text, "dl_transpose16(%s);\n", s->array->text);
         break;
     case S_IF:
-        text_printf(&p->text, "if (");
+        text_add(&p->text, "if (");
         print(p, s->value, P_ASSIGN);
-        text_printf(&p->text, ") ");
+        text_add(&p->text, ") ");
         print_braced(p, &s->body);
         break;
     case S_BLOCK:
@@ -561,13 +570,13 @@ static void print_block(Printer *p, const LoopBlock *block) {
 /* ---- functions ----------------------------------------------------------------------- */
 
 static void print_comment(Printer *p, const char *text) {
-    text_printf(&p->text, "/* ");
+    text_add(&p->text, "/* ");
     for (const char *c = text; *c; c++) text_printf(&p->text, *c == '\n' ? "\n * " : "%c", *c);
-    text_printf(&p->text, " */\n");
+    text_add(&p->text, " */\n");
 }
 
 static void separate(Printer *p, bool *any) {
-    if (*any) text_printf(&p->text, ", ");
+    if (*any) text_add(&p->text, ", ");
     *any = true;
 }
 
@@ -601,7 +610,7 @@ static void print_parameters(Printer *p, const LoopFunction *f) {
         f->scalar.at[k]->text = unique(p, f->scalar.at[k]->name);
         text_printf(&p->text, "%s %s", c_type(f->scalar.at[k]->type), f->scalar.at[k]->text);
     }
-    if (!any) text_printf(&p->text, "void");
+    if (!any) text_add(&p->text, "void");
 }
 
 static bool divides(const LoopBlock *block) {
@@ -612,15 +621,15 @@ static bool divides(const LoopBlock *block) {
 
 /* One of two bodies may have no use for the threads that the other one uses. */
 static void print_body(Printer *p, const LoopFunction *f, const LoopBlock *body) {
-    text_printf(&p->text, "{\n");
+    text_add(&p->text, "{\n");
     p->indent++;
     if (f->threads && !divides(body)) {
         start_line(p);
-        text_printf(&p->text, "(void)threads;\n");
+        text_add(&p->text, "(void)threads;\n");
     }
     print_block(p, body);
     p->indent--;
-    text_printf(&p->text, "}\n");
+    text_add(&p->text, "}\n");
 }
 
 char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonical) {
@@ -629,13 +638,13 @@ char *emit_function(Arena *a, const LoopFunction *f, int64_t batch, bool canonic
     if (!canonical && f->avoid) unique(&p, f->avoid);
     text_printf(&p.text, "DL_KERNEL void %s(", canonical ? "" : f->name);
     print_parameters(&p, f);
-    text_printf(&p.text, ")\n");
-    if (f->small.n) text_printf(&p.text, "#ifdef DL_LARGE_TILES\n");
+    text_add(&p.text, ")\n");
+    if (f->small.n) text_add(&p.text, "#ifdef DL_LARGE_TILES\n");
     print_body(&p, f, &f->body);
     if (f->small.n) {
-        text_printf(&p.text, "#else\n");
+        text_add(&p.text, "#else\n");
         print_body(&p, f, &f->small);
-        text_printf(&p.text, "#endif\n");
+        text_add(&p.text, "#endif\n");
     }
     return p.text.at;
 }

@@ -17,16 +17,42 @@ static void reserve(Text *t, size_t more) {
     t->cap = cap;
 }
 
+void text_add(Text *t, const char *text) {
+    size_t n = strlen(text);
+    reserve(t, n);
+    memcpy(t->at + t->n, text, n + 1);
+    t->n += n;
+}
+
+void text_char(Text *t, char c) {
+    reserve(t, 1);
+    t->at[t->n++] = c;
+    t->at[t->n] = '\0';
+}
+
+void text_int(Text *t, int64_t v) {
+    char digits[24];
+    int n = 0;
+    uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do digits[n++] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (v < 0) digits[n++] = '-';
+    while (n > 0) text_char(t, digits[--n]);
+}
+
+/* Most of what is printed fits the room that there is: it is formatted once. */
 void text_printf(Text *t, const char *fmt, ...) {
     va_list list, again;
+    reserve(t, 32);
+    size_t room = t->cap - t->n;
     va_start(list, fmt);
     va_copy(again, list);
-    int n = vsnprintf(NULL, 0, fmt, list);
+    size_t n = (size_t)vsnprintf(t->at + t->n, room, fmt, list);
     va_end(list);
-    reserve(t, (size_t)n);
-    vsnprintf(t->at + t->n, (size_t)n + 1, fmt, again);
+    reserve(t, n);
+    if (n >= room) vsnprintf(t->at + t->n, n + 1, fmt, again);
     va_end(again);
-    t->n += (size_t)n;
+    t->n += n;
 }
 
 /* The shortest text that reads back as the same float. */

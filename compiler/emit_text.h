@@ -11,6 +11,9 @@ typedef struct Text {
     size_t n, cap;
 } Text;
 
+void text_add(Text *t, const char *text);
+void text_char(Text *t, char c);
+void text_int(Text *t, int64_t v);
 void text_printf(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* C's precedences; more binds tighter. */
