@@ -127,32 +127,26 @@ static bool loads_unit_away(Kernels *k, const View *v, const Unit *u) {
     return w.found;
 }
 
+/* Is everything that v loads there before u, or made in it where that may be? */
+static bool can_come_at(Kernels *k, const View *v, Unit *u, bool own) {
+    for (int i = 0; i < v->loads.n; i++) {
+        Unit *other = peer(view_of(k, v->loads.at[i])->unit, u);
+        if (other && !(own && other == u) && comes_after(k, other, u)) return false;
+    }
+    return true;
+}
+
 static bool can_join(Kernels *k, View *v, Unit *u) {
     Node *first = u->kind == U_KERNEL && u->member.n ? u->member.at[0] : NULL;
     if (!first || !same_extents(first, v->node)) return false;
     Scatter scatter;
     View *fold = view_of(k, first);
     if (scatter_of(k, fold, &scatter) && !is_sorted_scatter(k, fold)) return false;
-    if (loads_unit_away(k, v, u)) return false;
-    for (int i = 0; i < v->loads.n; i++) {
-        Unit *other = view_of(k, v->loads.at[i])->unit;
-        other = other ? peer(other, u) : NULL;
-        if (other && other != u && comes_after(k, other, u)) return false;
-    }
-    return true;
-}
-
-/* Is everything that v loads there before u? */
-static bool can_come_before(Kernels *k, const View *v, Unit *u) {
-    for (int i = 0; i < v->loads.n; i++) {
-        Unit *other = peer(view_of(k, v->loads.at[i])->unit, u);
-        if (other && comes_after(k, other, u)) return false;
-    }
-    return true;
+    return !loads_unit_away(k, v, u) && can_come_at(k, v, u, true);
 }
 
 static bool can_join_fold(Kernels *k, const View *v, Unit *u) {
-    return folds_alike(k, view_of(k, u->member.at[0]), v) && can_come_before(k, v, u);
+    return folds_alike(k, view_of(k, u->member.at[0]), v) && can_come_at(k, v, u, false);
 }
 
 /* Updates alone: nothing in the unit is wanted early, as the loss may be. */

@@ -13,8 +13,6 @@
 #include "schedule.h"
 #include "still.h"
 
-#include <string.h>
-
 enum { FEWEST_ROWS = 16, MOST_INNER = 4096 };
 
 typedef struct ScatterState {
