@@ -57,11 +57,15 @@ static bool fits(const Kernels *k, const Unit *a, const Unit *b, int shared) {
 
 /* ---- which units, and how many axes -------------------------------------------------- */
 
-/* Runs again where memory was free in between (repeat.c), or is the last before that. */
-static bool is_repeated(const Kernels *k, const Unit *u) {
-    for (int i = 0; i < k->storage.n; i++)
-        if (k->storage.at[i]->resting == u || k->storage.at[i]->again == u) return true;
-    return false;
+/* Marks units that run again where memory was free in between (repeat.c), and those that are
+ * the last before that: they stay as they are. */
+static void mark_repeated(Kernels *k) {
+    k->mark++;
+    for (int i = 0; i < k->storage.n; i++) {
+        Unit *const unit[] = {k->storage.at[i]->resting, k->storage.at[i]->again};
+        for (int j = 0; j < 2; j++)
+            if (unit[j]) unit[j]->mark = k->mark;
+    }
 }
 
 static bool writes_members(const Kernels *k, const Unit *u) {
@@ -76,7 +80,7 @@ static bool writes_members(const Kernels *k, const Unit *u) {
  * none of what is computed otherwise. */
 static int most_shared(Kernels *k, const Unit *u) {
     if (u->kind != U_KERNEL || !u->member.n || u->adds || u->scratch.n) return 0;
-    if (!writes_members(k, u) || is_repeated(k, u)) return 0;
+    if (!writes_members(k, u) || u->mark == k->mark) return 0;
     const View *v = view_of(k, u->member.at[0]);
     if (!is_map(v->node)) return fold_free_axes(k, v);
     return u->member.n == 1 && v->body->kind == E_LOAD ? 0 : v->node->rank;
@@ -275,6 +279,7 @@ static void lines_of(Kernels *k, UnitList *list) {
 
 void lines_build(Kernels *k) {
     if (!mechanism_on(MECHANISM_fuse)) return;
+    mark_repeated(k);
     lines_of(k, &k->top);
     order_number(k);
     stretch_ends(k);
