@@ -153,8 +153,8 @@ static void choose_rows(Contraction *c, uint32_t taken, int64_t most_rows) {
         if (n->dim[var] == DIM_BATCH || !can_be_row(c, var, taken)) continue;
         if (c->rows >= FEW_ROWS) break;
         bool whole = c->ntile == 0 || c->tile_count[0] == n->dim[c->tile_var[0]];
-        bool small = most_rows <= SMALL_ROWS;
-        int64_t most = c->ntile == 0 ? most_rows : (small ? 1 : 2) * most_rows / c->rows;
+        int64_t both = most_rows <= SMALL_ROWS ? most_rows : 2 * MOST_ROWS;
+        int64_t most = c->ntile == 0 ? most_rows : both / c->rows;
         int64_t count = rows_of(n->dim[var], most);
         if (whole && count > 1) add_tile_var(c, var, count);
     }
