@@ -221,7 +221,7 @@ static void share_fold(Eval32 *e, Comp *c) {
                           c->elements * 4 > c->space.points))
         threads = 1, copies = false;
     c->parts = threads;
-    c->partial = is_arg(n)            ? 2 * c->elements
+    c->partial = is_arg(n)            ? c->elements
                  : n->dtype == T_BOOL ? c->elements
                  : copies             ? c->elements * (threads - 1)
                                       : 0;
@@ -273,7 +273,7 @@ typedef struct FoldJob {
     Eval32 *e;
     const Comp *c;
     char *out[256]; /* of each part */
-    double *best;   /* of an arg fold */
+    void *best;     /* of an arg fold: words */
     int64_t share;  /* points of a part */
 } FoldJob;
 
@@ -282,7 +282,7 @@ typedef struct FoldBlock {
     char *out;
     const void *term;
     bool real;
-    double *best;
+    void *best;
     const int32_t *mask, *position;
 } FoldBlock;
 
@@ -295,26 +295,16 @@ static void fold_run(void *context, int64_t before, int64_t at, int64_t step, in
         fold_ints(f, (int32_t *)(void *)b->out + at, step, (const int32_t *)b->term + before, n);
 }
 
-/* Whether a term takes the place of the best so far: NaN stays, of equals the first. */
-static bool beats(bool largest, double term, int32_t at, double best, int32_t best_at) {
-    bool equal = term == best || (term != term && best != best);
-    if (best_at < 0 || equal) return best_at < 0 || at < best_at;
-    if (best != best) return false;
-    return term != term || (largest ? term > best : term < best);
-}
-
 static void arg_run(void *context, int64_t before, int64_t at, int64_t step, int64_t n) {
     FoldBlock *b = context;
-    bool largest = b->c->node->fold == F_ARGMAX;
-    int32_t *out = (int32_t *)(void *)b->out;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t o = at + i * step, k = before + i;
-        double term = b->real ? (double)((const float *)b->term)[k] : ((const int32_t *)b->term)[k];
-        if ((b->mask && !b->mask[k]) || !beats(largest, term, b->position[k], b->best[o], out[o]))
-            continue;
-        b->best[o] = term;
-        out[o] = b->position[k];
-    }
+    Extremes x = {.largest = b->c->node->fold == F_ARGMAX, .at = (int32_t *)(void *)b->out};
+    if (b->real)
+        x.real = b->best;
+    else
+        x.whole = b->best;
+    const char *term = b->term;
+    fold_positions(&x, at, step, term + 4 * before, b->position + before,
+            b->mask ? b->mask + before : NULL, n);
 }
 
 static float first_real(Fold f) {
@@ -418,7 +408,7 @@ static void finish(const Comp *c, const int32_t *from, char *own) {
 static bool run_fold(Eval32 *e, Comp *c) {
     char *own = e->array[c->node->id].own;
     bool narrow = c->node->dtype == T_BOOL;
-    FoldJob j = {.e = e, .c = c, .best = (double *)(void *)e->spare};
+    FoldJob j = {.e = e, .c = c, .best = e->spare};
     int64_t outer = c->outer_is_out ? c->space.extent[0] : c->space.points;
     j.share = (outer + c->parts - 1) / c->parts * (c->space.points / (outer ? outer : 1));
     for (int k = 0; k < c->parts; k++)

@@ -51,6 +51,12 @@ void copy_rows(const uint32_t *from, int64_t rows, int64_t row, int64_t n, int64
 void fold_reals(Fold f, float *out, int64_t stride, const float *term, int64_t n);
 void fold_ints(Fold f, int32_t *out, int64_t stride, const int32_t *term, int64_t n);
 
+/* Where the extreme of each element is: its term so far and that one's position, below 0 before
+ * there is one. Of equals the first position counts; NaN stays once it came. mask may be NULL. */
+typedef struct Extremes { bool largest; float *real; int32_t *whole, *at; } Extremes;
+void fold_positions(const Extremes *x, int64_t first, int64_t stride, const void *term,
+        const int32_t *position, const int32_t *mask, int64_t n);
+
 /* ---- eval32_walk.c ------------------------------------------------------------------- */
 
 /* Points: all values of the variables, the last loop fastest. */

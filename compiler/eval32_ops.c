@@ -252,3 +252,51 @@ void fold_ints(Fold f, int32_t *out, int64_t stride, const int32_t *term, int64_
         if (f == F_MIN) *to = dl_imin(*to, term[i]);
     }
 }
+
+/* ---- positions of extremes ------------------------------------------------------------ */
+
+/* Smallest values are largest with the other sign. */
+WIDE static void position_rows(float sign, float *restrict best, int32_t *restrict at,
+        const float *restrict term, const int32_t *restrict position, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        float t = sign * term[i], b = best[i];
+        int32_t p = position[i], a = at[i];
+        int equal = (t == b) | ((t != t) & (b != b)), more = (t > b) | ((t != t) & (b == b));
+        int take = (a < 0) | more | (equal & (p < a));
+        best[i] = take ? t : b;
+        at[i] = take ? p : a;
+    }
+}
+
+static void position_real(const Extremes *x, int64_t o, float term, int32_t position) {
+    float t = x->largest ? term : -term, b = x->real[o];
+    int32_t a = x->at[o];
+    bool equal = t == b || (t != t && b != b), more = t > b || (t != t && b == b);
+    if (a >= 0 && !more && !(equal && position < a)) return;
+    x->real[o] = t;
+    x->at[o] = position;
+}
+
+static void position_whole(const Extremes *x, int64_t o, int32_t term, int32_t position) {
+    int32_t b = x->whole[o], a = x->at[o];
+    bool more = x->largest ? term > b : term < b;
+    if (a >= 0 && !more && !(term == b && position < a)) return;
+    x->whole[o] = term;
+    x->at[o] = position;
+}
+
+void fold_positions(const Extremes *x, int64_t first, int64_t stride, const void *term,
+        const int32_t *position, const int32_t *mask, int64_t n) {
+    if (x->real && stride == 1 && !mask) {
+        position_rows(x->largest ? 1 : -1, x->real + first, x->at + first, term, position, n);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t o = first + i * stride;
+        if (mask && !mask[i]) continue;
+        if (x->real)
+            position_real(x, o, ((const float *)term)[i], position[i]);
+        else
+            position_whole(x, o, ((const int32_t *)term)[i], position[i]);
+    }
+}
