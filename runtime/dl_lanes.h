@@ -87,11 +87,20 @@ typedef DL_VECTOR_OF(uint32_t, DL_LANES * 4) dl_wu;
 typedef DL_VECTOR_OF(double, DL_LANES * 4) dl_wd;      /* half as many lanes */
 typedef DL_VECTOR_OF(int64_t, DL_LANES * 4) dl_wq;
 typedef DL_VECTOR_OF(uint64_t, DL_LANES * 4) dl_wl;
+/* dl_w_product multiplies the lower halves of 64 bits; dl_w_zip_low(x, y) is x[0], y[0], x[1],
+ * y[1], ... as long as it fits, dl_w_zip_high the rest. */
+
 /* Through pointers to these memory may be read and written. */
 typedef float dl_w_at __attribute__((vector_size(DL_LANES * 4), aligned(4), may_alias));
 typedef int32_t dl_wi_at __attribute__((vector_size(DL_LANES * 4), aligned(4), may_alias));
 
 DL_INLINE dl_w dl_w_set(float x) { return x - (dl_w){0}; }
+/* The number of each lane of 64 bits. */
+DL_INLINE dl_wl dl_w_lanes64(void) {
+    dl_wl x = {0};
+    for (int i = 0; i < DL_LANES / 2; i++) x[i] = (uint64_t)i;
+    return x;
+}
 DL_INLINE dl_wd dl_w_set64(double x) { return x - (dl_wd){0}; }
 DL_INLINE dl_wi dl_w_iset(int32_t x) { return x - (dl_wi){0}; }
 DL_INLINE dl_wu dl_w_bits(dl_w x) { return (dl_wu)x; }

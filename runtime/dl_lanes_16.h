@@ -92,6 +92,18 @@ DL_INLINE dl_wu dl_w_low_words(dl_wl low, dl_wl high) {
     return (dl_wu)_mm512_inserti32x8(x, _mm512_cvtepi64_epi32((__m512i)high), 1);
 }
 
+DL_INLINE dl_wl dl_w_product(dl_wl x, dl_wl y) {
+    return (dl_wl)_mm512_mul_epu32((__m512i)x, (__m512i)y);
+}
+DL_INLINE dl_wu dl_w_zip_low(dl_wl x, dl_wl y) {
+    const __m512i from = (__m512i)(dl_wl){0, 8, 1, 9, 2, 10, 3, 11};
+    return (dl_wu)_mm512_permutex2var_epi64((__m512i)x, from, (__m512i)y);
+}
+DL_INLINE dl_wu dl_w_zip_high(dl_wl x, dl_wl y) {
+    const __m512i from = (__m512i)(dl_wl){4, 12, 5, 13, 6, 14, 7, 15};
+    return (dl_wu)_mm512_permutex2var_epi64((__m512i)x, from, (__m512i)y);
+}
+
 DL_INLINE dl_w dl_w_load_masked(const float *p, dl_wm m) {
     return (dl_w)_mm512_maskz_loadu_ps(m, p);
 }

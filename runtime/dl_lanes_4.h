@@ -46,6 +46,9 @@ DL_INLINE dl_wi dl_w_inarrow(dl_wd low, dl_wd high) {
 DL_INLINE dl_wu dl_w_low_words(dl_wl low, dl_wl high) {
     return (dl_wu)_mm_shuffle_ps((__m128)low, (__m128)high, 0x88);
 }
+DL_INLINE dl_wl dl_w_product(dl_wl x, dl_wl y) {
+    return (dl_wl)_mm_mul_epu32((__m128i)x, (__m128i)y);
+}
 DL_INLINE unsigned dl_w_truths(dl_wm m) { return (unsigned)_mm_movemask_ps((__m128)m); }
 
 #else
@@ -81,6 +84,9 @@ DL_INLINE dl_wi dl_w_inarrow(dl_wd low, dl_wd high) {
 DL_INLINE dl_wu dl_w_low_words(dl_wl low, dl_wl high) {
     return (dl_wu)vuzp1q_u32((uint32x4_t)low, (uint32x4_t)high);
 }
+DL_INLINE dl_wl dl_w_product(dl_wl x, dl_wl y) {
+    return (dl_wl)vmull_u32(vmovn_u64((uint64x2_t)x), vmovn_u64((uint64x2_t)y));
+}
 DL_INLINE unsigned dl_w_truths(dl_wm m) {
     return vaddvq_u32((uint32x4_t)(m & (dl_wm){1, 2, 4, 8}));
 }
@@ -100,6 +106,9 @@ DL_INLINE dl_wi dl_w_inarrow(dl_wd low, dl_wd high) {
 }
 DL_INLINE dl_wu dl_w_low_words(dl_wl low, dl_wl high) {
     return (dl_wu){(uint32_t)low[0], (uint32_t)low[1], (uint32_t)high[0], (uint32_t)high[1]};
+}
+DL_INLINE dl_wl dl_w_product(dl_wl x, dl_wl y) {
+    return (x & 0xffffffffu) * (y & 0xffffffffu);
 }
 DL_INLINE unsigned dl_w_truths(dl_wm m) {
     m &= (dl_wm){1, 2, 4, 8};
@@ -129,6 +138,9 @@ DL_INLINE dl_w dl_w_round(dl_w x) { return (dl_w)vrndnq_f32((float32x4_t)x); }
 DL_INLINE dl_w dl_w_floor(dl_w x) { return (dl_w)vrndmq_f32((float32x4_t)x); }
 DL_INLINE dl_w dl_w_ceil(dl_w x) { return (dl_w)vrndpq_f32((float32x4_t)x); }
 #endif
+
+DL_INLINE dl_wu dl_w_zip_low(dl_wl x, dl_wl y) { return (dl_wu)(dl_wl){x[0], y[0]}; }
+DL_INLINE dl_wu dl_w_zip_high(dl_wl x, dl_wl y) { return (dl_wu)(dl_wl){x[1], y[1]}; }
 
 DL_INLINE dl_wi dl_w_lanes(int first) { return first + (dl_wi){0, 1, 2, 3}; }
 DL_INLINE dl_wm dl_w_first(int count) { return dl_w_ilt(dl_w_lanes(0), dl_w_iset(count)); }

@@ -55,6 +55,22 @@ DL_INLINE dl_wu dl_w_low_words(dl_wl low, dl_wl high) {
     return (dl_wu)_mm256_shuffle_ps(a, b, 0x88);
 }
 
+DL_INLINE dl_wl dl_w_product(dl_wl x, dl_wl y) {
+#ifdef __AVX2__
+    return (dl_wl)_mm256_mul_epu32((__m256i)x, (__m256i)y);
+#else
+    return (x & 0xffffffffu) * (y & 0xffffffffu);
+#endif
+}
+DL_INLINE dl_wu dl_w_zip_low(dl_wl x, dl_wl y) {
+    __m256d a = _mm256_unpacklo_pd((__m256d)x, (__m256d)y);
+    return (dl_wu)_mm256_permute2f128_pd(a, _mm256_unpackhi_pd((__m256d)x, (__m256d)y), 0x20);
+}
+DL_INLINE dl_wu dl_w_zip_high(dl_wl x, dl_wl y) {
+    __m256d a = _mm256_unpacklo_pd((__m256d)x, (__m256d)y);
+    return (dl_wu)_mm256_permute2f128_pd(a, _mm256_unpackhi_pd((__m256d)x, (__m256d)y), 0x31);
+}
+
 DL_INLINE dl_wi dl_w_lanes(int first) { return first + (dl_wi){0, 1, 2, 3, 4, 5, 6, 7}; }
 DL_INLINE dl_wm dl_w_first(int count) { return dl_w_ilt(dl_w_lanes(0), dl_w_iset(count)); }
 DL_INLINE unsigned dl_w_truths(dl_wm m) { return (unsigned)_mm256_movemask_ps((__m256)m); }

@@ -230,13 +230,13 @@ DL_INLINE dl_n16 dl_n_int_m(dl_m16 m) { return dl_n_select(m, dl_nset16(1), dl_n
         lane at[16] = {0};                                                                 \
         if (count == 16)                                                                   \
             return DL_VALUE(vector, DL_EACH(DL_CALL_STRIDE, wload##_stride, p, stride));   \
-        for (int i = 0; i < count; i++) at[i] = p[i * stride];                             \
+        for (int i = 0; i < 16 && i < count; i++) at[i] = p[i * stride];                   \
         return load##16(at);                                                               \
     }                                                                                      \
     DL_INLINE void store##_stride(lane *p, ptrdiff_t stride, vector x, int count) {        \
         lane at[16];                                                                       \
         store##16(at, x);                                                                  \
-        for (int i = 0; i < count; i++) p[i * stride] = at[i];                             \
+        for (int i = 0; i < 16 && i < count; i++) p[i * stride] = at[i];                   \
     }                                                                                      \
     DL_INLINE vector gather##16(const lane *p, dl_n16 index, dl_m16 m) {                   \
         return DL_VALUE(vector, DL_EACH(DL_CALL_GATHER, wgather, p, index, m));            \
@@ -299,13 +299,13 @@ DL_BYTES(dl_m16, dl_w_mload_u8_masked, dl_w_mstore_u8_masked, dl_mload, dl_mstor
 #define DL_BYTES_APART(vector, load, store, gather)                                        \
     DL_INLINE vector load##_stride_u8(const uint8_t *p, ptrdiff_t stride, int count) {     \
         uint8_t at[16] = {0};                                                              \
-        for (int i = 0; i < count; i++) at[i] = p[i * stride];                             \
+        for (int i = 0; i < 16 && i < count; i++) at[i] = p[i * stride];                   \
         return load##16_u8(at);                                                            \
     }                                                                                      \
     DL_INLINE void store##_stride_u8(uint8_t *p, ptrdiff_t stride, vector x, int count) {  \
         uint8_t at[16];                                                                    \
         store##16_u8(at, x);                                                               \
-        for (int i = 0; i < count; i++) p[i * stride] = at[i];                             \
+        for (int i = 0; i < 16 && i < count; i++) p[i * stride] = at[i];                   \
     }                                                                                      \
     DL_INLINE vector gather##16_u8(const uint8_t *p, dl_n16 index, dl_m16 m) {             \
         uint8_t at[16] = {0};                                                              \
@@ -318,15 +318,43 @@ DL_BYTES(dl_m16, dl_w_mload_u8_masked, dl_w_mstore_u8_masked, dl_mload, dl_mstor
 DL_BYTES_APART(dl_n16, dl_nload, dl_nstore, dl_ngather)
 DL_BYTES_APART(dl_m16, dl_mload, dl_mstore, dl_mgather)
 
-/* ---- random numbers ---- */
+/* ---- random numbers: elements first, first + 1, ... (dl_random.h) ---- */
 
-/* Sixteen elements from `first` on, of at most five blocks. */
-DL_INLINE dl_v16 dl_uniform16(uint64_t seed, uint32_t step, uint32_t stream, uint64_t first) {
-    float at[20];
-    for (uint64_t i = 0; i < 5; i++) {
-        dl_philox b = dl_random_block(seed, step, stream, 0, (first >> 2) + i);
-        for (int j = 0; j < 4; j++) at[4 * i + (uint64_t)j] = dl_uniform_of(b.word[j]);
+#if DL_LANES == 1
+enum { DL_RANDOM_RUN = 4 };      /* elements that one call draws, from the start of a block on */
+DL_INLINE void dl_random_run(float *out, uint64_t seed, uint32_t step, uint32_t stream,
+        uint64_t block) {
+    dl_philox b = dl_random_block(seed, step, stream, 0, block);
+    for (int i = 0; i < 4; i++) out[i] = dl_uniform_of(b.word[i]);
+}
+#else
+enum { DL_RANDOM_RUN = 2 * DL_LANES };
+/* Every 64 bits hold a word of another block, in the lower half. */
+DL_INLINE void dl_random_run(float *out, uint64_t seed, uint32_t step, uint32_t stream,
+        uint64_t block) {
+    const dl_wl zero = {0}, low = zero + 0xffffffffu;
+    uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
+    dl_wl number = block + dl_w_lanes64();
+    dl_wl x0 = number, x1 = zero + stream, x2 = zero + step, x3 = number >> 32 << 16;
+    for (int round = 0; round < 10; round++) {
+        dl_wl a = dl_w_product(x0, zero + 0xd2511f53u), b = dl_w_product(x2, zero + 0xcd9e8d57u);
+        x0 = b >> 32 ^ x1 ^ (zero + key0), x1 = b;
+        x2 = a >> 32 ^ x3 ^ (zero + key1), x3 = a;
+        key0 += 0x9e3779b9u, key1 += 0xbb67ae85u;
     }
+    dl_wl first = (x0 & low) | x1 << 32, second = (x2 & low) | x3 << 32;
+    dl_wu words[2] = {dl_w_zip_low(first, second), dl_w_zip_high(first, second)};
+    for (int i = 0; i < 2; i++)
+        dl_w_store(out + i * DL_LANES, dl_w_real((dl_wi)(words[i] >> 8)) * 0x1p-24f);
+}
+#endif
+
+/* At a block's start as many runs as sixteen elements take, else as twenty. */
+DL_INLINE dl_v16 dl_uniform16(uint64_t seed, uint32_t step, uint32_t stream, uint64_t first) {
+    float at[48];
+    int n = first & 3 ? 20 : 16;
+    for (int i = 0; i < n; i += DL_RANDOM_RUN)
+        dl_random_run(at + i, seed, step, stream, (first >> 2) + (uint64_t)i / 4);
     return dl_load16(at + (first & 3));
 }
 
@@ -392,8 +420,9 @@ DL_INLINE dl_block dl_turned_block(const float *p) {
     dl_four f = __builtin_shufflevector(a, b, 2, 6, 3, 7);
     dl_four g = __builtin_shufflevector(c, d, 0, 4, 1, 5);
     dl_four h = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    dl_block x = {{__builtin_shufflevector(e, g, 0, 1, 4, 5), __builtin_shufflevector(e, g, 2, 3, 6, 7),
-            __builtin_shufflevector(f, h, 0, 1, 4, 5), __builtin_shufflevector(f, h, 2, 3, 6, 7)}};
+    dl_block x = {{__builtin_shufflevector(e, g, 0, 1, 4, 5),
+            __builtin_shufflevector(e, g, 2, 3, 6, 7), __builtin_shufflevector(f, h, 0, 1, 4, 5),
+            __builtin_shufflevector(f, h, 2, 3, 6, 7)}};
     return x;
 }
 
@@ -404,7 +433,8 @@ DL_INLINE void dl_store_block(float *p, dl_block x) {
 DL_INLINE void dl_transpose16(float *p) {
     for (int i = 0; i < 16; i += 4)
         for (int j = i; j < 16; j += 4) {
-            dl_block upper = dl_turned_block(p + 16 * i + j), lower = dl_turned_block(p + 16 * j + i);
+            dl_block upper = dl_turned_block(p + 16 * i + j);
+            dl_block lower = dl_turned_block(p + 16 * j + i);
             dl_store_block(p + 16 * j + i, upper);
             dl_store_block(p + 16 * i + j, lower);
         }

@@ -317,6 +317,20 @@ static void transposed(void) {
                 (int32_t)dl_bits(from[i % 16 * 16 + i / 16]));
 }
 
+static void random_numbers(void) {
+    float at[16];
+    for (uint64_t round = 0; round < 200; round++) {
+        uint64_t seed = (uint64_t)random_bits() << 32 | random_bits();
+        uint32_t step = random_bits(), stream = random_bits();
+        uint64_t first = round % 2 ? round : (uint64_t)random_bits() << 18 | random_bits();
+        if (round % 5 == 0) first = (UINT64_C(1) << 34) - 7 + round;
+        dl_store16(at, dl_uniform16(seed, step, stream, first));
+        for (int i = 0; i < 16; i++)
+            same_int("dl_uniform16", i, (int32_t)dl_bits(at[i]),
+                    (int32_t)dl_bits(dl_uniform(seed, step, stream, first + (uint64_t)i)));
+    }
+}
+
 static void constants(void) {
     float at[16];
     int32_t nat[16];
@@ -346,6 +360,7 @@ int main(void) {
     strided();
     constants();
     transposed();
+    random_numbers();
     if (failures) printf("%d differ\n", failures);
     printf("0x%016" PRIx64 "\n", results);
     return failures != 0;
