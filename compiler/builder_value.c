@@ -329,13 +329,21 @@ static LoopExpr *number_of(Builder *b, const Node *n, Expr *const *index) {
     return element;
 }
 
+/* A parameter, so that kernels which differ in it alone are one function. */
+static int stream_of(Builder *b, uint32_t stream) {
+    for (int i = 0; i < b->unit->stream.n; i++)
+        if (b->unit->stream.at[i] == stream) return i;
+    vec_push(b->k->arena, &b->unit->stream, stream);
+    return b->f->streams++;
+}
+
 static LoopExpr *draw(Builder *b, const Expr *e) {
     LoopExpr *element = number_of(b, e->node, e->arg);
     if (!b->f->seed) {
         b->f->seed = loop_var(b->a, LT_INDEX, "seed");
         b->f->step = b->f->step ? b->f->step : loop_var(b->a, LT_INDEX, "step");
     }
-    return lx_uniform(b->a, e->node->stream, element);
+    return lx_uniform(b->a, stream_of(b, e->node->stream), element);
 }
 
 static LoopExpr *step_number(Builder *b) {

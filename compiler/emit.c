@@ -285,9 +285,13 @@ static void print_select(Printer *p, const LoopExpr *e) {
     print(p, e->arg[2], P_COND + 1);
 }
 
+static const char *stream_name(Printer *p, int stream) {
+    return stream ? arena_printf(p->arena, "stream_%d", stream + 1) : "stream";
+}
+
 static void print_uniform(Printer *p, const LoopExpr *e) {
-    text_printf(&p->text, "dl_uniform%s(seed, step, %lluu, (uint64_t)(",
-            is_vector(e->type) ? "16" : "", (unsigned long long)e->integer);
+    text_printf(&p->text, "dl_uniform%s(seed, step, %s, (uint64_t)(", is_vector(e->type) ? "16" : "",
+            stream_name(p, (int)e->integer));
     print(p, e->arg[0], P_ASSIGN);
     text_add(&p->text, "))");
 }
@@ -580,14 +584,18 @@ static void separate(Printer *p, bool *any) {
     *any = true;
 }
 
-static void print_scalar_parameter(
-        Printer *p, LoopVar *v, const char *name, const char *type, bool *any) {
-    if (!v) return;
+static void print_named_parameter(Printer *p, const char *name, const char *type, bool *any) {
     separate(p, any);
-    v->text = name;
     vec_push(p->arena, &p->name, intern(name));
     vec_push(p->arena, &p->name_count, 1);
     text_printf(&p->text, "%s %s", type, name);
+}
+
+static void print_scalar_parameter(
+        Printer *p, LoopVar *v, const char *name, const char *type, bool *any) {
+    if (!v) return;
+    v->text = name;
+    print_named_parameter(p, name, type, any);
 }
 
 static void print_parameters(Printer *p, const LoopFunction *f) {
@@ -598,6 +606,8 @@ static void print_parameters(Printer *p, const LoopFunction *f) {
     print_scalar_parameter(p, f->threads, "threads", "int", &any);
     print_scalar_parameter(p, f->seed, "seed", "uint64_t", &any);
     print_scalar_parameter(p, f->step, "step", "uint32_t", &any);
+    for (int k = 0; k < f->streams; k++)
+        print_named_parameter(p, stream_name(p, k), "uint32_t", &any);
     for (int k = 0; k < f->array.n; k++) {
         LoopArray *array = f->array.at[k];
         separate(p, &any);

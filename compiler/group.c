@@ -13,6 +13,8 @@
  *
  * Requires views; leaves units with their dependences, which have no cycle. */
 #include "kernel.h"
+
+enum { MOST_WRITES = 4 };   /* of a unit */
 #include "mechanism.h"
 
 /* ---- units and dependences ----------------------------------------------------------- */
@@ -283,11 +285,12 @@ static void add_write(Kernels *k, Unit *u, Node *value, Storage *to, bool add, S
     if (!from) add_reader(k, value, u);
 }
 
-/* Two leaves may become each other: then one is copied aside first. */
+/* Two leaves may become each other: then one is copied aside first. A value that goes to many
+ * places is copied to most, by one function: a unit of all writes would be one of a kind. */
 static void place_write(Kernels *k, const Root *root, Unit *u) {
     UnitList waits = waits_for(k, root);
     Storage *aside = NULL;
-    if (!can_write(k, u, root, &waits)) {
+    if (u->write.n == MOST_WRITES || !can_write(k, u, root, &waits)) {
         Unit *reader = u->member.n ? NULL : u;
         u = copy_unit(k, root->value, NULL);
         if (reader) {

@@ -87,6 +87,7 @@ struct Unit {
     LoopFunction *function;
     Vec(Storage *) argument;  /* of its function's arrays, in order */
     Vec(const Scan *) time;   /* of its function's scalars */
+    Vec(uint32_t) stream;     /* of random numbers that its function draws */
     Vec(Storage *) scratch;   /* memory that it alone uses */
     const char *function_name;
     int timer;                /* its number where kernels are timed */

@@ -61,8 +61,8 @@ typedef enum {
     X_VADD,                   /* of LT_VEC */
     X_FMA,                    /* arg[0] * arg[1] + arg[2], rounded once; LT_VEC */
     X_VFOLD,                  /* the lanes of arg[0] joined by `op` in a fixed tree; a scalar */
-    X_UNIFORM                 /* element arg[0] of random stream `integer`; as a vector, of
-                               * sixteen from there on */
+    X_UNIFORM                 /* element arg[0] of the function's random stream `integer`; as
+                               * a vector, of sixteen from there on */
 } LoopExprKind;
 
 /* Which elements a vector stands for in memory: lane l's indices are index[i] + l * step[i]
@@ -132,6 +132,7 @@ typedef struct LoopFunction {
     Vec(LoopArray *) array;
     Vec(LoopVar *) scalar;    /* times of scans */
     LoopVar *seed, *step;     /* of random streams; NULL: not used */
+    int streams;              /* that it draws from, parameters too */
     LoopBlock body;
     LoopBlock small;          /* the same for machines with few vector registers; or empty */
 } LoopFunction;

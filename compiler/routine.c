@@ -8,6 +8,7 @@
 #include "routine.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* A storage with a name, and the declaration that it hides. */
@@ -278,6 +279,10 @@ static void print_call(Driver *d, Unit *u) {
         if (!scalar[i]) continue;
         separate(d, &any);
         text_printf(&d->text, "%s", scalar[i]);
+    }
+    for (int i = 0; i < u->stream.n; i++) {
+        separate(d, &any);
+        text_printf(&d->text, "%" PRIu32 "u", u->stream.at[i]);
     }
     for (int i = 0; i < u->argument.n; i++) {
         separate(d, &any);

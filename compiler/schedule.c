@@ -217,7 +217,7 @@ static void small_body(Kernels *k, Unit *u, Clamp clamp) {
 }
 
 void schedule_unit(Kernels *k, Unit *u, Clamp clamp) {
-    u->argument.n = u->time.n = 0;
+    u->argument.n = u->time.n = u->stream.n = 0;
     Builder *b = builder_new(k, u);
     b->clamp = clamp;
     fill_function(b);

@@ -68,4 +68,19 @@ static inline int64_t dl_nonfinite(const float *v, int64_t n) {
     return i;
 }
 
+/* A member of an object that is to be finite; a list of them ends with one of no elements. */
+typedef struct dl_span {
+    size_t offset;
+    int64_t elements;
+    int32_t tensor;          /* its row in the model's table */
+} dl_span;
+
+static inline int dl_check_finite(dl_work_head *work, const void *object, const dl_span *s) {
+    for (; s->elements; s++) {
+        int64_t at = dl_nonfinite((const float *)((const char *)object + s->offset), s->elements);
+        if (at >= 0) return dl_refuse(work, DL_E_GRADIENT, s->tensor, at);
+    }
+    return DL_OK;
+}
+
 #endif

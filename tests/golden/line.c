@@ -43,9 +43,9 @@ _Static_assert(offsetof(struct line_work, gradient_dense_b) == 128, "layout");
 /* ---- kernels and routines ---------------------------------------------------------- */
 
 /* initial dense.w: f32[1, 1] (line.dl:6) */
-DL_KERNEL void w_kernel(uint64_t seed, uint32_t step, float *restrict dense_w)
+DL_KERNEL void w_kernel(uint64_t seed, uint32_t step, uint32_t stream, float *restrict dense_w)
 {
-    const float t1 = 1.7320508f * (2.0f * dl_uniform(seed, step, 3474522148u, (uint64_t)(0)) - 1.0f);
+    const float t1 = 1.7320508f * (2.0f * dl_uniform(seed, step, stream, (uint64_t)(0)) - 1.0f);
     dense_w[0] = t1;
 }
 
@@ -216,7 +216,7 @@ static int initial_values(char *model, char *work, char *arena, int64_t n, int t
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
     float *dense_w = (float *)(model + 64);
     float *dense_b = (float *)(model + 128);
-    w_kernel(seed, step, dense_w);
+    w_kernel(seed, step, 3474522148u, dense_w);
     b_kernel(dense_b);
     return DL_OK;
 }
@@ -390,6 +390,18 @@ static int check_data(line_work *work, int64_t n, const float *x /* [n,1] */,
 
 /* ---- training ---------------------------------------------------------------------- */
 
+/* What training moves, and the gradients that it accumulates. */
+static const dl_span moved[] = {
+    {offsetof(line, dense_w), 1, 1},
+    {offsetof(line, dense_b), 1, 2},
+    {0}
+};
+static const dl_span summed[] = {
+    {offsetof(line_work, gradient_dense_w), 1, 3},
+    {offsetof(line_work, gradient_dense_b), 1, 4},
+    {0}
+};
+
 static int check_step(const line *model, line_work *work, int64_t n, const float *x /* [n,1] */,
         const float *y /* [n,1] */,
         const float *loss) {
@@ -408,11 +420,7 @@ int line_train_step(line *model, line_work *work, int64_t n,
             model->head.seed, (uint32_t)model->head.step, x, y, loss);
     if (status) return status == DL_E_LOSS ? dl_refuse(&work->head, status, -1, -1) : status;
     model->head.step++;
-    int64_t dense_w_at = dl_nonfinite(model->dense_w, 1);
-    if (dense_w_at >= 0) return dl_refuse(&work->head, DL_E_GRADIENT, 1, dense_w_at);
-    int64_t dense_b_at = dl_nonfinite(model->dense_b, 1);
-    if (dense_b_at >= 0) return dl_refuse(&work->head, DL_E_GRADIENT, 2, dense_b_at);
-    return DL_OK;
+    return dl_check_finite(&work->head, model, moved);
 }
 
 int line_accumulate(line *model, line_work *work, int64_t n,
@@ -425,11 +433,7 @@ int line_accumulate(line *model, line_work *work, int64_t n,
             model->head.seed, (uint32_t)model->head.step, x, y, loss);
     if (status) return dl_refuse(&work->head, status, -1, -1);
     work->head.rows += (float)n;
-    int64_t gradient_dense_w_at = dl_nonfinite(work->gradient_dense_w, 1);
-    if (gradient_dense_w_at >= 0) return dl_refuse(&work->head, DL_E_GRADIENT, 3, gradient_dense_w_at);
-    int64_t gradient_dense_b_at = dl_nonfinite(work->gradient_dense_b, 1);
-    if (gradient_dense_b_at >= 0) return dl_refuse(&work->head, DL_E_GRADIENT, 4, gradient_dense_b_at);
-    return DL_OK;
+    return dl_check_finite(&work->head, work, summed);
 }
 
 int line_apply(line *model, line_work *work) {
