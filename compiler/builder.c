@@ -104,6 +104,7 @@ int64_t builder_most_rows(const Builder *b) {
 }
 
 LoopExpr *builder_rows(Builder *b) {
+    if (b->k->batch == 1) return lx_int(b->a, LT_INDEX, 1);
     if (!b->f->rows) {
         b->f->rows = loop_var(b->a, LT_INDEX, "n");
         b->f->rows->lo = 1;

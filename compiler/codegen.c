@@ -180,7 +180,7 @@ static void schedule_checked(Kernels *k, Unit *u) {
 static void keep_function(Kernels *k, Unit *u) {
     Codegen *cg = k->codegen;
     LoopFunction *f = u->function;
-    const char *key = emit_function(k->scratch, f, cg->batch, true);
+    const char *key = emit_function(k->scratch, f, k->batch, true);
     uint64_t hash = hash_text(key);
     for (int e = lookup_first(&cg->key, hash); e >= 0; e = lookup_next(&cg->key, e)) {
         const Function *old = &cg->function.at[lookup_item(&cg->key, e)];
@@ -188,11 +188,11 @@ static void keep_function(Kernels *k, Unit *u) {
         u->function_name = old->name;
         return;
     }
-    const char *wrong = loop_check(k->scratch, f, cg->batch);
+    const char *wrong = loop_check(k->scratch, f, k->batch);
     f->name = function_name(cg, u);
     f->comment = unit_text(cg, u);
     f->avoid = cg->prefix;
-    const char *text = emit_function(cg->arena, f, cg->batch, false);
+    const char *text = emit_function(cg->arena, f, k->batch, false);
     if (wrong) ICE((Span){0}, "%s: %s\n%s", f->name, wrong, text);
     lookup_add(cg->arena, &cg->key, hash, cg->function.n);
     lookup_add(cg->arena, &cg->name, hash_text(f->name), cg->function.n);
@@ -278,6 +278,10 @@ static Routine *with_roots(Codegen *cg, const Routine *given, Node *const *root)
     return r;
 }
 
+static int64_t rows_of(const Codegen *cg, const Routine *r) {
+    return r->rows ? r->rows : cg->batch;
+}
+
 /* The routine over the graph as scheduling wants it: scans hold their recurrence alone. */
 static const Routine *prepare(Codegen *cg, const Routine *r) {
     Node **root;
@@ -296,7 +300,7 @@ static const Routine *divide(Codegen *cg, const Routine *r, Thrift thrift, Slici
     Node **root;
     int count = roots_of(cg, r, &root);
     Node **before = arena_copy(cg->arena, root, (size_t)count * sizeof *root);
-    *slicing = partial_build(cg->graph, root, count, cg->batch, cg->threading, thrift);
+    *slicing = partial_build(cg->graph, root, count, rows_of(cg, r), cg->threading, thrift);
     dump_roots("partial", cg->graph, r, before, root, count);
     return with_roots(cg, r, root);
 }
@@ -323,7 +327,8 @@ static Kernels *plan_routine(Codegen *cg, const Routine *prepared, Thrift thrift
     Kernels *k = NEW(cg->arena, Kernels);
     k->arena = cg->arena;
     k->graph = cg->graph;
-    k->batch = cg->batch;
+    k->batch = rows_of(cg, prepared);
+    k->model_batch = cg->batch;
     k->codegen = cg;
     k->routine = divide(cg, prepared, thrift, &k->slicing);
     k->plan = NEW(cg->arena, Plan);

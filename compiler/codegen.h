@@ -66,6 +66,7 @@ typedef struct Routine {
     Vec(Root) root;
     Vec(Binding) leaf;
     Node *finite;            /* one of the early roots' values: f32 scalar; NULL: no check */
+    int64_t rows;            /* most rows of a call; 0: those of the batch */
 } Routine;
 
 typedef struct PlanBuffer {

@@ -71,7 +71,7 @@ static int last_axis(const Node *n) {
     return axis;
 }
 
-static double elements_of(Kernels *k, const Node *n) {
+static double elements_of(const Kernels *k, const Node *n) {
     return (double)node_elements(n, k->batch);
 }
 
@@ -94,6 +94,13 @@ static Node *move_axis_last(Kernels *k, Node *n, int axis) {
     return packed;
 }
 
+/* Packing makes a contraction of what would be another fold: the same for any number of rows. */
+static bool is_read_often(const Kernels *k, const Node *n, const Node *operand) {
+    Kernels all = *k;
+    all.batch = k->model_batch;
+    return points_of(&all, n) >= PACK_GAIN * elements_of(&all, operand);
+}
+
 Expr *contraction_pack(Kernels *k, const View *v, Expr *operand, Node **packed) {
     const Node *n = v->node;
     int axis = 0, vec = last_axis(n);
@@ -101,7 +108,7 @@ Expr *contraction_pack(Kernels *k, const View *v, Expr *operand, Node **packed) 
     if (load_along(operand, vec, &axis) != ELSEWHERE || !has_plain_index(operand)) return NULL;
     Expr *other = v->body->arg[v->body->arg[0] == operand];
     if (load_along(other, vec, NULL) != ABSENT) return NULL;
-    if (points_of(k, n) < PACK_GAIN * elements_of(k, operand->node)) return NULL;
+    if (!is_read_often(k, n, operand->node)) return NULL;
     *packed = move_axis_last(k, operand->node, axis);
     Expr *index[MAX_RANK];
     int to = 0;

@@ -311,7 +311,7 @@ static void add_entry(Api *api, const EntryUse *er) {
     Arena *a = api->arena;
     const Entry *e = er->entry;
     Dict *d = dict_add(api->top, "entry");
-    const char *args = "", *rows = "", *any = "";
+    const char *args = "", *rows = "", *all = "", *any = "";
     dict_list(d, "bounded");
     dict_list(d, "present");
     dict_list(d, "port");
@@ -321,6 +321,7 @@ static void add_entry(Api *api, const EntryUse *er) {
         const char *name = er->run->routine.arg.at[i].name;
         args = arena_printf(a, "%s,\n        %s", args, port_args(api, port, name, output));
         rows = arena_printf(a, "%s, %s", rows, port_rows(api, port, name));
+        all = arena_printf(a, "%s, %s", all, name);
         any = arena_printf(a, output ? "%s, output[%d]" : "%s, input[%d]", any,
                 output ? i - e->input.n : i);
         dict_set(dict_add(d, "present"), "arg", "%s", name);
@@ -331,6 +332,8 @@ static void add_entry(Api *api, const EntryUse *er) {
     dict_set(d, "entry", "%s", er->c_name);
     dict_set(d, "args", "%s", args);
     dict_set(d, "rows", "%s", rows);
+    dict_set(d, "all", "%s", all);
+    dict_set(d, "one", "%s", er->one ? "yes" : "");
     dict_set(d, "any", "%s", any);
     dict_set(d, "inputs", "%d", e->input.n);
     dict_set(d, "outputs", "%d", e->output.n);

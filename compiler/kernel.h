@@ -134,7 +134,9 @@ typedef struct Kernels {
     Arena *scratch;           /* of the loops of one unit, until its function is kept */
     Graph *graph;
     const Routine *routine;
-    int64_t batch;
+    int64_t batch;            /* most rows of a call */
+    int64_t model_batch;      /* whatever changes bits asks for this one instead, so that a row
+                               * has the same bits in a routine for fewer rows */
     Codegen *codegen;
     Vec(View *) view;         /* by node id; NULL: not met */
     NodeList order;           /* needed nodes, operands first */

@@ -280,9 +280,10 @@ static Use *build_evaluate(Arena *a, Program *p) {
     return u;
 }
 
-static void build_entry(Arena *a, Program *p, const Entry *e) {
-    const char *name = c_identifier(a, e->name);
-    Use *u = new_use(a, p, arena_printf(a, "run_%s", name), arena_printf(a, "Entry %s.", e->name));
+static Use *build_entry_use(Arena *a, Program *p, const Entry *e, const char *name,
+        const char *comment, int64_t rows) {
+    Use *u = new_use(a, p, name, comment);
+    u->routine.rows = rows;
     add_ports(a, p, &u->routine, e->input.at, e->input.n);
     for (int i = 0; i < e->output.n; i++) {
         const Port *o = &e->output.at[i];
@@ -291,7 +292,25 @@ static void build_entry(Arena *a, Program *p, const Entry *e) {
     }
     for (int i = 0; i < e->writes.n; i++)
         add_root(a, &u->routine, e->next.at[i], place_of_leaf(p, e->writes.at[i]->leaf));
-    vec_push(a, &p->entry, ((EntryUse){e, name, u}));
+    return u;
+}
+
+static bool has_rows(const Port *port, int n) {
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < port[i].node->rank; k++)
+            if (port[i].node->dim[k] == DIM_BATCH) return true;
+    return false;
+}
+
+static void build_entry(Arena *a, Program *p, const Entry *e) {
+    const char *name = c_identifier(a, e->name);
+    EntryUse use = {.entry = e, .c_name = name};
+    use.run = build_entry_use(a, p, e, arena_printf(a, "run_%s", name),
+            arena_printf(a, "Entry %s.", e->name), 0);
+    if (p->model->batch > 1 && (has_rows(e->input.at, e->input.n) || has_rows(e->output.at, e->output.n)))
+        use.one = build_entry_use(a, p, e, arena_printf(a, "run_%s_one", name),
+                arena_printf(a, "Entry %s, one row.", e->name), 1);
+    vec_push(a, &p->entry, use);
 }
 
 Program *program_build(Arena *a, const Model *m, const char *prefix) {

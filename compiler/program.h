@@ -30,7 +30,13 @@ typedef struct MemberName { const char *c_name; const Node *leaf; Place place; }
 /* A routine and, once generated, its plan. */
 typedef struct Use { Routine routine; const Plan *plan; } Use;
 
-typedef struct EntryUse { const Entry *entry; const char *c_name; Use *run; } EntryUse;
+/* An entry is compiled twice: for a row alone, and for up to the batch's. */
+typedef struct EntryUse {
+    const Entry *entry;
+    const char *c_name;
+    Use *run;
+    Use *one;                  /* NULL where the batch is one row, or nothing has rows */
+} EntryUse;
 
 typedef struct Program {
     const Model *model;
