@@ -209,6 +209,15 @@ DL_KERNEL void line_kernel(int64_t n, const float *restrict x, const float *rest
     }
 }
 
+/* line: f32[batch, 1] (line.dl:6) */
+DL_KERNEL void line_2_kernel(const float *restrict x, const float *restrict dense_w, const float *restrict dense_b, float *restrict line_2)
+{
+    const float t1 = dense_w[0];
+    const float t2 = dense_b[0];
+    const dl_v16 t3 = dl_v_add(dl_v_mul(dl_load_part(&x[0], 1), dl_set16(t1)), dl_set16(t2));
+    dl_store_part(&line_2[0], t3, 1);
+}
+
 /* Draws the initial values of parameters, states and slots. */
 static int initial_values(char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step)
@@ -311,6 +320,19 @@ static int run_predict(const char *model, char *work, char *arena, int64_t n, in
     const float *dense_w = (const float *)(model + 64);
     const float *dense_b = (const float *)(model + 128);
     line_kernel(n, x, dense_w, dense_b, prediction);
+    return DL_OK;
+}
+
+/* Entry predict, one row. */
+static int run_predict_one(const char *model, char *work, char *arena, int64_t n, int threads,
+        uint64_t seed, uint32_t step, const float *x, float *prediction)
+{
+    (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
+    (void)x;
+    (void)prediction;
+    const float *dense_w = (const float *)(model + 64);
+    const float *dense_b = (const float *)(model + 128);
+    line_2_kernel(x, dense_w, dense_b, prediction);
     return DL_OK;
 }
 
@@ -482,6 +504,9 @@ int line_predict(const line *model, line_work *work, int64_t n,
     if (n < 0) return dl_refuse(&work->head, DL_E_ROWS, -1, -1);
     if (!x) return dl_refuse(&work->head, DL_E_NULL, -1, -1);
     if (!prediction) return dl_refuse(&work->head, DL_E_NULL, -1, -1);
+    if (n == 1)
+        return run_predict_one((const char *)model, (char *)work, arena_of(work), n,
+            work->head.threads, model->head.seed, (uint32_t)model->head.step, x, prediction);
     for (int64_t row = 0; row < n; row += LINE_BATCH) {
         int64_t rows = n - row < LINE_BATCH ? n - row : LINE_BATCH;
         if ((status = run_predict((const char *)model, (char *)work, arena_of(work), rows, work->head.threads,
