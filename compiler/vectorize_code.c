@@ -134,6 +134,19 @@ static void gather_steps(Lanes *l, int rank, LoopExpr **index, const VectorPart 
         }
 }
 
+/* Is the first lane's element there, whether it is read or not? Pointers may not leave their
+ * array. */
+static bool starts_inside(Lanes *l, int rank, const int64_t *dim, LoopExpr *const *index) {
+    for (int i = 0; i < rank; i++) {
+        if (index[i]->type == LT_NVEC) continue;
+        int64_t extent = dim[i] == DIM_BATCH ? l->known->batch : dim[i];
+        Linear at = linear_of(l->known, index[i]), last = linear_number(extent - 1);
+        Linear left = linear_sum(&last, &at, -1);
+        if (!is_never_negative(l->known, &at) || !is_never_negative(l->known, &left)) return false;
+    }
+    return true;
+}
+
 static LoopExpr *load_as(Lanes *l, LoopExpr *e, int copy, LoopType kind) {
     LoopExpr *index[MAX_RANK], *mask = l->mask[copy];
     VectorPart part = part_of(l, e->narg, e->arg, index, copy);
@@ -141,7 +154,8 @@ static LoopExpr *load_as(Lanes *l, LoopExpr *e, int copy, LoopType kind) {
     int64_t stride;
     if (e->array->type == PT_F64 || e->array->type == PT_I64 || e->narg == 0) return fail(l);
     bool gather = !vector_stride(e->narg, e->dim, index, part.step, &stride);
-    if (mask && stride != 1 && !gather) {
+    bool runs = stride == 1 && starts_inside(l, e->narg, e->dim, index);
+    if (mask && !runs && !gather) {
         gather_steps(l, e->narg, index, &part);
         gather = true;
     }
@@ -372,7 +386,8 @@ static void store_copy(Lanes *l, const LoopStmt *s, int copy) {
     VectorPart part = part_of(l, s->rank, s->index, index, copy);
     int64_t stride;
     bool reached = vector_stride(s->rank, s->dim, index, part.step, &stride) && stride != 0;
-    if (!reached || (mask && stride != 1) || s->array->type == PT_F64 || s->array->type == PT_I64) {
+    bool runs = stride == 1 && (!mask || starts_inside(l, s->rank, s->dim, index));
+    if (!reached || (mask && !runs) || s->array->type == PT_F64 || s->array->type == PT_I64) {
         fail(l);
         return;
     }

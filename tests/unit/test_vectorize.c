@@ -106,12 +106,33 @@ Test(vectorize, rows_that_are_known_at_run_time_only) {
     arena_free(m.a);
 }
 
+/* in[i + away] where that is there. */
+static Map neighbour(int64_t away) {
+    Map m = begin(1008, PT_F32, PT_F32);
+    LoopExpr *at = i_plus(&m, away);
+    LoopExpr *inside = away < 0 ? lx_test(m.a, X_LE, number(&m, 0), at)
+                                : lx_test(m.a, X_LT, at, number(&m, m.size));
+    LoopExpr *value = lx_select(m.a, inside, load(&m, m.in, at), lx_real(m.a, 0));
+    store(&m, i_plus(&m, 0), lx_op(m.a, OP_exp, LT_F32, &value));
+    return m;
+}
+
 Test(vectorize, conditions_are_masks) {
-    Map m = begin(1008, PT_F32, PT_F32); /* in[i - 3] where that is there */
-    LoopExpr *inside = lx_test(m.a, X_LE, number(&m, 3), i_plus(&m, 0));
-    LoopExpr *value = lx_select(m.a, inside, load(&m, m.in, i_plus(&m, -3)), lx_real(m.a, 0));
-    store(&m, i_plus(&m, 0), op2(&m, OP_mul, value, value));
-    expect_text(&m, "dl_load_masked(&in[i - 3], ");
+    Map m = begin(1008, PT_F32, PT_F32);
+    LoopArray *table = loop_array(m.a, PT_F32, 600, "table");
+    vec_push(m.a, &m.f.array, table);
+    LoopExpr *i = lx_var(m.a, m.i), *inside = lx_test(m.a, X_LT, i, number(&m, 600));
+    LoopExpr *x = lx_load(m.a, table, 1, (int64_t[]){600}, &i);
+    m.loop->hi = number(&m, 600);
+    store(&m, i, lx_select(m.a, inside, x, lx_real(m.a, 0)));
+    expect_text(&m, "dl_load_masked(&table[i], t1)");
+}
+
+Test(vectorize, pointers_stay_in_their_array) {
+    Map m = neighbour(-3);
+    expect_text(&m, "dl_gather16(&in[0], ");
+    m = neighbour(3);
+    expect_text(&m, "dl_gather16(&in[0], ");
 }
 
 Test(vectorize, lookups_are_gathered) {
