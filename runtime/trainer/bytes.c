@@ -18,6 +18,22 @@ typedef struct Buffer {
     size_t size, capacity;
 } Buffer;
 
+/* A file as it comes, a piece at a time: what is packed is never whole in memory beside what
+ * becomes of it. */
+typedef struct Stream {
+    FILE *f;
+    const char *path;
+    size_t before, n;      /* bytes in front of the piece, and in it */
+    unsigned char piece[1 << 16];
+} Stream;
+
+/* The next piece; n is 0 at the end of the file. */
+static bool next_piece(Stream *s, DlError *e) {
+    s->before += s->n;
+    s->n = fread(s->piece, 1, sizeof s->piece, s->f);
+    return !ferror(s->f) || dl_fail(e, "%s: cannot be read: %s", s->path, strerror(errno));
+}
+
 /* Makes room for one more chunk; false: out of memory or more than a file may hold. */
 static bool grow(Buffer *b, const char *path, DlError *e) {
     if (b->capacity >= MOST_BYTES)
@@ -30,128 +46,123 @@ static bool grow(Buffer *b, const char *path, DlError *e) {
     return true;
 }
 
-static bool read_plain(FILE *f, const char *path, Buffer *b, DlError *e) {
-    struct stat st;
-    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
-        return dl_fail(e, "%s: is a folder, and a file is needed", path);
-    for (;;) {
-        if (b->size == b->capacity && !grow(b, path, e)) return false;
-        size_t n = fread(b->at + b->size, 1, b->capacity - b->size, f);
-        if (n == 0) break;
-        b->size += n;
+static bool read_plain(Stream *s, Buffer *b, DlError *e) {
+    while (s->n > 0) {
+        while (b->capacity - b->size < s->n)
+            if (!grow(b, s->path, e)) return false;
+        memcpy(b->at + b->size, s->piece, s->n);
+        b->size += s->n;
+        if (!next_piece(s, e)) return false;
     }
-    return !ferror(f) || dl_fail(e, "%s: cannot be read: %s", path, strerror(errno));
+    return true;
 }
 
-static bool damaged(
-        const char *path, const char *kind, bool cut, size_t at, size_t size, DlError *e) {
-    if (cut)
-        return dl_fail(e, "%s: the %s data are cut short after %zu bytes; fetch the file again",
-                path, kind, size);
-    return dl_fail(e, "%s: the %s data are damaged near byte %zu of %zu; fetch the file again",
-            path, kind, at, size);
+static bool cut_short(const Stream *s, const char *kind, DlError *e) {
+    return dl_fail(e, "%s: the %s data are cut short after %zu bytes; fetch the file again", s->path,
+            kind, s->before + s->n);
 }
 
-/* zlib counts in 32 bits: input and output go through in pieces of at most 1 GiB. */
-static uInt piece(size_t n) {
+static bool damaged(const Stream *s, const char *kind, size_t left, DlError *e) {
+    return dl_fail(e, "%s: the %s data are damaged near byte %zu; fetch the file again", s->path,
+            kind, s->before + s->n - left);
+}
+
+static uInt least(size_t n) { /* zlib counts in 32 bits */
     return n > ((size_t)1 << 30) ? (uInt)1 << 30 : (uInt)n;
 }
 
-static bool inflate_all(z_stream *z, const Buffer *in, const char *path, Buffer *out, DlError *e) {
-    size_t taken = 0;
-    for (;;) {
-        if (out->size == out->capacity && !grow(out, path, e)) return false;
-        z->next_in = in->at + taken;
-        z->avail_in = piece(in->size - taken);
-        z->next_out = out->at + out->size;
-        z->avail_out = piece(out->capacity - out->size);
-        int status = inflate(z, Z_NO_FLUSH);
-        size_t used = (size_t)(z->next_in - (in->at + taken));
-        size_t made = (size_t)(z->next_out - (out->at + out->size));
-        taken += used;
-        out->size += made;
-        if (status == Z_STREAM_END) {
-            if (taken == in->size) return true;
-            if (inflateReset(z) != Z_OK) /* the next member of the file */
-                return damaged(path, "gzip", false, taken, in->size, e);
-        } else if (status == Z_MEM_ERROR) {
-            return dl_fail(e, "%s: out of memory after %zu bytes", path, out->size);
-        } else if (status != Z_OK || (used == 0 && made == 0)) {
-            return damaged(
-                    path, "gzip", status == Z_BUF_ERROR || status == Z_OK, taken, in->size, e);
+/* One call of the decoder; refilled when it has used up the piece. */
+static int inflate_some(z_stream *z, Buffer *out) {
+    z->next_out = out->at + out->size;
+    z->avail_out = least(out->capacity - out->size);
+    int status = inflate(z, Z_NO_FLUSH);
+    out->size = (size_t)(z->next_out - out->at);
+    return status;
+}
+
+static bool inflate_all(z_stream *z, Stream *s, Buffer *out, DlError *e) {
+    z->next_in = s->piece;
+    z->avail_in = (uInt)s->n;
+    for (bool whole = false;;) { /* whole: at the end of a member of the file */
+        if (z->avail_in == 0) {
+            if (!next_piece(s, e)) return false;
+            z->next_in = s->piece;
+            z->avail_in = (uInt)s->n;
+            if (s->n == 0) return whole || cut_short(s, "gzip", e);
         }
+        if (out->size == out->capacity && !grow(out, s->path, e)) return false;
+        if (whole && inflateReset(z) != Z_OK) return damaged(s, "gzip", z->avail_in, e);
+        int status = inflate_some(z, out);
+        whole = status == Z_STREAM_END;
+        if (status == Z_MEM_ERROR)
+            return dl_fail(e, "%s: out of memory after %zu bytes", s->path, out->size);
+        if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
+            return damaged(s, "gzip", z->avail_in, e);
     }
 }
 
-static bool unpack_gzip(const Buffer *in, const char *path, Buffer *out, DlError *e) {
+static bool unpack_gzip(Stream *s, Buffer *out, DlError *e) {
     z_stream z;
     memset(&z, 0, sizeof z);
     if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
-        return dl_fail(e, "%s: out of memory for decompression", path);
-    bool ok = inflate_all(&z, in, path, out, e);
+        return dl_fail(e, "%s: out of memory for decompression", s->path);
+    bool ok = inflate_all(&z, s, out, e);
     inflateEnd(&z);
     return ok;
 }
 
-static bool decode_all(
-        lzma_stream *x, const Buffer *in, const char *path, Buffer *out, DlError *e) {
-    x->next_in = in->at;
-    x->avail_in = in->size;
+static bool decode_all(lzma_stream *x, Stream *s, Buffer *out, DlError *e) {
+    x->next_in = s->piece;
+    x->avail_in = s->n;
     for (;;) {
-        if (out->size == out->capacity && !grow(out, path, e)) return false;
+        if (x->avail_in == 0 && s->n > 0) {
+            if (!next_piece(s, e)) return false;
+            x->next_in = s->piece;
+            x->avail_in = s->n;
+        }
+        if (out->size == out->capacity && !grow(out, s->path, e)) return false;
         x->next_out = out->at + out->size;
         x->avail_out = out->capacity - out->size;
-        lzma_ret status = lzma_code(x, LZMA_FINISH);
+        lzma_ret status = lzma_code(x, s->n > 0 ? LZMA_RUN : LZMA_FINISH);
         out->size = (size_t)(x->next_out - out->at);
         if (status == LZMA_STREAM_END) return true;
         if (status == LZMA_MEM_ERROR || status == LZMA_MEMLIMIT_ERROR)
-            return dl_fail(e, "%s: decompressing needs too much memory", path);
-        if (status != LZMA_OK)
-            return damaged(path, "xz", status == LZMA_BUF_ERROR, (size_t)x->total_in, in->size, e);
+            return dl_fail(e, "%s: decompressing needs too much memory", s->path);
+        if (status == LZMA_BUF_ERROR) return cut_short(s, "xz", e);
+        if (status != LZMA_OK) return damaged(s, "xz", x->avail_in, e);
     }
 }
 
-static bool unpack_xz(const Buffer *in, const char *path, Buffer *out, DlError *e) {
+static bool unpack_xz(Stream *s, Buffer *out, DlError *e) {
     lzma_stream x = LZMA_STREAM_INIT;
     if (lzma_stream_decoder(&x, (uint64_t)1 << 30, LZMA_CONCATENATED) != LZMA_OK)
-        return dl_fail(e, "%s: out of memory for decompression", path);
-    bool ok = decode_all(&x, in, path, out, e);
+        return dl_fail(e, "%s: out of memory for decompression", s->path);
+    bool ok = decode_all(&x, s, out, e);
     lzma_end(&x);
     return ok;
 }
 
-static bool unpack(const Buffer *in, const char *path, Buffer *out, DlError *e) {
-    if (in->size >= 2 && in->at[0] == 0x1f && in->at[1] == 0x8b)
-        return unpack_gzip(in, path, out, e);
-    return unpack_xz(in, path, out, e);
-}
-
-static bool is_packed(const Buffer *b) {
+static bool read_and_unpack(Stream *s, Buffer *out, DlError *e) {
     static const unsigned char xz[] = {0xfd, '7', 'z', 'X', 'Z', 0};
-    return (b->size >= 2 && b->at[0] == 0x1f && b->at[1] == 0x8b) ||
-           (b->size >= sizeof xz && memcmp(b->at, xz, sizeof xz) == 0);
-}
-
-static bool read_and_unpack(FILE *f, const char *path, Buffer *b, DlError *e) {
-    if (!read_plain(f, path, b, e)) return false;
-    if (!is_packed(b)) return true;
-    Buffer plain = {0};
-    bool ok = unpack(b, path, &plain, e);
-    free(b->at);
-    *b = plain;
-    return ok;
+    struct stat st;
+    if (fstat(fileno(s->f), &st) == 0 && S_ISDIR(st.st_mode))
+        return dl_fail(e, "%s: is a folder, and a file is needed", s->path);
+    if (!next_piece(s, e)) return false;
+    if (s->n >= 2 && s->piece[0] == 0x1f && s->piece[1] == 0x8b) return unpack_gzip(s, out, e);
+    if (s->n >= sizeof xz && memcmp(s->piece, xz, sizeof xz) == 0) return unpack_xz(s, out, e);
+    return read_plain(s, out, e);
 }
 
 bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return dl_fail(e, "%s: cannot be opened: %s", path, strerror(errno));
+    Stream s = {.f = fopen(path, "rb"), .path = path};
+    if (!s.f) return dl_fail(e, "%s: cannot be opened: %s", path, strerror(errno));
     Buffer b = {0};
-    bool ok = read_and_unpack(f, path, &b, e);
-    fclose(f);
+    bool ok = read_and_unpack(&s, &b, e);
+    fclose(s.f);
     unsigned char *at = ok ? realloc(b.at, b.size + 1) : NULL;
     if (!at) {
         free(b.at);
-        return dl_fail(e, "%s: out of memory after %zu bytes", path, b.size);
+        return ok ? dl_fail(e, "%s: out of memory after %zu bytes", path, b.size) : false;
     }
     at[b.size] = '\0';
     if (!dl_pool_adopt(p, at, e)) return false;

@@ -146,21 +146,36 @@ bool dl_data_shape(DlReading *r, int ninput, int ntarget) {
     return d->train.array && d->test.array;
 }
 
-bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows, int rank,
-        const int64_t *shape) {
-    int64_t stride = (int64_t)dl_type_size(type), bytes;
+static bool describe_array(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows,
+        int rank, const int64_t *shape, int64_t *bytes) {
+    int64_t stride = (int64_t)dl_type_size(type);
     *a = (DlArray){.name = name, .type = type, .rank = rank};
     for (int i = 0; i < rank; i++) {
         a->shape[i] = shape[i];
         if (!dl_times(stride, shape[i], &stride))
             return dl_fail(r->error, "data %s: a row of %s is too large", r->reader->name, name);
     }
-    if (!dl_times(stride, rows, &bytes))
+    if (!dl_times(stride, rows, bytes))
         return dl_fail(r->error, "data %s: %lld rows of %s are too many", r->reader->name,
                 (long long)rows, name);
     a->stride = (size_t)stride;
+    return true;
+}
+
+bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows, int rank,
+        const int64_t *shape) {
+    int64_t bytes;
+    if (!describe_array(r, a, name, type, rows, rank, shape, &bytes)) return false;
     a->at = dl_pool_array(r->data->pool, bytes, 1, r->error);
     return a->at != NULL;
+}
+
+bool dl_array_around(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows,
+        int rank, const int64_t *shape, void *at) {
+    int64_t bytes;
+    if (!describe_array(r, a, name, type, rows, rank, shape, &bytes)) return false;
+    a->at = at;
+    return true;
 }
 
 bool dl_data_classes(DlReading *r, int n, const char *const *name) {

@@ -28,26 +28,54 @@ static bool check_records(const DlBytes *b, DlError *e) {
     return true;
 }
 
+/* The records of a file become its images, where they are: an image ends up in front of where
+ * its record was. The labels go to an array of their own. */
+static void divide(const DlBytes *part, unsigned char *label) {
+    unsigned char planes[RECORD - 1];
+    for (size_t i = 0; i < part->size / RECORD; i++) {
+        const unsigned char *record = part->at + i * RECORD;
+        label[i] = record[0];
+        memcpy(planes, record + 1, sizeof planes);
+        channels_last(planes, part->at + i * sizeof planes);
+    }
+}
+
+/* One more file's images and labels at the end of those that are there already. */
+static bool add_file(DlReading *r, const char *path, unsigned char **image, unsigned char **label,
+        size_t *rows) {
+    DlPool *pool = r->data->pool;
+    DlBytes part;
+    if (!dl_bytes_read(pool, path, &part, r->error) || !check_records(&part, r->error)) return false;
+    size_t more = part.size / RECORD, first = *rows;
+    unsigned char *labels = dl_pool_array(pool, (int64_t)(first + more), 1, r->error);
+    if (!labels) return false;
+    if (first > 0) memcpy(labels, *label, first);
+    if (first > 0) dl_pool_drop(pool, *label);
+    divide(&part, labels + first);
+    *label = labels;
+    *rows = first + more;
+    if (first == 0) {
+        *image = part.at;
+        return true;
+    }
+    unsigned char *all = dl_pool_resize(pool, *image, *rows * (RECORD - 1), r->error);
+    if (!all) return false;
+    memcpy(all + first * (RECORD - 1), part.at, more * (RECORD - 1));
+    dl_pool_drop(pool, part.at);
+    *image = all;
+    return true;
+}
+
 /* One split from `n` files, in their order. */
 static bool read_files(DlReading *r, DlSplit *s, const char *const *path, int n) {
     static const int64_t shape[] = {SIDE, SIDE, 3};
-    DlBytes part[5];
-    int64_t rows = 0;
-    for (int i = 0; i < n; i++) {
-        if (!dl_bytes_read(r->data->pool, path[i], &part[i], r->error) ||
-                !check_records(&part[i], r->error))
-            return false;
-        rows += (int64_t)(part[i].size / RECORD);
-    }
-    if (!dl_array_make(r, &s->array[0], "image", DL_U8, rows, 3, shape) ||
-            !dl_array_make(r, &s->array[1], "label", DL_U8, rows, 0, NULL))
-        return false;
+    unsigned char *image = NULL, *label = NULL;
+    size_t rows = 0;
     for (int i = 0; i < n; i++)
-        for (size_t at = 0; at < part[i].size; at += RECORD, s->rows++) {
-            s->array[1].at[s->rows] = part[i].at[at];
-            channels_last(part[i].at + at + 1, s->array[0].at + s->rows * (RECORD - 1));
-        }
-    return true;
+        if (!add_file(r, path[i], &image, &label, &rows)) return false;
+    s->rows = (int64_t)rows;
+    return dl_array_around(r, &s->array[0], "image", DL_U8, s->rows, 3, shape, image) &&
+           dl_array_around(r, &s->array[1], "label", DL_U8, s->rows, 0, NULL, label);
 }
 
 /* The publisher's batches when the first of them is there: then all must be. */

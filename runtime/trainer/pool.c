@@ -64,6 +64,26 @@ bool dl_pool_adopt(DlPool *p, void *at, DlError *e) {
     return dl_fail(e, "out of memory");
 }
 
+static void **piece_of(DlPool *p, const void *at) {
+    size_t i = p->n;
+    while (i > 0 && p->piece[i - 1] != at) i--;
+    return i > 0 ? &p->piece[i - 1] : NULL;
+}
+
+void dl_pool_drop(DlPool *p, void *at) {
+    void **piece = piece_of(p, at);
+    if (!piece) return;
+    *piece = p->piece[--p->n];
+    free(at);
+}
+
+void *dl_pool_resize(DlPool *p, void *at, size_t size, DlError *e) {
+    void **piece = piece_of(p, at), *to = realloc(at, size);
+    if (to && piece) *piece = to;
+    if (!to) dl_error(e, "out of memory: %zu bytes are needed for the data", size);
+    return to;
+}
+
 char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e) {
     char *copy = dl_pool_array(p, (int64_t)length + 1, 1, e);
     if (copy) memcpy(copy, text, length);

@@ -16,6 +16,9 @@ void dl_pool_free(DlPool *p);
 /* Zeroed, 64-byte aligned; NULL, with a message, when count * size does not fit. */
 void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e);
 bool dl_pool_adopt(DlPool *p, void *at, DlError *e); /* takes over what malloc gave */
+void dl_pool_drop(DlPool *p, void *at);              /* frees that now */
+/* What was adopted with another size, what fits of it kept; NULL, with a message: as before. */
+void *dl_pool_resize(DlPool *p, void *at, size_t size, DlError *e);
 char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e);
 bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e);
 
@@ -61,6 +64,9 @@ bool dl_data_shape(DlReading *r, int ninput, int ntarget);
 /* Room for an array of `rows` rows of the given type and shape. */
 bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows, int rank,
         const int64_t *shape);
+/* The same around memory that is in the pool already. */
+bool dl_array_around(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows,
+        int rank, const int64_t *shape, void *at);
 size_t dl_type_size(dl_type t);
 const char *dl_type_name(dl_type t);
 bool dl_data_classes(DlReading *r, int n, const char *const *name);
