@@ -278,7 +278,7 @@ static void lines_of(Kernels *k, UnitList *list) {
 }
 
 void lines_build(Kernels *k) {
-    if (!mechanism_on(MECHANISM_fuse)) return;
+    if (!mechanism_on(MECHANISM_lines)) return;
     mark_repeated(k);
     lines_of(k, &k->top);
     order_number(k);

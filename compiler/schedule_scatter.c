@@ -10,6 +10,7 @@
  *     up by itself, in a local array, and what becomes of it (an optimiser's update) follows at
  *     once: rows are independent and no table of gradients is made. Rows without a term that
  *     stand still (still.c) are passed over. */
+#include "mechanism.h"
 #include "schedule.h"
 #include "still.h"
 
@@ -288,6 +289,7 @@ static bool sizes_of(Kernels *k, const Node *n, const Scatter *scatter, ScatterS
     for (int i = 0; i < n->nfold; i++) terms *= (double)extent_of(k, n->fold_dim[i]);
     bool fits = rows < INT32_MAX - 2 && terms < INT32_MAX && inner <= MOST_INNER;
     if (scatter->outer || rows < FEWEST_ROWS || !fits) return false;
+    if (!mechanism_on(MECHANISM_sort)) return false;
     out->rows = (int64_t)rows;
     out->terms = (int64_t)terms;
     out->inner = (int64_t)inner;
