@@ -120,12 +120,20 @@ static void check_select(Check *c, const LoopExpr *e) {
     check_expr(c, e->arg[2]);
 }
 
-/* An operator's operands are scalars or vectors, and then all of them are. */
+/* An operator's operands are scalars, or vectors of one kind; a choice's first is a mask. */
 static void check_kinds(Check *c, const LoopExpr *e) {
     if (e->kind != X_OP) return;
-    for (int i = 0; i < e->narg; i++)
-        if (is_vector(e->arg[i]->type) != is_vector(e->type))
-            fail(c, "a vector and a scalar meet in", op_info[e->op].name);
+    const OpInfo *info = &op_info[e->op];
+    bool vectors = is_vector(e->type), choice = info->type == OT_BRANCH;
+    LoopType kind = e->arg[e->narg - 1]->type;
+    for (int i = 0; i < e->narg; i++) {
+        LoopType is = e->arg[i]->type, wanted = choice && i == 0 ? LT_MASK : kind;
+        if (is_vector(is) != vectors) fail(c, "a vector and a scalar meet in", info->name);
+        if (vectors && is_vector(kind) && is != wanted)
+            fail(c, "vectors of two kinds meet in", info->name);
+    }
+    LoopType result = info->type == OT_TEST ? LT_MASK : kind;
+    if (vectors && e->type != result) fail(c, "a vector of another kind comes of", info->name);
 }
 
 static void check_part(Check *c, const VectorPart *part) {
@@ -167,7 +175,8 @@ static bool is_multiple(const LoopExpr *e, int64_t of) {
 }
 
 static VarFact loop_fact(const LoopStmt *s) {
-    VarFact f = {.var = s->var, .lo = s->lo, .hi = s->hi, .below = 1, .step = s->step, .last = INT64_MAX};
+    VarFact f = {.var = s->var, .lo = s->lo, .hi = s->hi, .below = 1, .last = INT64_MAX};
+    f.step = s->step;
     if (is_multiple(s->lo, s->step) && is_multiple(s->hi, s->step)) f.below = s->step;
     if (s->lo->kind == X_INT && s->hi->kind == X_INT) {
         int64_t lo = s->lo->integer, hi = s->hi->integer;

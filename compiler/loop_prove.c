@@ -324,7 +324,8 @@ static bool prove_by_atom(const Known *k, const Linear *e, int t, int depth) {
     if (atom->kind == X_LANE) return prove_by_number(k, e, t, 0, LANES - 1, depth);
     if (atom->kind == X_LOAD || atom->kind == X_VLOAD)
         return prove_by_number(k, e, t, atom->array->lo, atom->array->hi, depth);
-    if (atom->type == LT_BOOL || atom->type == LT_MASK) return prove_by_number(k, e, t, 0, 1, depth);
+    bool truth = atom->type == LT_BOOL || atom->type == LT_MASK;
+    if (truth) return prove_by_number(k, e, t, 0, 1, depth);
     bool op = atom->kind == X_OP && is_integer(atom->type);
     bool least = atom->kind == X_MIN || (op && atom->op == OP_min);
     bool most = atom->kind == X_MAX || (op && atom->op == OP_max), lower = e->term[t].c > 0;

@@ -2,8 +2,10 @@
  * any width: what decides which loop of a nest becomes vector code. See vectorize.h. */
 #include "vectorize.h"
 
+#include <string.h>
+
 enum {
-    DIVISION = 5,             /* and roots: what is no function, but slow */
+    DIVISION = 5,             /* what is no function, but slow */
     FUNCTION = 25,            /* exp, tanh and so on */
     LOCAL = 8,                /* an element of a local array: its vector could be a register */
     LANE_BY_LANE = 20,        /* sixteen elements that are apart */
@@ -17,7 +19,7 @@ static double operator_cost(const LoopExpr *e) {
     bool integers = e->arg[e->narg - 1]->type == LT_NVEC;
     if (info->flags & OPF_CHEAP) return 1;
     if (integers) return LANE_BY_LANE;
-    return info->flags & OPF_SINGULAR && info->arity > 1 ? DIVISION : FUNCTION;
+    return info->real && !strchr(info->real, '(') ? DIVISION : FUNCTION;
 }
 
 static double vector_access_cost(int rank, const int64_t *dim, LoopExpr *const *index,

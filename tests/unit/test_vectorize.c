@@ -263,6 +263,13 @@ Test(vectorize, vectors_and_scalars_do_not_mix) {
     expect_fault(&m, "a vector and a scalar meet");
 }
 
+Test(vectorize, vectors_of_two_kinds_do_not_mix) {
+    Map m = begin(48, PT_F32, PT_F32);
+    LoopExpr *arg[] = {vector(&m, 1, 16, NULL, NULL), lx_lane(m.a)};
+    store_vector(&m, lx_op(m.a, OP_add, LT_VEC, arg), 16);
+    expect_fault(&m, "vectors of two kinds meet");
+}
+
 Test(vectorize, vectors_of_a_parallel_loop_meet) {
     for (int step = 15; step <= 16; step++) {
         Map m = begin(48, PT_F32, PT_F32);
