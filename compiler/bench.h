@@ -8,7 +8,7 @@
 typedef struct Measured {
     double step_us, predict1_us, predict_us;   /* medians: a training step, one row, a batch */
     double first_us;                           /* the first step, or the first prediction */
-    double rss_mb;                             /* what running it added to resident memory, at most */
+    double rss_mb;                             /* what running it added to resident memory */
     double plan_bytes;
 } Measured;
 
@@ -16,7 +16,12 @@ typedef struct Limits { double gflops, triad, stream; } Limits;
 
 enum { SYSTEMS = 2, MOST_COUNTS = 2 };
 
-typedef struct Result { int threads; double first_s[SYSTEMS]; Measured of[SYSTEMS]; Limits limits; } Result;
+typedef struct Result {
+    int threads;
+    double first_s[SYSTEMS];    /* from the model's text to the end of the first step */
+    Measured of[SYSTEMS];
+    Limits limits;
+} Result;
 
 typedef struct KernelTime { const PlanKernel *kernel; double seconds; } KernelTime;
 
@@ -29,8 +34,8 @@ typedef struct System { MakeTable *make; void *context; size_t (*plan_bytes)(voi
 bool measure_system(const System *s, int threads, double seconds, Measured *out);
 typedef int TakeTimes(double *seconds);
 /* Seconds of each timer in a training step, and of the step, into out[0..timers]. */
-bool measure_kernels(const dl_model *table, TakeTimes *take, int timers, int threads, double seconds,
-        double *out);
+bool measure_kernels(const dl_model *table, TakeTimes *take, int timers, int threads,
+        double seconds, double *out);
 bool measure_limits(void *library, int threads, double seconds, Limits *out);
 
 /* Standard output. */

@@ -160,13 +160,13 @@ static int by_time(const void *a, const void *b) {
     return x->kernel < y->kernel ? -1 : x->kernel > y->kernel;
 }
 
-static void print_kernel(const KernelTime *k, double all, int name, const Result *r) {
+static void print_kernel(Arena *a, const KernelTime *k, double all, int name, const Result *r) {
     double wall = k->seconds / r->threads, times = k->kernel->times;
-    double gflops = k->kernel->flops * times / wall * 1e-9,
-           gbs = k->kernel->bytes * times / wall * 1e-9;
-    printf("%5.1f %%  %9.1f us  %7.1f %4.0f %%  %6.1f %4.0f %%  %-*s  %s", 100 * k->seconds / all,
-            wall * 1e6, gflops, 100 * gflops / r->limits.gflops, gbs, 100 * gbs / r->limits.triad,
-            name, k->kernel->function, k->kernel->what);
+    double rate = wall > 0 ? times / wall * 1e-9 : 0;
+    double gflops = k->kernel->flops * rate, gbs = k->kernel->bytes * rate;
+    printf("%5.1f %%  %10s  %7.1f %4.0f %%  %6.1f %4.0f %%  %-*s  %s", 100 * k->seconds / all,
+            time_text(a, wall * 1e6), gflops, 100 * gflops / r->limits.gflops, gbs,
+            100 * gbs / r->limits.triad, name, k->kernel->function, k->kernel->what);
     if (times > 1) printf(", %.0f times", times);
     printf("\n");
 }
@@ -186,11 +186,9 @@ void report_kernels(Arena *a, const Plan *p, const double *seconds, double step,
     qsort(k, (size_t)n, sizeof *k, by_time);
     printf("\na training step's %d kernels, %s: %s with clocks, of which kernels take %.0f %%\n", n,
             threads_text(a, r->threads), time_text(a, step * 1e6), 100 * all / r->threads / step);
-    printf("(a kernel that several threads run for a slice of rows each: their times together, by "
-           "thread;\n"
-           " bytes are those of its arrays, each once: what lies in a cache may exceed the "
-           "memory's rate)\n\n");
-    printf("%7s  %12s  %14s  %13s  %-*s  %s\n", "share", "time", "GFLOP/s  peak", "GB/s  triad",
+    printf("(where threads run a kernel for a slice of rows each: all their time, by the threads)\n"
+           "(bytes are its arrays', each once: what lies in a cache may exceed the triad)\n\n");
+    printf("%7s  %10s  %14s  %13s  %-*s  %s\n", "share", "time", "GFLOP/s  peak", "GB/s  triad",
             name, "kernel", "what it computes");
-    for (int i = 0; i < n && all > 0; i++) print_kernel(&k[i], all, name, r);
+    for (int i = 0; i < n && all > 0; i++) print_kernel(a, &k[i], all, name, r);
 }

@@ -16,6 +16,7 @@ typedef void Gemv(int order, int t, int m, int n, float alpha, const float *a, i
 
 static struct Blas {
     bool sought, forbidden;
+    int threads; /* as last set; 0: not yet */
     Gemm *gemm;
     Gemv *gemv;
     void (*set_threads)(int);
@@ -53,7 +54,9 @@ void blas_forbid(bool forbid) {
 }
 
 void blas_threads(int threads) {
-    if (blas_present() && blas.set_threads) blas.set_threads(threads);
+    if (threads == blas.threads || !blas_present() || !blas.set_threads) return;
+    blas.set_threads(threads);
+    blas.threads = threads;
 }
 
 static void plain_product(

@@ -44,7 +44,8 @@ void column_gather(int n, DType t, const void *from, const int32_t *mask, int64_
 void column_bytes(int n, const int32_t *v, uint8_t *out);
 
 /* rows times n words: to[r*n + i] = from[r*row + i*step]. */
-void copy_rows(const uint32_t *from, int64_t rows, int64_t row, int64_t n, int64_t step, uint32_t *to);
+void copy_rows(const uint32_t *from, int64_t rows, int64_t row, int64_t n, int64_t step,
+        uint32_t *to);
 
 /* Folds n terms into out[0], out[stride], ... (stride 0: all into one). F_SUM, F_PROD, F_MAX,
  * F_MIN. */
@@ -98,7 +99,8 @@ void space_add(Space *s, int var, int64_t extent);
 bool form_add(Eval32 *e, const Space *s, const Affine *a, int64_t factor, Form *out);
 /* Takes the conditions that are bounds of the space's variables, as forms that are negative
  * where they hold; the others are put into `rest`. */
-int bounds_of(Eval32 *e, const Space *s, const ConditionList *all, Form *bound, ConditionList *rest);
+int bounds_of(Eval32 *e, const Space *s, const ConditionList *all, Form *bound,
+        ConditionList *rest);
 /* Whether 0 <= f < extent wherever the bounds are kept. */
 bool form_bounded(const Space *s, const Form *f, int64_t extent, const Form *bound, int n);
 Walk *walk_new(Arena *a, const Space *s, int nform, const Form *form, int nbound,

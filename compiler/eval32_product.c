@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { PIECE = 1 << 20 }; /* most elements of a copy at a time, but for one row of it */
+enum { MANY = 1 << 20 };  /* multiplications of all groups that are worth sharing */
 
 /* A list of variables, as one index. */
 typedef struct Vars {
@@ -406,7 +407,8 @@ static bool run_groups(Eval32 *e, Product *p, ProductJob *j, float *copy) {
         return false;
     j->a = operand_at(e, &p->a, copy, groups, p->first);
     int threads = pool_threads(e->pool);
-    bool shared = threads > 1 && groups >= 2 * threads;
+    int64_t each = p->m.extent * p->n.extent * p->k.extent;
+    bool shared = threads > 1 && groups >= 2 * threads && each >= MANY / groups;
     j->share = shared ? (groups + threads - 1) / threads : groups;
     if (shared) blas_threads(1);
     pool_run(e->pool, shared ? threads : 1, multiply_groups, j);

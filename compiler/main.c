@@ -34,8 +34,8 @@ static const Command commands[] = {
     {"gradients", "model.dl --weights F --input x.npy --target y.npy -o g.safetensors",
             "the gradient of the loss for every parameter", true, run_gradients},
     {"show", "model.dl", "layers, shapes, parameters, memory", false, run_show},
-    {"bench", "model.dl", "generated against interpreted; each kernel beside the machine's limits", false,
-            run_bench},
+    {"bench", "model.dl", "generated against interpreted; each kernel beside the machine's limits",
+            false, run_bench},
     {"check", "model.dl", "errors only; --gradients compares them with differences", false, run_check},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -60,8 +60,8 @@ static const Flag flags[] = {
     FLAG("--standalone", standalone, "fold the runtime in: one file, no library to link"),
     FLAG("--main", with_main, "add a main that trains, evaluates and predicts"),
     FLAG("-MD", dependencies, "write FILE.d, the files that the output depends on, for make"),
-    FLAG("--interpret", interpret, "no C compiler: run whole arrays at a time, in single precision"),
-    FLAG("--interpret=double", definition, "the definition of the model, in double precision; slow"),
+    FLAG("--interpret", interpret, "no C compiler: whole arrays at a time, in single precision"),
+    FLAG("--interpret=double", definition, "the model's definition, in double precision; slow"),
     FLAG("--gradients", gradients, "(check) compare gradients with central differences"),
     TEXT("--seconds", "S", seconds, "(bench) how long each thing is measured (default: 1)"),
     TEXT("--threads", "N", threads, "(bench) one thread, and N (default: one a processor)"),
@@ -107,7 +107,8 @@ static bool unknown_value(const char *word) {
     const char *value = strchr(word, '=');
     for (int k = 0; k < FLAGS && value; k++) {
         size_t n = strlen(flags[k].name);
-        if (flags[k].value || n != (size_t)(value - word) || strncmp(word, flags[k].name, n)) continue;
+        bool same = n == (size_t)(value - word) && strncmp(word, flags[k].name, n) == 0;
+        if (flags[k].value || !same) continue;
         fprintf(stderr, "dlc: %s: there is no such value; see dlc --help\n", word);
         return true;
     }

@@ -67,7 +67,8 @@ refused "no threads" 2 "--threads=0: a number from 1 to 256" "$dlc" bench "$tiny
 refused "no model" 2 "Usage: dlc bench model.dl" "$dlc" bench
 refused "no C compiler" 1 "no C compiler: 'none' is not there" env CC=none "$dlc" bench "$tiny"
 refused "no such file" 1 "none.dl" "$dlc" bench none.dl
-refused "no such precision" 2 "--interpret=half: there is no such value" "$dlc" train "$tiny" --interpret=half
+refused "no such precision" 2 "--interpret=half: there is no such value" \
+    "$dlc" train "$tiny" --interpret=half
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -342,6 +342,23 @@ Test(eval32, attention_is_a_product_for_every_head) {
     check_product(&t, y, 1, "attention");
 }
 
+/* Enough work for threads to share the groups. */
+Test(eval32, threads_share_the_groups_of_a_product) {
+    Trial t = fresh(1);
+    int64_t xd[] = {512}, qd[] = {12, 48, 40}, yd[] = {12, 48, 48}, fold[] = {40};
+    Graph *g = t.g;
+    Node *x = trial_leaf(&t, 1, xd, -1, 1);
+    Expr *h = ex_var(g, 0, 12), *i = ex_var(g, 1, 48), *d = ex_var(g, 2, 40);
+    Expr *at = ex_op2(g, OP_add, ex_op2(g, OP_mul, h, ex_int(g, 7)),
+            ex_op2(g, OP_add, ex_op2(g, OP_mul, i, ex_int(g, 9)), d));
+    Node *q = node_comp(g, 3, qd, F_NONE, 0, NULL, NULL,
+            ex_load(g, x, (Expr *[]){ex_op2(g, OP_imod, at, ex_int(g, 512))}, NULL), here);
+    Expr *j = ex_var(g, 2, 48), *k = ex_var(g, 3, 40);
+    Node *y = product(g, 3, yd, 1, fold, NULL, q, (Index){3, {h, i, k}}, q, (Index){3, {h, j, k}});
+    cr_expect(check_both(&t, y, "groups") == 1);
+    trial_free(&t);
+}
+
 /* Strides and padding; both gradients. */
 Test(eval32, convolutions_are_products) {
     for (int stride = 1; stride < 3; stride++) {
