@@ -60,7 +60,7 @@ $(B)/dsl/std_files.o $(B)/compiler/embedded_files.o: %.o: %.c
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 EXAMPLES = $(wildcard examples/*/*.dl)
 # Of the unit tests, those that take seconds wait for `make check`.
-LONG = $(patsubst %,$(B)/unit/test_%,codegen kernels programs runtime grad_random vector)
+LONG = $(patsubst %,$(B)/unit/test_%,codegen contract kernels programs runtime grad_random vector)
 
 $(B)/unit/%: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)

@@ -165,7 +165,7 @@ static void choose_rows(Contraction *c, uint32_t taken, int64_t most_rows) {
         int64_t count = rows_of(n->dim[var], most);
         if (whole && count > 1) add_tile_var(c, var, count);
     }
-    int64_t rows = most_rows < BATCH_ROWS ? most_rows : BATCH_ROWS;
+    int64_t rows = most_rows < BATCH_ROWS ? BATCH_ROWS / 2 : BATCH_ROWS; /* batches divide so */
     for (int var = 0; var < n->rank && c->rows == 1; var++)
         if (n->dim[var] == DIM_BATCH && can_be_row(c, var, taken)) add_tile_var(c, var, rows);
 }
@@ -190,12 +190,14 @@ static void choose_tile(Contraction *c, uint32_t taken, TileSize size) {
     }
 }
 
-/* Is the wide operand a large matrix, the same for many rows? */
+/* Is the wide operand a large matrix, the same for many rows? The other one has to run along
+ * the fold: lines of it that are far apart would be read again for every panel. */
 static bool wants_panels(Kernels *k, const Contraction *c, const View *v) {
     const Node *n = c->node, *matrix = c->operand[1]->node;
     if (n->nfold != 1 || n->fold_dim[0] == DIM_BATCH || c->conditions.n || c->wide[0]) return false;
     if (c->operand[1]->vars & ~(1u << c->vec | 1u << n->rank) || c->width < PANEL_WIDTH) return false;
     if (v->unit && (v->unit->stretch || v->unit->adds)) return false;
+    if (load_along(c->operand[0], n->rank, NULL) != CONTIGUOUS) return false;
     double rows = elements_of(k, n) / (double)c->width;
     return elements_of(k, matrix) * 4 >= PANEL_BYTES && rows >= PANEL_ROWS &&
            n->fold_dim[0] > PANEL_FOLDS;

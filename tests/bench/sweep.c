@@ -54,12 +54,19 @@ static void *aligned(int64_t bytes) {
 
 static float sink;
 
+/* Chains that hide the latency of the multiply-add and fit the registers. */
+#ifdef DL_LARGE_TILES
+enum { CHAINS = 12 };
+#else
+enum { CHAINS = 5 };
+#endif
+
 static double peak_of_one(int64_t count) {
-    dl_v16 x = dl_set16(0.999f), y = dl_set16(1e-9f), c[12];
-    for (int i = 0; i < 12; i++) c[i] = dl_set16((float)i);
+    dl_v16 x = dl_set16(0.999f), y = dl_set16(1e-9f), c[CHAINS];
+    for (int i = 0; i < CHAINS; i++) c[i] = dl_set16((float)i);
     for (int64_t k = 0; k < count; k++)
-        for (int i = 0; i < 12; i++) c[i] = DL_FMA(c[i], x, y);
-    for (int i = 1; i < 12; i++) c[0] = dl_add16(c[0], c[i]);
+        for (int i = 0; i < CHAINS; i++) c[i] = DL_FMA(c[i], x, y);
+    for (int i = 1; i < CHAINS; i++) c[0] = dl_add16(c[0], c[i]);
     return (double)dl_sum16(c[0]);
 }
 
@@ -70,7 +77,7 @@ static double peak(int threads) {
 #pragma omp parallel for num_threads(threads) reduction(+ : sum)
     for (int i = 0; i < threads; i++) sum += peak_of_one(COUNT);
     sink += (float)sum;
-    return (double)threads * COUNT * 12 * 32 / (now() - start) / 1e9;
+    return (double)threads * COUNT * CHAINS * 32 / (now() - start) / 1e9;
 }
 
 /* ---- OpenBLAS ------------------------------------------------------------------------ */
