@@ -253,13 +253,29 @@ static bool prove_by_variable(const Known *k, const Linear *e, int t, int depth)
     return prove_by_number(k, e, t, v->lo, v->hi, depth);
 }
 
-/* The largest value of a sum of variables in loops with constant bounds; false: not known. */
+/* The last lane that is looked at, as far as tests have a number for it. */
+static int64_t last_lane(const Known *k) {
+    int64_t last = LANES - 1;
+    for (int i = 0; i < k->fact.n; i++) {
+        const Linear *f = &k->fact.at[i];
+        bool lane = f->n == 1 && f->term[0].atom->kind == X_LANE && f->term[0].c == -1;
+        if (lane && f->c0 < last) last = f->c0;
+    }
+    return last;
+}
+
+/* The largest value of a sum of lanes, and of variables in loops with constant bounds;
+ * false: not known. */
 static bool largest(const Known *k, const Linear *x, int64_t *most) {
     *most = x->c0;
     for (int i = 0; i < x->n; i++) {
         const LoopExpr *atom = x->term[i].atom;
         const VarFact *f = atom->kind == X_VAR ? fact_of(k, atom->var) : NULL;
         bool up = x->term[i].c > 0;
+        if (atom->kind == X_LANE) {
+            *most += up ? x->term[i].c * last_lane(k) : 0;
+            continue;
+        }
         if (!f || !f->lo || (up ? f->last == INT64_MAX : f->lo->kind != X_INT)) return false;
         *most += x->term[i].c * (up ? f->last : f->lo->integer);
     }

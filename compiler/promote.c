@@ -48,13 +48,24 @@ static void look_at_block(Promotion *p, const LoopBlock *block) {
 
 /* ---- replacing ----------------------------------------------------------------------- */
 
+static bool mentions(const Promotion *p, const LoopExpr *e) {
+    if (!e) return false;
+    if (e->array == p->array || mentions(p, e->part.mask)) return true;
+    for (int i = 0; i < e->narg; i++)
+        if (mentions(p, e->arg[i])) return true;
+    return false;
+}
+
+/* A copy: the expression may be part of another version of the function. */
 static LoopExpr *replaced(Promotion *p, LoopExpr *e) {
-    if (!e) return NULL;
+    if (!mentions(p, e)) return e;
     if (e->array == p->array)
         return lx_var(p->a, p->vector[vector_at(e->narg, e->arg, &e->part)]);
-    for (int i = 0; i < e->narg; i++) e->arg[i] = replaced(p, e->arg[i]);
-    e->part.mask = replaced(p, e->part.mask);
-    return e;
+    LoopExpr *x = arena_copy(p->a, e, sizeof *e);
+    x->arg = NEW_ARRAY(p->a, LoopExpr *, e->narg);
+    for (int i = 0; i < e->narg; i++) x->arg[i] = replaced(p, e->arg[i]);
+    x->part.mask = replaced(p, e->part.mask);
+    return x;
 }
 
 static LoopExpr *lanes_written(Promotion *p, const VectorPart *part) {

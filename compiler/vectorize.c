@@ -7,7 +7,8 @@
  * what its iteration did, and the order in which a fold adds is the schedule's.
  *
  * Invariants: independence is asked of the loop as it was, so that any order of iterations is
- * as good; what is left over at the end of a loop is a vector with fewer lanes. */
+ * as good; what is left over at the end of a loop is a vector with fewer lanes. A function
+ * whose vectors loop_check.c cannot prove to stay in bounds is left as it was. */
 #include "vectorize.h"
 
 enum { STRAIGHT = 4 * LANES };   /* loops up to that length have no loop in vector code */
@@ -205,8 +206,10 @@ static void vectorize_body(Arena *a, LoopBlock *body, int64_t batch) {
 }
 
 void vectorize(Arena *a, LoopFunction *f, int64_t batch) {
+    LoopFunction scalar = *f;
     vectorize_body(a, &f->body, batch);
     vectorize_body(a, &f->small, batch);
     bool parallel = runs_parallel(&f->body) || runs_parallel(&f->small);
     if (!parallel) f->threads = NULL; /* its loop is one vector */
+    if (loop_check(a, f, batch)) *f = scalar;
 }
