@@ -78,6 +78,7 @@ $(B)/tests/%: tests/e2e/%.c $(ARCHIVES)
 	$(CC) $(WARN) $(CFLAGS) -Idsl -I$(B)/dsl -MMD -MP -MF $@.d -o $@ $< $(ARCHIVES) $(LIBS)
 
 PROGRAMS = $(B)/tests/compare $(B)/tests/first_losses
+ROWS = attention gradient_penalty key_value_cache nested_scans row_state tied_embedding
 SMALL = tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl
 FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh
 SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
@@ -86,6 +87,8 @@ SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
        "tests/e2e/memory.sh $(B)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
+       "tests/e2e/rows.sh $(B)/dlc $(SMALL) $(patsubst %,tests/programs/%.dl,$(ROWS))" \
+       "tests/e2e/growth.sh $(B)/dlc" \
        "tests/bench/smoke.sh $(B)/dlc $(B)" "tests/sanitize.sh $(B)" \
        "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
