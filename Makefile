@@ -101,9 +101,10 @@ check: packages-check
 
 # What takes longer, and what needs data that do not ship: every 257th float through the
 # elementary functions, the first losses of cifar10 beside Keras's, all examples' bits.
-check-all: check
+check-all: packages-all check
 	@tests/check "DLC_STRIDE=257 $(B)/unit/test_math" "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
-		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000"
+		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" \
+		"tests/e2e/platforms.sh $(B)/dlc tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000"
 
 # How fast the models of tests/bench are, beside the machine's limits, and contractions of many
 # shapes beside other libraries: $(B)/bench.csv, $(B)/sweep.csv. PEERS=PYTHON, an interpreter that
@@ -122,5 +123,5 @@ demo: packages-build
 clean:
 	rm -rf $(B)
 
-.PHONY: all units packages-build packages-check packages-bench check-fast check check-all bench demo clean
+.PHONY: all units packages-build packages-check packages-all packages-bench check-fast check check-all bench demo clean
 .SECONDARY:

@@ -31,7 +31,7 @@
 /* The same in front of `groups` large iterations, each of which goes to a thread that is
  * free. dl_thread is the number of the thread that runs it, less than both arguments. */
 #ifdef _OPENMP
-#include <omp.h>
+int omp_get_thread_num(void); /* of OpenMP's omp.h, which not every compiler finds */
 #define DL_PARALLEL_GROUPS(threads, groups) \
     DL_PRAGMA(omp parallel for schedule(dynamic, 1) \
             num_threads((threads) < (groups) ? (threads) : (groups)))
