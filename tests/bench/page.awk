@@ -85,7 +85,6 @@ kind == "sweep" && FNR > 1 {
     split($0, f, ",")
     if (!(f[1] in shape_seen)) { shape_seen[f[1]] = 1; shape[++shapes] = f[1] }
     shape_ours[f[1], f[2]] = f[4]
-    shape_share[f[1], f[2]] = f[6]
     shape_ratio[f[1], f[2]] = f[7]
     shape_threads[f[2]] = 1
 }
@@ -208,8 +207,8 @@ function table_sweep(    i, t, line) {
         line = "| " shape[i] " |"
         for (t = 1; t <= 1024; t++)
             if (t in shape_threads)
-                line = line sprintf(" %.0f | %.0f %% | %.2fx |", shape_ours[shape[i], t],
-                    100 * shape_share[shape[i], t], shape_ratio[shape[i], t])
+                line = line sprintf(" %.0f | %s | %.2fx |", shape_ours[shape[i], t],
+                    share(shape_ours[shape[i], t], t), shape_ratio[shape[i], t])
         print line
     }
 }

@@ -3,7 +3,7 @@
 # tests/bench/mechanisms.sh measured, and keeps the numbers beside them.
 #     tests/bench/page.sh BUILD_FOLDER
 # In: BUILD_FOLDER/{bench,sweep,mechanisms}.csv, BUILD_FOLDER/bench/limits.csv; what is missing
-# stays as it was measured last. Out: docs/performance.md, docs/performance/*.csv, *.svg.
+# stays as it was measured last. Out: docs/performance.md, docs/performance/*.csv, *.png.
 set -eu
 build=$1
 here=$(dirname "$0")
@@ -41,18 +41,19 @@ awk -F, '
     }' "$kept/bench.csv" | tr _ ' ' >"$data/models"
 
 # Squares: size, share of the peak of ours and of OpenBLAS, one thread and two.
-awk -F, 'NR > 1 && $1 ~ /^square / {
-        sub("square ", "", $1)
-        if (!($1 in ours1)) size[++n] = $1
-        if ($2 == 1) ours1[$1] = $6; else ours2[$1] = $6
-        if ($2 == 1) blas1[$1] = $5 / $3; else blas2[$1] = $5 / $3
+awk -F, '
+    FILENAME ~ /limits/ { if ($1 == "gflops" && $3 + 0 > peak[$2]) peak[$2] = $3 + 0; next }
+    sub(/^square /, "", $1) {
+        if (!($1 in seen)) { seen[$1] = 1; size[++n] = $1 }
+        ours[$1, $2] = $4
+        blas[$1, $2] = $5
     }
+    function share(x, t) { return x == "" || !peak[t] ? "NaN" : x / peak[t] }
     END {
         for (i = 1; i <= n; i++)
-            print size[i], ours1[size[i]], blas1[size[i]], known(ours2[size[i]]), \
-                known(blas2[size[i]])
-    }
-    function known(x) { return x == "" ? "NaN" : x }' "$kept/sweep.csv" >"$data/squares"
+            print size[i], share(ours[size[i], 1], 1), share(blas[size[i], 1], 1), \
+                share(ours[size[i], 2], 2), share(blas[size[i], 2], 2)
+    }' "$kept/limits.csv" "$kept/sweep.csv" >"$data/squares"
 
 # All shapes in order of the ratio to OpenBLAS.
 for t in 1 2; do
