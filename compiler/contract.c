@@ -3,9 +3,9 @@
  * Vectors run along the output's last axis. One operand has to be contiguous there; where
  * none is, a copy of it with that axis last is made first (contraction_pack), which costs
  * little beside the products. Rows of a tile are output variables that only the other
- * operand has, so that a vector of the first is used once a row. Conditions may bound the
- * folds but not concern the tile's own variables: so a convolution with padding has its
- * rows along the batch, where there is no condition.
+ * operand has, so that a vector of the first is used once a row. Conditions bound the folds
+ * but do not concern the tile's own variables: so a convolution with padding has its rows
+ * along the batch, where there is no condition, or among the pixels away from the padding.
  *
  * All choices follow from shapes. Only the order and the split of the folds show in the bits. */
 #include "contract.h"
@@ -184,7 +184,8 @@ static void choose_tile(Contraction *c, uint32_t taken, TileSize size) {
         choose_rows(c, taken, SMALL_ROWS);
         c->vectors = least_of(all, c->rows <= 1 ? 6 : c->rows <= 3 ? 6 / c->rows : 1);
     } else {
-        choose_rows(c, taken, all == 1 ? ONE_VECTOR_ROWS : all == 3 ? THREE_VECTOR_ROWS : MOST_ROWS);
+        int64_t few = all == 3 ? THREE_VECTOR_ROWS : MOST_ROWS;
+        choose_rows(c, taken, all == 1 ? ONE_VECTOR_ROWS : few);
         int64_t most = c->rows <= 2 ? 8 : c->rows <= 4 ? 4 : c->rows <= MOST_ROWS ? 2 : 1;
         c->vectors = all == 3 && c->rows <= THREE_VECTOR_ROWS ? 3 : least_of(all, most);
     }
@@ -195,7 +196,8 @@ static void choose_tile(Contraction *c, uint32_t taken, TileSize size) {
 static bool wants_panels(Kernels *k, const Contraction *c, const View *v) {
     const Node *n = c->node, *matrix = c->operand[1]->node;
     if (n->nfold != 1 || n->fold_dim[0] == DIM_BATCH || c->conditions.n || c->wide[0]) return false;
-    if (c->operand[1]->vars & ~(1u << c->vec | 1u << n->rank) || c->width < PANEL_WIDTH) return false;
+    bool matrix_alone = !(c->operand[1]->vars & ~(1u << c->vec | 1u << n->rank));
+    if (!matrix_alone || c->width < PANEL_WIDTH) return false;
     if (v->unit && (v->unit->stretch || v->unit->adds)) return false;
     if (load_along(c->operand[0], n->rank, NULL) != CONTIGUOUS) return false;
     double rows = elements_of(k, n) / (double)c->width;
@@ -291,7 +293,8 @@ static int64_t rows_at_hand(Kernels *k, const Contraction *c, const View *v) {
 /* Where conditions keep the rows few, they are taken of the interior of what those bound: a
  * convolution's pixels away from the padding. */
 static void choose_interior(Kernels *k, Contraction *c, const View *v, TileSize size) {
-    int64_t all = (c->width + LANES - 1) / LANES, most = size == TILES_SMALL ? SMALL_ROWS : MOST_ROWS;
+    int64_t all = (c->width + LANES - 1) / LANES;
+    int64_t most = size == TILES_SMALL ? SMALL_ROWS : MOST_ROWS;
     bool few = rows_at_hand(k, c, v) < FEW_ROWS;
     if (!few || c->panel || c->outer_folds || !c->conditions.n) return;
     int found = 0;
@@ -328,7 +331,8 @@ static bool take_operands(Contraction *c, const Expr *body) {
 }
 
 bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *c) {
-    *c = (Contraction){.node = v->node, .vec = last_axis(v->node), .inner = {{.var = -1}, {.var = -1}}};
+    *c = (Contraction){.node = v->node, .vec = last_axis(v->node)};
+    c->inner[0].var = c->inner[1].var = -1;
     if (!v->contraction || c->vec < 0) return false;
     c->width = v->node->dim[c->vec];
     if (c->width == DIM_BATCH || c->width < FEWEST_LANES) return false;

@@ -33,7 +33,6 @@ static void lanes_of_rows(Tiling *t) {
         tile_blocks(t, tile_number(t, 0), t->c.width, tile_compute);
 }
 
-
 /* Rows [lo, hi) of the first tile variable in steps of `count`. */
 static void tile_loop(Tiling *t, int axis, LoopExpr *lo, LoopExpr *hi, int64_t count) {
     Builder *b = t->b;
@@ -57,7 +56,8 @@ static void tile_loops(Tiling *t, int axis) {
     Builder *b = t->b;
     int64_t extent = t->c.node->dim[axis], count = t->c.tile_count[0];
     if (extent != DIM_BATCH) {
-        int64_t from = t->begin[axis], to = t->end[axis], whole = from + (to - from) / count * count;
+        int64_t from = t->begin[axis], to = t->end[axis];
+        int64_t whole = from + (to - from) / count * count;
         LoopExpr *middle = tile_number(t, whole);
         if (whole > from) tile_loop(t, axis, tile_number(t, from), middle, count);
         if (whole < to) tile_loop(t, axis, middle, tile_number(t, to), to - whole);

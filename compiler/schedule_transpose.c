@@ -36,7 +36,8 @@ static LoopExpr *open_rows(Turn *t, int axis, LoopExpr *start, int rows) {
 static void read_rows(Turn *t, LoopArray *tile, LoopExpr *last, int rows, int lanes) {
     Builder *b = t->b;
     LoopExpr *at = open_rows(t, t->last, last, rows);
-    Access from = build_access(b, view_of(b->k, t->load->node)->storage, t->load->node, t->load->arg);
+    Node *source = t->load->node;
+    Access from = build_access(b, view_of(b->k, source)->storage, source, t->load->arg);
     LoopExpr *row = lx_vload(b->a, from.array, from.rank, from.dim, from.index, lanes);
     ls_vstore(b->a, builder_block(b), tile, 1, &tile->elements, &at, row, LANES);
     builder_close(b);
@@ -67,7 +68,8 @@ static void turn_block(Turn *t, LoopExpr *run, int runs, LoopExpr *last, int las
 /* ---- loops --------------------------------------------------------------------------- */
 
 static void divide(Turn *t, LoopStmt *loop) {
-    if (loop && !t->divided) t->divided = builder_parallel(t->b, loop, 4 * points_of(t->b->k, t->n));
+    double work = 4 * points_of(t->b->k, t->n);
+    if (loop && !t->divided) t->divided = builder_parallel(t->b, loop, work);
 }
 
 /* Opens a loop over the whole blocks along an axis; NULL: there is none. */

@@ -24,7 +24,9 @@ $cc -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -Idsl -I"$build/dsl" -o "$build/sweep
 count=$(ls "$build"/sweep/shape*.c | wc -l)
 {
     i=0
-    while [ $i -lt "$count" ]; do echo "extern const SweepKernel sweep_kernel$i;"; i=$((i + 1)); done
+    while [ $i -lt "$count" ]; do echo "extern const SweepKernel sweep_kernel$i;"
+        i=$((i + 1))
+    done
     echo "static const SweepKernel *const sweep_kernels[] = {"
     i=0
     while [ $i -lt "$count" ]; do echo "    &sweep_kernel$i,"; i=$((i + 1)); done

@@ -65,14 +65,15 @@ static Expr *element(Maker *m, Node *n, bool inside, Expr *group, Expr *head, Ex
 static Node *matrix(Maker *m, bool turn, bool inside, int64_t rows, int64_t columns,
         const char *name, int64_t *offset) {
     int64_t dim[4];
-    int rank = turn ? axes(m->s, inside, columns, rows, dim) : axes(m->s, inside, rows, columns, dim);
+    int rank = axes(m->s, inside, turn ? columns : rows, turn ? rows : columns, dim);
     return leaf(m, rank, dim, name, offset);
 }
 
 static Node *product(Maker *m) {
     const SweepShape *s = m->s;
     Graph *g = m->g;
-    int64_t rows = s->open == 'r' ? DIM_BATCH : s->rows, inner = s->open == 'k' ? DIM_BATCH : s->inner;
+    int64_t rows = s->open == 'r' ? DIM_BATCH : s->rows;
+    int64_t inner = s->open == 'k' ? DIM_BATCH : s->inner;
     bool in_a = s->inside & INSIDE_A, in_b = s->inside & INSIDE_B, in_c = s->inside & INSIDE_C;
     Node *a = matrix(m, s->turn_a, in_a, rows, inner, "a", &m->a);
     Node *b = matrix(m, s->turn_b, in_b, inner, s->columns, "b", &m->b);

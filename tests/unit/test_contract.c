@@ -74,7 +74,8 @@ static void add_all(Arena *a, TrialList *list) {
         bool open = k % 4 == 0;
         int64_t given = open ? random_int(1, (int)rows) : 1;
         Trial *t = add_trial(a, list, open ? rows : 1, given);
-        add_product(t, open ? DIM_BATCH : rows, columns, inner, open ? k / 4 % 2 * 2 : k % 4, k % 3);
+        int turn = open ? k / 4 % 2 * 2 : k % 4;
+        add_product(t, open ? DIM_BATCH : rows, columns, inner, turn, k % 3);
     }
     for (int k = 0; k < 12; k++) {
         Trial *t = add_trial(a, list, 5, random_int(1, 5));
