@@ -355,7 +355,17 @@ static void clear_sums(Driver *d, const UnitList *list) {
     }
 }
 
-static void open_groups(Driver *d) {
+static bool uses_local(const UnitList *list) {
+    for (int i = 0; i < list->n; i++) {
+        const Unit *u = list->at[i];
+        for (int j = 0; j < u->argument.n; j++)
+            if (resolve(u->argument.at[j])->local) return true;
+        if (uses_local(&u->child)) return true;
+    }
+    return false;
+}
+
+static void open_groups(Driver *d, const UnitList *units) {
     const Slicing *s = &d->k->slicing;
     long long groups = s->groups, rows = s->group_rows, slice = d->stretch->slice_rows;
     d->group = unique(d, "group");
@@ -371,7 +381,7 @@ static void open_groups(Driver *d) {
     text_printf(&d->text, "for (int64_t %s = 0; %s < %lld; %s++) {\n", d->group, d->group, groups,
             d->group);
     d->indent++;
-    if (d->k->local_bytes == 0) return;
+    if (!uses_local(units)) return;
     d->local = unique(d, "local");
     start_line(d);
     text_printf(&d->text, "char *%s = arena + %lld + dl_thread() * (size_t)%lld;\n", d->local,
@@ -404,7 +414,7 @@ static void print_stretch(Driver *d, const UnitList *units) {
     int names = d->name.n, declared = d->declared.n;
     d->stretch = units->at[0]->stretch;
     d->stretch_start = declared;
-    open_groups(d);
+    open_groups(d, units);
     clear_sums(d, units);
     open_slices(d);
     declare_fixed(d, units);

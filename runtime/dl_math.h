@@ -292,10 +292,10 @@ DL_INLINE F S##log_parts(F f, F e) {                                            
 DL_INLINE I S##exponent(F x) { return (I)(S##bits(x) - DL_SQRT_HALF_BITS) >> 23; }                 \
 DL_INLINE F S##fraction(F x, I e) { return S##from_bits(S##bits(x) - ((U)e << 23)); }              \
 DL_INLINE F S##log(F x) {                                                                          \
-    M tiny = S##lt(x, S##set(0x1p-126f));                /* subnormals become normal */            \
-    F n = S##select(tiny, x * 0x1p23f, x);                                                         \
+    M subnormal = S##lt(x, S##set(0x1p-126f));                /* subnormals become normal */            \
+    F n = S##select(subnormal, x * 0x1p23f, x);                                                         \
     I k = S##exponent(n);                                                                          \
-    F e = S##real(k) + S##select(tiny, S##set(-23.0f), S##set(0.0f));                              \
+    F e = S##real(k) + S##select(subnormal, S##set(-23.0f), S##set(0.0f));                              \
     F y = S##log_parts(S##fraction(n, k) - 1.0f, e);                                               \
     y = S##select(S##gt(x, S##set(0x1.fffffep127f)), x, y);                                        \
     y = S##select(S##eq(x, S##set(0.0f)), S##set(-INFINITY), y);                                   \
