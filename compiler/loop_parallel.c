@@ -5,7 +5,8 @@
  * to ranges of their own, in loads too, and when scalars and local arrays that change are
  * defined inside. Along an axis, all accesses have to be c * v + outer + rest: v the loop's
  * variable, c and outer (what does not change in the loop) the same for all of them, rest in
- * [0, c * step). */
+ * [0, c * step). An access that takes neighbouring axes for one has the first axis in common
+ * with others, where as many elements lie behind it. */
 #include "loop_prove.h"
 
 /* How an index moves with the loop. */
@@ -19,7 +20,8 @@ typedef struct Parallel {
     const LoopStmt *loop;
     const LoopArray *array;   /* the one that is looked at */
     uint32_t axes;            /* along which all its accesses so far keep apart */
-    int rank;                 /* of these accesses; -1: none so far */
+    int rank;                 /* of the first access; -1: none so far */
+    const int64_t *dim;       /* its extents */
     Apart axis[MAX_RANK];
     Vec(const LoopArray *) stored;
     Vec(const LoopVar *) inside;
@@ -96,20 +98,31 @@ static bool same_way(const Apart *a, const Apart *b) {
 
 /* ---- all accesses -------------------------------------------------------------------- */
 
-static void narrow_axes(Parallel *p, const LoopArray *a, int rank, LoopExpr *const *index,
-        const VectorPart *part) {
+/* Elements from one index of the first axis to the next; 0: not known. */
+static int64_t first_stride(const int64_t *dim, int rank) {
+    int64_t stride = 1;
+    for (int i = 1; i < rank; i++) stride = dim[i] > 0 ? stride * dim[i] : 0;
+    return stride;
+}
+
+static void narrow_axes(Parallel *p, const LoopArray *a, int rank, const int64_t *dim,
+        LoopExpr *const *index, const VectorPart *part) {
     if (a != p->array) return;
     uint32_t axes = 0;
     bool first = p->rank < 0;
-    for (int i = 0; i < rank; i++) {
+    if (first) {
+        p->rank = rank;
+        p->dim = dim;
+    }
+    int64_t stride = first_stride(dim, rank);
+    int common = rank == p->rank ? rank : stride > 0 && stride == first_stride(p->dim, p->rank);
+    for (int i = 0; i < common; i++) {
         int64_t reach = part ? part->step[i] * (part->lanes - 1) : 0;
         Apart apart;
         if (!keeps_apart(p, index[i], reach, &apart)) continue;
         if (first) p->axis[i] = apart;
         if (first || same_way(&apart, &p->axis[i])) axes |= 1u << i;
     }
-    if (!first && p->rank != rank) axes = 0;
-    p->rank = rank;
     p->axes &= axes;
 }
 
@@ -118,8 +131,8 @@ static void look_at_expr(Parallel *p, const LoopExpr *e) {
     for (int i = 0; i < e->narg; i++) look_at_expr(p, e->arg[i]);
     look_at_expr(p, e->part.count);
     look_at_expr(p, e->part.mask);
-    if (e->kind == X_LOAD) narrow_axes(p, e->array, e->narg, e->arg, NULL);
-    if (e->kind == X_VLOAD) narrow_axes(p, e->array, e->narg, e->arg, &e->part);
+    if (e->kind == X_LOAD) narrow_axes(p, e->array, e->narg, e->dim, e->arg, NULL);
+    if (e->kind == X_VLOAD) narrow_axes(p, e->array, e->narg, e->dim, e->arg, &e->part);
 }
 
 static void look_at_block(Parallel *p, const LoopBlock *block);
@@ -133,8 +146,8 @@ static void look_at_statement(Parallel *p, const LoopStmt *s) {
     look_at_expr(p, s->part.count);
     look_at_expr(p, s->part.mask);
     for (int j = 0; j < s->rank; j++) look_at_expr(p, s->index[j]);
-    if (s->kind == S_STORE) narrow_axes(p, s->array, s->rank, s->index, NULL);
-    if (s->kind == S_VSTORE) narrow_axes(p, s->array, s->rank, s->index, &s->part);
+    if (s->kind == S_STORE) narrow_axes(p, s->array, s->rank, s->dim, s->index, NULL);
+    if (s->kind == S_VSTORE) narrow_axes(p, s->array, s->rank, s->dim, s->index, &s->part);
     known_enter(k, s);
     look_at_block(p, &s->body);
     if (s->kind != S_LET) k->var.n = vars;
