@@ -5,7 +5,10 @@
  *     variable ends where its guard leaves everything out;
  *   - backwards, demand: an axis ends behind the last index that anybody loads.
  *
- * Only ends move, never beginnings, so that indices stay as they are. */
+ * Only ends move, never beginnings, so that indices stay as they are. How a fold is computed,
+ * and so its bits, depends on its last axis and on whether it has few elements; what is read of
+ * a tensor differs from routine to routine. So demand leaves a fold's last axis, and few
+ * elements, alone. */
 #include "demand.h"
 
 #include "graph_tables.h"
@@ -13,6 +16,8 @@
 #include "mechanism.h"
 
 #include <string.h>
+
+enum { FEW_ELEMENTS = 16 };   /* fewer make another form of a fold */
 
 typedef struct Extents {
     int64_t out[MAX_RANK];
@@ -72,8 +77,11 @@ static Expr *load_image(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *
 }
 
 static bool same_extents_as(const Node *n, const Extents *x) {
-    return !memcmp(x->out, n->dim, (size_t)n->rank * sizeof *x->out) &&
-           !memcmp(x->fold, n->fold_dim, (size_t)n->nfold * sizeof *x->fold);
+    for (int i = 0; i < n->rank; i++)
+        if (x->out[i] != n->dim[i]) return false;
+    for (int i = 0; i < n->nfold; i++)
+        if (x->fold[i] != n->fold_dim[i]) return false;
+    return true;
 }
 
 /* Is all that it loads as it was? */
@@ -161,12 +169,28 @@ static void need_load(void *ctx, Expr *e) {
     }
 }
 
+static int last_axis(const Node *n) {
+    int axis = n->rank - 1;
+    while (axis > 0 && n->dim[axis] == 1) axis--;
+    return axis;
+}
+
+static bool has_few(const Node *n, const Extents *x) {
+    int64_t elements = 1;
+    for (int i = 0; i < n->rank && elements < FEW_ELEMENTS; i++)
+        elements *= x->out[i] == DIM_BATCH ? FEW_ELEMENTS : x->out[i];
+    return elements < FEW_ELEMENTS;
+}
+
 static void find_need(Demand *d, Node *n) {
     Extents x = extents_of(n);
     int64_t *need = need_of(d, n);
     bool whole = is_root(d, n) || d->keep.at[n->id];
+    bool fold = n->kind == N_COMP && n->fold != F_NONE;
     for (int i = 0; i < n->rank && !whole; i++)
-        if (need[i] > 0 && x.out[i] != DIM_BATCH) x.out[i] = need[i];
+        if (need[i] > 0 && x.out[i] != DIM_BATCH && !(fold && i == last_axis(n)))
+            x.out[i] = need[i];
+    if (fold && has_few(n, &x)) x = extents_of(n);
     memcpy(need, x.out, (size_t)n->rank * sizeof *need);
     if (n->kind != N_COMP) return;
     Expr *guard = rebuild_expr(d, n, n->guard, &x), *body = rebuild_expr(d, n, n->body, &x);

@@ -89,11 +89,13 @@ static bool writes_rows(const Unit *u) {
 }
 
 /* Has every result rows, in the body of a scan too, and is a partial sum in its unit alone
- * with others? */
+ * with others? What adds at rows that it finds needs all terms, and memory to sort them in. */
 static bool makes_rows(Kernels *k, const Unit *u) {
     if (u->kind == U_CHECK || !writes_rows(u)) return false;
     for (int i = 0; i < u->member.n; i++) {
         const Node *n = u->member.at[i];
+        Scatter scatter;
+        if (scatter_of(k, view_of(k, u->member.at[i]), &scatter)) return false;
         if (row_variable(k, n) < 0 || is_partial(k, n) != is_partial(k, u->member.at[0]))
             return false;
     }
