@@ -50,17 +50,9 @@ Along load_along(const Expr *load, int var, int *axis) {
     return last ? CONTIGUOUS : ELSEWHERE;
 }
 
-static bool has_load(const Expr *e) {
-    if (!e) return false;
-    if (e->kind == E_LOAD) return true;
-    for (int i = 0; i < e->narg; i++)
-        if (has_load(e->arg[i])) return true;
-    return false;
-}
-
 static bool has_plain_index(const Expr *load) {
     for (int i = 0; i < load->narg; i++)
-        if (has_load(load->arg[i])) return false;
+        if (ex_has_load(load->arg[i])) return false;
     return load->node->kind != N_LEAF || load->node->leaf != L_UNIFORM;
 }
 

@@ -99,8 +99,8 @@ static bool table_space(const Body *b, const Expr *x, Space *s) {
     return s->n > 0;
 }
 
-static bool is_pure(const Body *b, Expr *x) {
-    return x->kind == E_OP && x->nin == 0 && !ex_has_load(b->e->graph, x);
+static bool is_pure(const Expr *x) {
+    return x->kind == E_OP && x->nin == 0 && !ex_has_load(x);
 }
 
 static const void *fill_table(const Body *b, Expr *x, const Space *s) {
@@ -123,9 +123,9 @@ static const void *fill_table(const Body *b, Expr *x, const Space *s) {
     return table;
 }
 
-bool depends_on_one(Eval32 *e, Expr *x, int var, int64_t extent) {
+bool depends_on_one(const Expr *x, int var, int64_t extent) {
     return x->kind == E_OP && x->vars == 1u << var && x->nin == 0 && extent <= MOST_TABLE &&
-           !ex_has_load(e->graph, x);
+           !ex_has_load(x);
 }
 
 const int64_t *values_of(Eval32 *e, Expr *x, int var, int64_t extent) {
@@ -143,7 +143,7 @@ const int64_t *values_of(Eval32 *e, Expr *x, int var, int64_t extent) {
 
 static bool add_table(Body *b, Expr *x, Instr32 *in) {
     Space s;
-    if (!b->tables || !is_pure(b, x) || !table_space(b, x, &s)) return false;
+    if (!b->tables || !is_pure(x) || !table_space(b, x, &s)) return false;
     Form f = {0};
     int64_t stride = 1;
     for (int k = s.n - 1; k >= 0; k--) {

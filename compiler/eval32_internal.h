@@ -168,7 +168,7 @@ Expr *all_of(Graph *g, const ConditionList *conditions);    /* NULL: none */
 
 /* The values of x, which depends on one variable alone, by the variable. */
 const int64_t *values_of(Eval32 *e, Expr *x, int var, int64_t extent);
-bool depends_on_one(Eval32 *e, Expr *x, int var, int64_t extent);
+bool depends_on_one(const Expr *x, int var, int64_t extent);
 
 Body *body_new(Eval32 *e, const Space *s, Span span);
 int body_add(Body *b, Expr *x);                 /* its register */

@@ -24,10 +24,10 @@ static int loop_of(const Space *s, int var) {
 }
 
 /* The one loop whose variable x is made of, or -1. */
-static int only_loop(Eval32 *e, const Space *s, Expr *x) {
+static int only_loop(const Space *s, const Expr *x) {
     for (int k = 0; k < s->n; k++)
         if (x->vars == 1u << s->var[k])
-            return depends_on_one(e, x, s->var[k], s->extent[k]) ? k : -1;
+            return depends_on_one(x, s->var[k], s->extent[k]) ? k : -1;
     return -1;
 }
 
@@ -43,7 +43,7 @@ bool form_add(Eval32 *e, const Space *s, const Affine *a, int64_t factor, Form *
     for (int k = 0; k < a->n; k++) {
         Expr *atom = a->term[k].atom;
         int64_t c = factor * a->term[k].c;
-        int loop = atom->kind == E_VAR ? loop_of(s, atom->var) : only_loop(e, s, atom);
+        int loop = atom->kind == E_VAR ? loop_of(s, atom->var) : only_loop(s, atom);
         if (loop >= 0 && atom->kind == E_VAR) {
             out->stride[loop] += c;
         } else if (loop >= 0) {

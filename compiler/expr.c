@@ -112,12 +112,14 @@ static void integer_range(Expr *e) {
 static void collect(Graph *g, Expr *e, ScanSet *in, const Expr *from) {
     if (!from) return;
     e->vars |= from->vars;
+    e->loads |= from->loads;
     *in = scan_union(g, *in, (ScanSet){from->in, from->nin});
 }
 
 /* What occurs in it: variables, and scans whose steps it changes with. */
 static void dependences(Graph *g, Expr *e) {
     ScanSet in = {0};
+    e->loads = e->kind == E_LOAD;
     if (e->kind == E_VAR) e->vars = 1u << e->var;
     if (e->kind == E_LOAD) in = (ScanSet){e->node->in, e->node->nin};
     if (e->kind == E_TIME) {

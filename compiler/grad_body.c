@@ -68,7 +68,7 @@ Expr *outer_part(Graph *g, Expr *where, int rank) {
 Expr *structural_part(Graph *g, Expr *where) {
     if (is_conjunction(where))
         return ex_and(g, structural_part(g, where->arg[0]), structural_part(g, where->arg[1]));
-    return is_op(where, OT_TEST) && !ex_has_load(g, where) ? where : NULL;
+    return is_op(where, OT_TEST) && !ex_has_load(where) ? where : NULL;
 }
 
 /* ---- the expressions that matter ------------------------------------------------------ */

@@ -61,6 +61,12 @@ bool node_in_scan(const Node *n, const Scan *s) {
     return has_scan((ScanSet){n->in, n->nin}, s);
 }
 
+double node_steps(const Node *n) {
+    double steps = 1;
+    for (int k = 0; k < n->nin; k++) steps *= (double)n->in[k]->extent;
+    return steps;
+}
+
 /* ---- interning ------------------------------------------------------------------------- */
 
 static uint64_t dims_hash(uint64_t h, int n, const int64_t *dim) {

@@ -84,6 +84,7 @@ struct Expr {
     int64_t extent;           /* of a variable: 0 <= var < extent; may be DIM_BATCH */
     int64_t lo, hi;           /* range of an i32 or bool expression, inclusive */
     uint32_t vars;            /* which variables occur in it (bit = number), guards included */
+    bool loads;               /* is a load, or has one in it */
     const struct Affine *affine; /* of a sum of i32: its terms; NULL: an atom, or not i32 */
     const Scan *const *in; int nin; /* scans whose time or carries occur in it, as Node.in */
     uint64_t hash;            /* of its content, the same in every graph that has it */
@@ -106,6 +107,7 @@ Expr *ex_and(Graph *g, Expr *a, Expr *b);   /* NULL is true, on either side and 
 Expr *ex_in_range(Graph *g, Expr *e, int64_t extent); /* 0 <= e < extent; NULL when always */
 Expr *ex_rows(Graph *g);                                /* n, the rows of this call; i32 */
 bool ex_is_const(const Expr *e, double v);
+static inline bool ex_has_load(const Expr *e) { return e && e->loads; }
 
 /* Rebuild with every variable k replaced by to[k] (NULL: kept), through the constructors. */
 Expr *ex_subst(Graph *g, Expr *e, Expr *const *to);
@@ -234,6 +236,7 @@ void scan_nest(Graph *g, Scan *s, const Scan *around);
 Node *scan_last(Graph *g, Scan *s, Node *of, Span at);  /* a body node's value in the last step */
 
 bool node_in_scan(const Node *n, const Scan *s);
+double node_steps(const Node *n);       /* how often it is computed: steps of the scans around */
 /* Overflow is an ICE: shapes were checked on entry. */
 int64_t node_elements(const Node *n, int64_t batch);
 

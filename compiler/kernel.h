@@ -167,6 +167,7 @@ bool loads_node(const View *v, const Node *n);
 bool is_carry_needed(Kernels *k, const Scan *s, int carry);
 /* Calls visit for every expression of guard and body once, operands first. */
 void view_visit(Kernels *k, const View *v, void (*visit)(void *ctx, Expr *e), void *ctx);
+void view_note_loads(Kernels *k, View *v);   /* of guard and body, as they are now */
 /* Does v load n at another index than its own, or in a fold? */
 bool loads_away(Kernels *k, const View *v, const Node *n);
 Storage *place_storage(Kernels *k, Place p, const Node *n);  /* storage.c */

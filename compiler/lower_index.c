@@ -271,13 +271,6 @@ static bool in_bounds(const Expr *e, int64_t dim) {
     return e->lo >= 0 && e->hi < dim;
 }
 
-static bool has_load(const Expr *e) {
-    if (e->kind == E_LOAD) return true;
-    for (int k = 0; k < e->narg; k++)
-        if (has_load(e->arg[k])) return true;
-    return false;
-}
-
 static Port *port_of_leaf(Lower *L, const Node *n) {
     for (int k = 0; k < L->model->input.n; k++)
         if (L->model->input.at[k].node == n) return &L->model->input.at[k];
@@ -330,7 +323,7 @@ Expr *guarded_load(Lower *L, Node *n, Expr *const *index, const Span *at, Span w
         Expr *inside = ex_in_range(g, index[k], n->dim[k]);
         if (L->catching) {
             L->catching->in_range = ex_and(g, L->catching->in_range, inside);
-        } else if (!L->guard && !has_load(index[k])) {
+        } else if (!L->guard && !ex_has_load(index[k])) {
             out_of_bounds(L, n, k, index[k], at ? at[k] : whole);
             return NULL;
         } else if (!L->guard) {

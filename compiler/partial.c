@@ -55,12 +55,6 @@ static double terms_of(const Node *n, int64_t batch) {
     return count;
 }
 
-static double steps_of(const Node *n) {
-    double steps = 1;
-    for (int i = 0; i < n->nin; i++) steps *= (double)n->in[i]->extent;
-    return steps;
-}
-
 /* ---- how many rows a group has ------------------------------------------------------- */
 
 /* Elements of a row that use one weight: the last axis runs over weights. */
@@ -85,7 +79,7 @@ static Work work_of(Graph *g, NodeList order, int64_t batch) {
     for (int i = 0; i < order.n; i++) {
         const Node *n = order.at[i];
         if (n->kind != N_COMP || batch_axis(n) < 0) continue;
-        double work = elements_of(n, batch) * terms_of(n, batch) * steps_of(n);
+        double work = elements_of(n, batch) * terms_of(n, batch) * node_steps(n);
         w.all += work;
         if (n->fold != F_SUM) continue;
         NodeList operand = node_operands(g, n);
@@ -138,14 +132,6 @@ typedef struct Partial {
     bool *wanted;     /* by node id */
 } Partial;
 
-static bool has_load(const Expr *e) {
-    if (!e) return false;
-    if (e->kind == E_LOAD) return true;
-    for (int i = 0; i < e->narg; i++)
-        if (has_load(e->arg[i])) return true;
-    return false;
-}
-
 static bool uses_output(const Expr *e, int rank) {
     if (e->kind == E_VAR) return e->var < rank;
     for (int i = 0; i < e->narg && e->kind != E_LOAD; i++)
@@ -157,7 +143,7 @@ static bool uses_output(const Expr *e, int rank) {
 static bool looks_up(const Expr *guard, int rank) {
     if (!guard) return false;
     bool equal = guard->kind == E_OP && guard->op == OP_eq && guard->arg[0]->dtype == T_I32;
-    if (equal && has_load(guard) && uses_output(guard, rank)) return true;
+    if (equal && ex_has_load(guard) && uses_output(guard, rank)) return true;
     for (int i = 0; i < guard->narg && guard->kind != E_LOAD; i++)
         if (looks_up(guard->arg[i], rank)) return true;
     return false;

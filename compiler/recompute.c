@@ -192,23 +192,12 @@ static Expr *load_copy(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *g
     return ex_load(g, copy ? copy : n, index, guard);
 }
 
-static void note_load(void *ctx, Expr *e) {
-    NodeList *loads = ((void **)ctx)[0];
-    const Kernels *k = ((void **)ctx)[1];
-    if (e->kind != E_LOAD) return;
-    for (int i = 0; i < loads->n; i++)
-        if (loads->at[i] == e->node) return;
-    vec_push(k->arena, loads, e->node);
-}
-
 /* The view reads copies, where there are some. */
 static void read_copies(Recompute *r, View *v) {
     Kernels *k = r->k;
     v->body = ex_rewrite(k->graph, v->body, NULL, NULL, NULL, load_copy, r);
     if (v->guard) v->guard = ex_rewrite(k->graph, v->guard, NULL, NULL, NULL, load_copy, r);
-    void *ctx[2] = {&v->loads, k};
-    v->loads.n = 0;
-    view_visit(k, v, note_load, ctx);
+    view_note_loads(k, v);
 }
 
 /* A unit of the same elements that the copy can be computed in: the last one. */

@@ -364,16 +364,6 @@ Expr *ex_and_then(Graph *g, Expr *a, Expr *b) {
     return ex_and(g, a, ex_where(g, a, b));
 }
 
-static void note_load(void *ctx, Expr *e) {
-    if (e->kind == E_LOAD) *(bool *)ctx = true;
-}
-
-bool ex_has_load(Graph *g, Expr *e) {
-    bool found = false;
-    expr_walk(g, e, note_load, &found);
-    return found;
-}
-
 /* ---- the whole ------------------------------------------------------------------------ */
 
 static void start(System *s, int nold, const int64_t *old_dim, int neq, const Equation *eq) {
@@ -462,7 +452,7 @@ static Expr *conditions(System *s, const int64_t *old_dim, Expr *const *final) {
     Expr *guard = NULL;
     for (int loads = 0; loads < 2; loads++)
         for (int k = 0; k < list.n; k++)
-            if (ex_has_load(s->g, list.at[k].test) == loads)
+            if (ex_has_load(list.at[k].test) == loads)
                 guard = ex_and_then(s->g, guard, list.at[k].test);
     return guard;
 }

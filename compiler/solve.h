@@ -43,6 +43,5 @@ Solution solve(Graph *g, int nold, const int64_t *old_dim, int neq, const Equati
  * expression. NULL stands for true. */
 Expr *ex_and_then(Graph *g, Expr *a, Expr *b);
 Expr *ex_where(Graph *g, Expr *condition, Expr *e);
-bool ex_has_load(Graph *g, Expr *e);
 
 #endif

@@ -85,13 +85,6 @@ typedef struct UseCount {
     bool contraction;
 } UseCount;
 
-/* How often a node in these scans is computed. */
-static double steps_of(const Node *n) {
-    double steps = 1;
-    for (int i = 0; i < n->nin; i++) steps *= (double)n->in[i]->extent;
-    return steps;
-}
-
 static void count_load(void *ctx, Expr *e) {
     UseCount *use = ctx;
     if (e->kind != E_LOAD) return;
@@ -115,7 +108,7 @@ static void count_uses(Kernels *k, Node *n) {
     if (n->kind == N_STACK) force(k, n->of);
     if (n->kind != N_COMP) return;
     bool contraction = n->fold == F_SUM && is_product_of_loads(n->body);
-    UseCount use = {k, n, points_of(k, n) * steps_of(n), contraction};
+    UseCount use = {k, n, points_of(k, n) * node_steps(n), contraction};
     expr_walk_begin(k->graph);
     expr_walk_more(k->graph, n->body, count_load, &use);
     expr_walk_more(k->graph, n->guard, count_load, &use);
@@ -153,19 +146,11 @@ static bool cheap_as_load(const Expr *body) {
     return spend(body, &loads, &operators, false);
 }
 
-static bool has_load(const Expr *e) {
-    if (!e) return false;
-    if (e->kind == E_LOAD) return true;
-    for (int i = 0; i < e->narg; i++)
-        if (has_load(e->arg[i])) return true;
-    return false;
-}
-
 /* A reshape, slice, transpose, padding: nothing but another node's elements elsewhere. */
 static bool is_substitution(const Expr *body) {
-    if (body->kind != E_LOAD || has_load(body->guard)) return false;
+    if (body->kind != E_LOAD || ex_has_load(body->guard)) return false;
     for (int i = 0; i < body->narg; i++)
-        if (has_load(body->arg[i])) return false;
+        if (ex_has_load(body->arg[i])) return false;
     return true;
 }
 
@@ -201,7 +186,7 @@ static bool must_store(Kernels *k, const View *v) {
     if (ends_fold(k, v)) return true;
     if (v->operand) return true;
     if (cheap_as_load(v->body)) return false;
-    double elements = points_of(k, n) * steps_of(n);
+    double elements = points_of(k, n) * node_steps(n);
     return v->load_count > 1 || v->evaluations > elements;
 }
 
@@ -237,6 +222,12 @@ static void note_load(void *ctx, Expr *e) {
     vec_push(k->arena, loads, e->node);
 }
 
+void view_note_loads(Kernels *k, View *v) {
+    void *ctx[2] = {&v->loads, k};
+    v->loads.n = 0;
+    view_visit(k, v, note_load, ctx);
+}
+
 static void build_body(Kernels *k, View *v);
 
 /* Operands that a contraction cannot read as they are come as copies. */
@@ -260,7 +251,7 @@ static void pack_operands(Kernels *k, View *v) {
 static void drop_conditions(Kernels *k, View *v) {
     if (v->node->fold != F_SUM || !v->guard || v->body->kind != E_LOAD) return;
     for (int i = 0; i < v->body->narg; i++)
-        if (has_load(v->body->arg[i])) return;
+        if (ex_has_load(v->body->arg[i])) return;
     View *term = view_of(k, v->body->node);
     ExprList absent = {0}, all = {0};
     Expr *to[MAX_VARS] = {0};
@@ -270,7 +261,7 @@ static void drop_conditions(Kernels *k, View *v) {
     v->guard = NULL;
     for (int i = 0; i < all.n; i++) {
         bool idle = false;
-        for (int j = 0; has_load(all.at[i]) && j < absent.n; j++)
+        for (int j = 0; ex_has_load(all.at[i]) && j < absent.n; j++)
             idle |= ex_subst(k->graph, absent.at[j], to) == all.at[i];
         if (!idle) v->guard = ex_and(k->graph, v->guard, all.at[i]);
     }
@@ -284,8 +275,7 @@ static void build_body(Kernels *k, View *v) {
     v->stored = must_store(k, v);
     v->contraction = n->fold == F_SUM && is_product_of_loads(v->body);
     if (v->contraction) pack_operands(k, v);
-    void *ctx[2] = {&v->loads, k};
-    view_visit(k, v, note_load, ctx);
+    view_note_loads(k, v);
 }
 
 /* ---- what is needed ------------------------------------------------------------------ */
