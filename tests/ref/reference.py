@@ -1,0 +1,132 @@
+"""reference.py - what the make_NAME.py of this folder share: reference numbers by Keras in float64.
+
+Each make_NAME.py is run once, by hand, and writes NAME.ref (it needs the Python packages
+tensorflow-cpu and keras). The tests need neither: they read NAME.ref, text, several cases a file:
+
+    case NAME
+    |a line of the program
+    KIND NAME f64[2,3] v v v v v v
+
+KIND is what a tensor is for: input, target, param, state (values to bind, by name or path),
+output, loss, gradient (of the loss, by name or path), next (a state after a training step),
+metric (a result), given (a parameter's gradients, a row a step), after (the parameter after
+each of those steps).
+"""
+
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+import keras
+import numpy as np
+import tensorflow as tf
+
+keras.config.set_floatx("float64")
+HERE = os.path.dirname(os.path.abspath(__file__))
+RNG = np.random.default_rng(20240607)
+cases = []
+
+
+def number(v):
+    text = "%.17g" % v
+    short = "%.15g" % v
+    return short if float(short) == float(v) else text
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape)
+
+
+def write(name, program, tensors):
+    """Adds a case; tensors are (kind, name, array)."""
+    lines = ["case " + name] + ["|" + line for line in program.strip("\n").split("\n")]
+    for kind, label, value in tensors:
+        a = np.asarray(value, dtype=np.float64)
+        shape = ",".join(str(d) for d in a.shape)
+        lines.append(
+            " ".join(["%s %s f64[%s]" % (kind, label, shape)] + [number(v) for v in a.ravel()])
+        )
+    cases.append("\n".join(lines) + "\n")
+
+
+def axes(shape):
+    return "[" + ", ".join(["batch"] + [str(d) for d in shape[1:]]) + "]"
+
+
+def differentiated(name, call, x, function, params, x_type="f32", states=None):
+    """A function of one tensor: its values, and the gradients of sum(y * up).
+
+    call: our expression for it, over x; function(x, training) computes it; params are pairs
+    (path, tf.Variable); states are (path, tf.Variable), whose values change in training.
+    """
+    states = states or []
+    before = [(path, v.numpy().copy()) for path, v in states]
+    real = x_type == "f32"
+    tx = tf.constant(x, dtype=tf.float64 if real else tf.int32)
+    y = function(tx, False).numpy()
+    up = normal(*y.shape)
+    with tf.GradientTape() as tape:
+        if real:
+            tape.watch(tx)
+        yt = function(tx, True)
+        loss = tf.reduce_sum(yt * up)
+    wanted = ([tx] if real else []) + [v for _, v in params]
+    grads = tape.gradient(loss, [v.value if isinstance(v, keras.Variable) else v for v in wanted])
+    labels = (["x"] if real else []) + [path for path, _ in params]
+    tensors = [("input", "x", x), ("input", "up", up)]
+    tensors += [("param", path, v.numpy()) for path, v in params]
+    tensors += [("state", path, v) for path, v in before]
+    tensors += [("output", "y", y), ("loss", "loss", loss.numpy())]
+    tensors += [
+        ("gradient", label, tf.convert_to_tensor(g).numpy()) for label, g in zip(labels, grads)
+    ]
+    tensors += [("next", path, v.numpy()) for path, v in states]
+    program = "\n".join(
+        [
+            "model m {",
+            "    input x: %s%s" % (x_type, axes(x.shape)),
+            "    input up: f32%s" % axes(y.shape),
+            "    y = " + call,
+            "    output y",
+            "    loss sum(...) y[...] * up[...]",
+            "}",
+        ]
+    )
+    write(name, program, tensors)
+
+
+def randomise(layer):
+    """Random values for all weights, so that biases, gains and statistics matter."""
+    for v in layer.weights:
+        w = normal(*v.shape) * 0.5
+        if v.name in ("gamma", "moving_variance"):
+            w = 1 + 0.5 * np.abs(w)
+        v.assign(w)
+
+
+def layer_case(name, call, layer, x, path, names, x_type="f32", mode=False, states=()):
+    """names: our names of the layer's trainable weights, in Keras's order."""
+    tx = tf.constant(x, dtype=tf.float64 if x_type == "f32" else tf.int32)
+    layer(tx)
+    randomise(layer)
+    run = (
+        (lambda v, training: layer(v, training=training))
+        if mode
+        else (lambda v, training: layer(v))
+    )
+    params = list(zip([path + "." + n for n in names], layer.trainable_weights))
+    moving = list(zip([path + "." + n for n in states], layer.non_trainable_weights))
+    differentiated(name, call, x, run, params, x_type, moving)
+
+
+def save():
+    """Writes the cases to the file that is named after the script."""
+    script = os.path.basename(sys.argv[0])
+    name = script.removeprefix("make_").removesuffix(".py")
+    with open(os.path.join(HERE, name + ".ref"), "w") as f:
+        f.write(
+            "# Made by %s with Keras %s in float64; reference.py has the format.\n"
+            % (script, keras.__version__)
+        )
+        f.write("".join(cases))
