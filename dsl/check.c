@@ -400,9 +400,26 @@ static void check_metric(const Ast *s) {
 
 /* ---- train blocks ---------------------------------------------------------- */
 
-static const char *const setting_name[] = {
-        "data", "optimizer", "batch", "epochs", "shuffle", "loss"};
-enum { SETTINGS = sizeof setting_name / sizeof *setting_name };
+/* A setting of a train block: an example of its value; whether that is a call; whether its
+ * values have names, as in stop_early patience: 3. */
+static const struct Setting {
+    const char *name, *example;
+    bool call, named;
+} settings[] = {
+        {"data", "csv(\"points.csv\")", true, false},
+        {"validation", "0.1", false, true},
+        {"optimizer", "adam(rate: 0.001)", true, false},
+        {"batch", "64", false, false},
+        {"epochs", "64", false, false},
+        {"shuffle", "false", false, false},
+        {"loss", "64", false, false},
+        {"accumulate", "4", false, false},
+        {"average", "0.999", false, false},
+        {"class_weight", "weight, of: label", false, true},
+        {"stop_early", "patience: 3", false, true},
+        {"reduce_on_plateau", "factor: 0.1, patience: 10", false, true},
+};
+enum { SETTINGS = sizeof settings / sizeof *settings };
 
 static const char *foreign_setting(const char *name) {
     static const char *const pair[][2] = {
@@ -410,42 +427,55 @@ static const char *foreign_setting(const char *name) {
         {"steps", "epochs"}, {"optimiser", "optimizer"}, {"seed", "the option --seed"},
         {"rate", "the optimizer's argument rate: optimizer adam(rate: 0.001)"},
         {"learning_rate", "the optimizer's argument rate: optimizer adam(rate: 0.001)"},
+        {"early_stopping", "stop_early"}, {"validation_split", "validation"},
+        {"reduce_lr_on_plateau", "reduce_on_plateau"}, {"class_weights", "class_weight"},
+        {"validation_data", "validation"}, {"accumulation_steps", "accumulate"},
+        {"checkpoint", "the option --checkpoint-every"},
     };
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
         if (strcmp(pair[i][0], name) == 0) return pair[i][1];
     return NULL;
 }
 
-static bool is_setting(const char *name) {
+static const struct Setting *find_setting(const char *name) {
     for (int i = 0; i < SETTINGS; i++)
-        if (strcmp(setting_name[i], name) == 0) return true;
-    return false;
+        if (strcmp(settings[i].name, name) == 0) return &settings[i];
+    return NULL;
+}
+
+static void unknown_setting(const Ast *s) {
+    const char *name = s->name, *foreign = foreign_setting(name), *known[SETTINGS];
+    char list[256] = "";
+    for (int i = 0; i < SETTINGS; i++) {
+        size_t used = strlen(list);
+        known[i] = settings[i].name;
+        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 < SETTINGS ? ", " : " and ",
+                known[i]);
+    }
+    const char *near = diag_nearest(name, known, SETTINGS);
+    if (foreign) diag_error(head(s), "there is no setting `%s`; here it is %s", name, foreign);
+    else if (near) diag_error(head(s), "there is no setting `%s`; did you mean `%s`?", name, near);
+    else diag_error(head(s), "there is no setting `%s`; the settings are %s", name, list);
 }
 
 static void check_setting(const Ast *s) {
-    const char *name = s->name, *foreign = foreign_setting(name);
-    const char *near = diag_nearest(name, setting_name, SETTINGS);
-    if (!is_setting(name)) {
-        if (foreign) diag_error(head(s), "there is no setting `%s`; here it is %s", name, foreign);
-        else if (near)
-            diag_error(head(s), "there is no setting `%s`; did you mean `%s`?", name, near);
-        else
-            diag_error(head(s),
-                    "there is no setting `%s`; the settings are data, optimizer, batch, epochs, "
-                    "shuffle and loss",
-                    name);
+    const struct Setting *known = find_setting(s->name);
+    if (!known) {
+        unknown_setting(s);
         return;
     }
-    bool call = strcmp(name, "data") == 0 || strcmp(name, "optimizer") == 0;
-    const char *example = strcmp(name, "data") == 0      ? "csv(\"points.csv\")"
-                          : call                         ? "adam(rate: 0.001)"
-                          : strcmp(name, "shuffle") == 0 ? "false"
-                                                         : "64";
     const Ast *last = s->list;
-    while (last && last->next) last = last->next;
-    if (!last) diag_error(head(s), "`%s` has no value: write %s %s", name, name, example);
-    else if (call && last->kind != A_CALL && last->kind != A_ERROR)
-        diag_error(last->span, "`%s` is given by a call: write %s %s", name, name, example);
+    for (const Ast *x = s->list; x; x = x->next) {
+        if (x->kind == A_ARG && !known->named)
+            diag_error(x->span, "`%s` has no values with names: write %s %s", s->name, s->name,
+                    known->example);
+        last = x;
+    }
+    if (!last)
+        diag_error(head(s), "`%s` has no value: write %s %s", s->name, s->name, known->example);
+    else if (known->call && last->kind != A_CALL && last->kind != A_ERROR && last->kind != A_ARG)
+        diag_error(last->span, "`%s` is given by a call: write %s %s", s->name, s->name,
+                known->example);
     check_list(s->list);
 }
 
@@ -455,7 +485,7 @@ static bool has_pattern(const Ast *s) {
 
 /* The same setting before s. Those with patterns may be many, beside one without. */
 static const Ast *set_before(const Ast *list, const Ast *s) {
-    if (!is_setting(s->name) || has_pattern(s)) return NULL;
+    if (!find_setting(s->name) || has_pattern(s)) return NULL;
     for (; list != s; list = list->next)
         if (list->kind == A_SETTING && list->name == s->name && !has_pattern(list)) return list;
     return NULL;

@@ -76,7 +76,7 @@ static void yyerror(YYLTYPE *at, Parser *p, const char *text);
 
 %type <ast> program statements statement block definition declaration if_statement
 %type <ast> exprs expr operand fallback postfix atom call callable range carried carries carry
-%type <ast> params formals formal type items item binders binder args arg
+%type <ast> params formals formal type items item binders binder args arg values value
 %type <flag> reversed
 
 %%
@@ -110,7 +110,7 @@ statement:
   | FOR NAME IN range block             { $$ = ast_for(A, @$, $2, NULL, $4, $5); }
   | FOR NAME ',' NAME IN range block    { $$ = ast_for(A, @$, $2, $4, $6, $7); }
   | SETTING                             { $$ = ast_list(A, A_SETTING, @$, $1, NULL); }
-  | SETTING exprs                       { $$ = ast_list(A, A_SETTING, @$, $1, $2); }
+  | SETTING values                      { $$ = ast_list(A, A_SETTING, @$, $1, $2); }
   | SETTING PATTERN expr                { $$ = ast_setting(A, @$, $1, @2, $2, $3); }
   | SETTING expr ON STRING              { $$ = ast_setting(A, @$, $1, @4, $4, $2); }
   | error                               { $$ = ast_node(A, A_ERROR, @$, NULL, NULL, NULL); }
@@ -182,6 +182,17 @@ carries:
 
 carry:
     NAME '=' expr                       { $$ = ast_carried(A, @$, @1, $1, $3); }
+  ;
+
+/* Of a setting: stop_early patience: 3, monitor: validation_loss */
+values:
+    value
+  | values ',' value                    { $$ = ast_append($1, $3); }
+  ;
+
+value:
+    expr
+  | NAME ':' expr                       { $$ = ast_node(A, A_ARG, @$, $1, $3, NULL); }
   ;
 
 /* ---- formal parameters and types ---- */
