@@ -32,6 +32,7 @@ void lower_error(Lower *L, Span at, const char *fmt, ...) __attribute__((format(
 typedef enum {
     V_POISON,
     V_NONE, /* nothing: a layer without `return`, a formal that was not given */
+    V_ABSENT, /* `none`: what an optional argument is when it is left out */
     V_INT,
     V_REAL,
     V_BOOL,
@@ -68,6 +69,7 @@ struct Value {
 
 Value value_poison(void);
 Value value_none(void);
+Value value_absent(void);
 Value value_int(int64_t i);
 Value value_real(double r);
 Value value_bool(bool b);
@@ -131,7 +133,7 @@ Binding scope_keep(Scope *s, const char *name);
 void scope_restore(Scope *s, const char *name, Binding kept);
 void scope_add_globals(Lower *L, Scope *s, const Ast *program);
 Value scope_value(Lower *L, const char *name, Span at); /* of a name in the present scope; error */
-Value scope_provided(Lower *L, const char *name); /* operator, built-in, initializer; or V_NONE */
+Value scope_provided(Lower *L, const char *name); /* operator, built-in, initializer, `none`; or V_NONE */
 Function *scope_initializer(Lower *L, Scope *s, const char *name);
 /* A definition of that kind (A_METRIC, A_OPTIMIZER), the user's before the library's. */
 Function *find_definition(Lower *L, AstKind kind, const char *name);
@@ -198,6 +200,8 @@ const Ast *formal_at(const Function *fn, int k);
  * Entries given before stay. False after an error. */
 bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given, Span *given_at);
 int leading_tensors(const Function *fn);
+/* The argument of that name that an instance was given, or else its default; false: none is. */
+bool instance_argument(Lower *L, const Instance *inst, const char *name, Value *out);
 Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call,
         const char *path);
 Value call_initializer(Lower *L, Function *fn, Args args, const Value *given, const Span *given_at);

@@ -293,9 +293,22 @@ static bool bind_scalar(Lower *L, const Function *fn, const Ast *f, Value *v, Sp
     return false;
 }
 
+/* An optional argument: `none` stands for it when it is left out. */
+static bool is_optional(const Ast *f) {
+    return f->b && f->b->kind == A_NAME && !strcmp(f->b->name, "none") && !formal_is(f, "string");
+}
+
+static bool bind_absent(Lower *L, const Function *fn, const Ast *f, Span at) {
+    if (is_optional(f)) return true;
+    lower_error(L, at, "`%s` of %s() cannot be left out; this is none", f->name, fn->name);
+    return false;
+}
+
 static bool bind_formal(Lower *L, const Function *fn, const Ast *f, Scope *s, Value v, Span at) {
     bool ok = true;
-    if (f->a && f->a->flag)
+    if (v.kind == V_ABSENT)
+        ok = bind_absent(L, fn, f, at);
+    else if (f->a && f->a->flag)
         ok = bind_tensor(L, fn, f, s, &v, at);
     else if (f->a && f->a->name)
         ok = bind_scalar(L, fn, f, &v, at);
@@ -334,4 +347,18 @@ bool bind_formals(Lower *L, const Function *fn, Scope *s, const Value *given, co
         }
     }
     return ok;
+}
+
+bool instance_argument(Lower *L, const Instance *inst, const char *name, Value *out) {
+    int wanted = inst->given ? formal_named(inst->fn, name) : -1, k = 0;
+    if (wanted < 0) return false;
+    Scope *s = scope_new(L, inst->fn->scope);
+    for (const Ast *f = inst->fn->def->params; f; f = f->next, k++) {
+        *out = inst->given[k];
+        if (k == wanted && out->kind == V_NONE && !f->b) return false;
+        if (out->kind == V_NONE && f->b) *out = default_value(L, f, s);
+        if (k == wanted) return true;
+        scope_bind(L, s, f->name, *out, f->span);
+    }
+    return false;
 }

@@ -58,6 +58,12 @@ static Value is_real(Lower *L, const Value *arg, const Span *at, int n, Span spa
     return shape_of(L, arg[0], at[0], &s) ? value_bool(s.dtype == T_F32) : value_poison();
 }
 
+/* Whether an optional argument has a value. */
+static Value given(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    (void)L, (void)at, (void)n, (void)span;
+    return value_bool(arg[0].kind != V_ABSENT);
+}
+
 /* ---- reshape -------------------------------------------------------------------- */
 
 static bool reshape_dims(
@@ -242,6 +248,7 @@ static const Builtin table[] = {
         {"extent", "extent(x, axis)", 2, 2, extent_of, NULL},
         {"elements", "elements(x)", 1, 1, elements_of, NULL},
         {"is_real", "is_real(x)", 1, 1, is_real, NULL},
+        {"given", "given(x)", 1, 1, given, NULL},
         {"reshape", "reshape(x, size, ...)", 2, -1, reshape, NULL},
         {"uniform", "uniform(size, ...)", 0, -1, uniform, NULL},
         {"uniform_like", "uniform_like(x)", 1, 1, uniform_like, NULL},

@@ -237,6 +237,30 @@ static Value call_definition(Lower *L, Function *fn, Args args) {
     return run_definition(L, fn, given, given_at, args.span, path);
 }
 
+/* Of an instance's call: is what it is applied to among the arguments? */
+static bool is_applied(const Instance *inst, Args args) {
+    const Ast *first = inst->fn->def->params;
+    bool applied = !first || inst->given[0].kind != V_NONE;
+    for (int k = 0; k < args.n; k++)
+        applied = applied || !args.at[k].name || args.at[k].name == first->name;
+    return applied;
+}
+
+/* An instance called without what it is applied to is a further one of its kind, with
+ * parameters of its own; arguments that are named now replace those given before. */
+static Value renew(Lower *L, const Instance *inst, Args args) {
+    int n = formal_count(inst->fn);
+    Value *given = NEW_ARRAY(L->arena, Value, n + 1);
+    Span *given_at = NEW_ARRAY(L->arena, Span, n + 1);
+    for (int k = 0; k < n; k++) {
+        given[k] = inst->given[k], given_at[k] = inst->given_at[k];
+        for (int i = 0; i < args.n; i++)
+            if (args.at[i].name == formal_at(inst->fn, k)->name) given[k] = value_none();
+    }
+    if (!match_args(L, inst->fn, args, true, given, given_at)) return value_poison();
+    return partial(L, inst->fn, given, given_at, args.span);
+}
+
 Value apply_instance(Lower *L, Instance *inst, Args args) {
     Function *fn = inst->fn;
     int n = formal_count(fn);
@@ -247,6 +271,7 @@ Value apply_instance(Lower *L, Instance *inst, Args args) {
                 inst->path);
         return value_poison();
     }
+    if (!is_applied(inst, args)) return renew(L, inst, args);
     Value *given = NEW_ARRAY(L->arena, Value, n + 1);
     Span *given_at = NEW_ARRAY(L->arena, Span, n + 1);
     for (int k = 0; k < n; k++) given[k] = inst->given[k], given_at[k] = inst->given_at[k];

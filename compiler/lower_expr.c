@@ -131,9 +131,12 @@ static bool has_module(Lower *L, const char *prefix) {
     return false;
 }
 
-/* e.table: a parameter or state of an instance; e.attention: an instance inside it. */
+/* e.units: an argument of an instance; e.table: a parameter or state; e.attention: an
+ * instance inside it. */
 static Value instance_member(Lower *L, const Ast *e, Instance *inst) {
     const char *path = inst->path ? inst->path : inst->fn->name;
+    Value argument;
+    if (instance_argument(L, inst, e->name, &argument)) return argument;
     if (!inst->path || !has_module(L, arena_printf(L->arena, "%s.", path))) {
         lower_error(L, e->span,
                 "`%s` has no parameters yet: they are made where it is first applied "

@@ -241,7 +241,7 @@ static Var *declared_before(Lower *L, const char *path, const Shape *s, Span at,
 }
 
 static Var *new_var(Lower *L, LeafKind kind, const char *path, const Shape *s, const Ast *decl) {
-    if (L->entry) {
+    if (L->entry && kind != L_ROW_STATE) {
         abandon(L);
         diag_error(user_span(L, decl->span),
                 "an entry uses the model's parameters and states; `%s` would be a new one "

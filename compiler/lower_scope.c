@@ -112,6 +112,7 @@ static Value builtin_value(Lower *L, const char *name) {
 }
 
 Value scope_provided(Lower *L, const char *name) {
+    if (!strcmp(name, "none")) return value_absent();
     Value v = builtin_value(L, name);
     if (v.kind != V_NONE) return v;
     Function *init = scope_initializer(L, L->scope, name);

@@ -33,6 +33,9 @@ Value value_poison(void) {
 Value value_none(void) {
     return (Value){.kind = V_NONE};
 }
+Value value_absent(void) {
+    return (Value){.kind = V_ABSENT};
+}
 Value value_int(int64_t i) {
     return (Value){.kind = V_INT, .i = i};
 }
@@ -174,6 +177,8 @@ const char *value_text_of(Lower *L, Value v) {
         return "`...`";
     case V_NONE:
         return "nothing";
+    case V_ABSENT:
+        return "none";
     case V_POISON:
         break;
     }
