@@ -17,25 +17,32 @@
 #define PLACE "put them beside the model, or say where they are with --data DIR or DLC_DATA"
 
 const DlReader dl_readers[] = {
-        {"cifar10", "folder", "cifar-10-batches-bin cifar10 cifar-10",
+        {"cifar10", "folder classes each", "cifar-10-batches-bin cifar10 cifar-10",
                 "data_batch_1.bin to data_batch_5.bin and test_batch.bin, or cifar10_train*.bin "
                 "and cifar10_test*.bin",
                 FETCH, dl_read_cifar10, NULL},
-        {"mnist", "folder", "mnist MNIST/raw MNIST", IDX_FILES, FETCH, dl_read_mnist, NULL},
-        {"fashion_mnist", "folder", "fashion-mnist fashion_mnist FashionMNIST/raw fashion",
-                IDX_FILES, FETCH, dl_read_fashion_mnist, NULL},
+        {"mnist", "folder classes each", "mnist MNIST/raw MNIST", IDX_FILES, FETCH, dl_read_mnist,
+                NULL},
+        {"fashion_mnist", "folder classes each",
+                "fashion-mnist fashion_mnist FashionMNIST/raw fashion", IDX_FILES,
+                FETCH, dl_read_fashion_mnist, NULL},
         {"idx", "folder", "", IDX_FILES, PLACE, dl_read_idx, NULL},
         {"imdb", "folder words vocabulary", "aclImdb imdb",
                 "the publisher's folder aclImdb, or *train*.tsv and *test*.tsv", FETCH,
                 dl_read_imdb, dl_prepare_imdb},
         {"digits", "file test", "digits small", "digits.csv", PLACE, dl_read_digits, NULL},
         {"csv", "file target test header", "", "one .csv file", PLACE, dl_read_csv, dl_prepare_csv},
+        {"characters", "file test stride", "", "one text file", PLACE, dl_read_characters,
+                dl_prepare_characters},
+        {"series", "file target columns test scale", "", "one .csv file", PLACE, dl_read_series,
+                dl_prepare_series},
         {"npy", "folder test", "",
                 "train_NAME.npy and test_NAME.npy for each input and target NAME", PLACE,
                 dl_read_npy, NULL},
         {"linear", "rows slope intercept noise seed", "", "", "", dl_read_linear, NULL},
         {"logistic", "rows seed", "", "", "", dl_read_logistic, NULL},
         {"random_sequences", "rows seed labels", "", "", "", dl_read_random_sequences, NULL},
+        {"addition", "rows tests seed", "", "", "", dl_read_addition, NULL},
         {0},
 };
 

@@ -102,5 +102,6 @@ bool dl_read_cifar10(DlReading *r) {
     if (n == 0 || !dl_data_shape(r, 1, 1)) return false;
     test = dl_find(r, n == 5 ? "test_batch.bin" : "cifar10_test*.bin", true);
     return test && read_files(r, &r->data->train, train, n) &&
-           read_files(r, &r->data->test, &test, 1) && dl_data_classes(r, CLASSES, thing);
+           read_files(r, &r->data->test, &test, 1) && dl_data_classes(r, CLASSES, thing) &&
+           dl_data_select(r);
 }

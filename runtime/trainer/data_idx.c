@@ -124,7 +124,7 @@ bool dl_read_idx(DlReading *r) {
 
 bool dl_read_mnist(DlReading *r) {
     static const char *const digit[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-    return dl_read_idx(r) && dl_data_classes(r, 10, digit);
+    return dl_read_idx(r) && dl_data_classes(r, 10, digit) && dl_data_select(r);
 }
 
 bool dl_read_fashion_mnist(DlReading *r) {
@@ -140,5 +140,5 @@ bool dl_read_fashion_mnist(DlReading *r) {
             "Bag",
             "Ankle boot",
     };
-    return dl_read_idx(r) && dl_data_classes(r, 10, garment);
+    return dl_read_idx(r) && dl_data_classes(r, 10, garment) && dl_data_select(r);
 }

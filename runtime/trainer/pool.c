@@ -90,7 +90,15 @@ char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e) {
     return copy;
 }
 
+static const char **meta_value(const DlMeta *m, const char *key) {
+    for (int i = 0; m && i < m->n; i++)
+        if (strcmp(m->pair[i].key, key) == 0) return &m->pair[i].value;
+    return NULL;
+}
+
 bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e) {
+    const char **old = meta_value(m, key);
+    if (old) return (*old = dl_pool_text(p, value, strlen(value), e)) != NULL;
     dl_pair *pair = dl_pool_array(p, m->n + 1, sizeof *pair, e);
     if (!pair) return false;
     if (m->n > 0) memcpy(pair, m->pair, (size_t)m->n * sizeof *pair);
@@ -103,7 +111,6 @@ bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlErr
 }
 
 const char *dl_meta_get(const DlMeta *m, const char *key) {
-    for (int i = 0; m && i < m->n; i++)
-        if (strcmp(m->pair[i].key, key) == 0) return m->pair[i].value;
-    return NULL;
+    const char **value = meta_value(m, key);
+    return value ? *value : NULL;
 }

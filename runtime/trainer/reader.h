@@ -20,6 +20,7 @@ void dl_pool_drop(DlPool *p, void *at);              /* frees that now */
 /* What was adopted with another size, what fits of it kept; NULL, with a message: as before. */
 void *dl_pool_resize(DlPool *p, void *at, size_t size, DlError *e);
 char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e);
+/* Adds a pair, or gives its key another value. */
 bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e);
 
 /* Two sizes multiplied; false when the product does not fit. */
@@ -72,6 +73,11 @@ const char *dl_type_name(dl_type t);
 bool dl_data_classes(DlReading *r, int n, const char *const *name);
 /* Makes the test split of every k-th training row, k = 1 / fraction. */
 bool dl_data_divide(DlReading *r, double fraction);
+
+/* ---- data_select.c ------------------------------------------------------------------ */
+
+/* Keeps what the arguments `classes` and `each` of a reader of labelled images ask for. */
+bool dl_data_select(DlReading *r);
 
 /* ---- find.c: where the data are ----------------------------------------------------- */
 
@@ -128,7 +134,7 @@ bool dl_words_load(DlWords *w, const char *list); /* the reverse */
 /* ---- random.c: the trainer's own draws
  * ----------------------------------------------------------------- */
 
-enum { DL_DRAW_SHUFFLE, DL_DRAW_DATA, DL_DRAW_NOISE };
+enum { DL_DRAW_SHUFFLE, DL_DRAW_DATA, DL_DRAW_NOISE, DL_DRAW_SPLIT };
 
 double dl_draw(uint64_t seed, int purpose, uint64_t a, uint64_t b); /* uniform in [0, 1) */
 double dl_draw_normal(uint64_t seed, uint64_t a, uint64_t b);
