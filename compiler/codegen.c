@@ -3,6 +3,7 @@
  * Functions whose canonical texts are equal are one function; tables with equal elements
  * are one table. Every function is checked (loop_check.c) before it is kept. */
 #include "codegen.h"
+#include "alike.h"
 #include "demand.h"
 #include "dump.h"
 #include "embedded.h"
@@ -20,6 +21,15 @@ typedef struct Function {
     int count;               /* of names made from this one */
 } Function;
 
+/* What has become of a unit; others alike become the same. */
+typedef struct Pattern {
+    UnitKey key;             /* in the arena: the words and the hash alone */
+    CallForm form;
+    LoopFunction *function;
+    const char *name;
+    double flops;
+} Pattern;
+
 struct Codegen {
     Arena *arena;
     Graph *graph;
@@ -29,6 +39,8 @@ struct Codegen {
     int64_t memory;
     Vec(Function) function;
     Lookup key, name;        /* of functions, by their keys and names */
+    Vec(Pattern) pattern;
+    Lookup alike;            /* of patterns, by their keys */
     Vec(Node *) table;
     Vec(const char *) driver;
     bool timed;
@@ -201,13 +213,6 @@ static void keep_function(Kernels *k, Unit *u) {
     u->function_name = f->name;
 }
 
-/* Of a unit's loops there remains what a call has to know. */
-static void forget_loops(Kernels *k, Unit *u) {
-    u->function = arena_copy(k->arena, u->function, sizeof *u->function);
-    u->function->body = (LoopBlock){0};
-    arena_clear(k->scratch);
-}
-
 /* ---- what a kernel costs, for people ------------------------------------------------- */
 
 typedef struct Cost {
@@ -241,20 +246,59 @@ static double bytes_of(const Kernels *k, const Unit *u) {
     return bytes;
 }
 
+static const Pattern *pattern_of(const Codegen *cg, const UnitKey *key) {
+    if (!mechanism_on(MECHANISM_alike)) return NULL;
+    for (int e = lookup_first(&cg->alike, key->hash); e >= 0; e = lookup_next(&cg->alike, e)) {
+        const Pattern *p = &cg->pattern.at[lookup_item(&cg->alike, e)];
+        if (same_key(&p->key, key)) return p;
+    }
+    return NULL;
+}
+
+static Pattern *keep_pattern(Codegen *cg, const UnitKey *key, const Unit *u) {
+    Pattern p = {.form = call_form(cg->arena, key, u), .function = u->function};
+    p.key.hash = key->hash;
+    p.key.word.n = key->word.n;
+    p.key.word.at = arena_copy(cg->arena, key->word.at, (size_t)key->word.n * sizeof *key->word.at);
+    p.name = u->function_name;
+    lookup_add(cg->arena, &cg->alike, key->hash, cg->pattern.n);
+    vec_push(cg->arena, &cg->pattern, p);
+    return &cg->pattern.at[cg->pattern.n - 1];
+}
+
+/* The unit's function and its call; the number of its operations. */
+static double build_function(Kernels *k, Unit *u) {
+    Codegen *cg = k->codegen;
+    UnitKey key = unit_key(k, u);
+    const Pattern *p = pattern_of(cg, &key);
+    if (p) {
+        call_alike(k->arena, &key, &p->form, u);
+        u->function = p->function;
+        u->function_name = p->name;
+    } else {
+        schedule_checked(k, u);
+        keep_function(k, u);
+        u->function = arena_copy(k->arena, u->function, sizeof *u->function);
+        u->function->body = (LoopBlock){0};
+        Pattern *new = keep_pattern(cg, &key, u);
+        new->flops = flops_of(k, u);
+        p = new;
+    }
+    arena_clear(k->scratch);
+    return p->flops;
+}
+
 static void keep_functions(Kernels *k, UnitList *list, int depth, double times) {
     for (int i = 0; i < list->n; i++) {
         Unit *u = list->at[i];
         PlanKernel line = {.function = "scan", .depth = depth, .times = times};
         if (u->kind == U_SCAN) vec_push(k->arena, &k->plan->kernel, line);
         if (u->kind == U_KERNEL) {
-            schedule_checked(k, u);
-            keep_function(k, u);
+            line.flops = build_function(k, u);
             line.function = u->function_name;
             line.what = result_text(k->codegen, u);
-            line.flops = flops_of(k, u);
             line.bytes = bytes_of(k, u);
             line.timer = u->timer = k->codegen->timers++;
-            forget_loops(k, u);
             vec_push(k->arena, &k->plan->kernel, line);
         }
         keep_functions(k, &u->child, depth + 1, u->scan ? times * (double)u->scan->extent : times);
