@@ -7,6 +7,7 @@
 #define DLC_MODEL_H
 
 #include "../dsl/ast.h"
+#include "../runtime/trainer/control.h"
 #include "graph.h"
 
 /* A stored tensor: a parameter, a state, or an optimiser's slot. */
@@ -70,8 +71,9 @@ typedef struct Model {
     const char *file;              /* base name of the source, for comments */
     int64_t batch;
     int epochs;
-    DataSetting data;
+    DataSetting data, validation;  /* validation: rows of its own, or none */
     bool shuffle;
+    DlControl control;
     Vec(Port) input, target;       /* of training and evaluation */
     Vec(Var *) param, state, row_state, slot;
     Vec(Number) number;
@@ -85,6 +87,8 @@ typedef struct Model {
 typedef struct LowerOptions {
     int64_t batch;                 /* 0: from the train block, or 32 */
     const char *model;             /* which, when the file has several; NULL: the last */
+    int nfreeze, nunfreeze;        /* patterns: what the text says first, then these, in this order */
+    const char **freeze, **unfreeze;
 } LowerOptions;
 
 /* lower.c: NULL after errors. */
