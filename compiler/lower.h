@@ -38,7 +38,7 @@ typedef enum {
     V_BOOL,
     V_STRING,
     V_BATCH, /* the open size */
-    V_TUPLE,
+    V_LIST,
     V_SHAPE, /* a tensor of shape only: what an initializer fills */
     V_FUNCTION,
     V_INSTANCE,
@@ -55,10 +55,11 @@ typedef struct Shape {
 
 struct Value {
     ValueKind kind;
-    int64_t i;        /* V_INT; V_BOOL: 0 or 1; number of a V_TUPLE's items */
+    int64_t i;        /* V_INT; V_BOOL: 0 or 1; the length of a V_LIST */
     double r;         /* V_REAL */
     const char *text; /* V_STRING, interned */
-    Value *item;      /* V_TUPLE */
+    Value *item;      /* V_LIST */
+    const Ast *ast;   /* V_LIST: as written, or NULL */
     Shape *shape;     /* V_SHAPE */
     Function *fn;     /* V_FUNCTION */
     Instance *inst;   /* V_INSTANCE */
@@ -78,7 +79,7 @@ Value value_batch(void);
 Value value_node(Node *n);
 Value value_expr(Expr *e);
 Value value_shape(Lower *L, const Shape *s);
-Value value_tuple(Lower *L, int n, const Value *item);
+Value value_list(Lower *L, int n, const Value *item);
 Value value_function(Function *fn);
 Value value_instance(Instance *inst);
 
@@ -108,6 +109,15 @@ Node *make_node(Lower *L, int rank, const int64_t *dim, Fold f, int nfold, const
         Expr *guard, Expr *body, Span at);
 Node *convert_node(Lower *L, Node *n, DType t, Span at);
 
+/* ---- lists: lower_list.c -------------------------------------------------------- */
+
+Value lower_list(Lower *L, const Ast *e);
+bool list_shape(Value v, Shape *out); /* of the tensor that a list of numbers is; or false */
+Node *list_to_node(Lower *L, Value v, Span at);
+Value list_as_tensor(Lower *L, Value v, Span at); /* values that are no lists stay */
+/* list[k] with k known at compile time: true, and the item. False: a tensor's elements. */
+bool list_item(Lower *L, Value list, const Ast *e, Value *item);
+
 /* ---- names: lower_scope.c ------------------------------------------------------- */
 
 typedef struct Binding {
@@ -133,7 +143,8 @@ Binding scope_keep(Scope *s, const char *name);
 void scope_restore(Scope *s, const char *name, Binding kept);
 void scope_add_globals(Lower *L, Scope *s, const Ast *program);
 Value scope_value(Lower *L, const char *name, Span at); /* of a name in the present scope; error */
-Value scope_provided(Lower *L, const char *name); /* operator, built-in, initializer, `none`; or V_NONE */
+/* An operator, built-in, initializer, or `none`; V_NONE: nothing of that name. */
+Value scope_provided(Lower *L, const char *name);
 Function *scope_initializer(Lower *L, Scope *s, const char *name);
 /* A definition of that kind (A_METRIC, A_OPTIMIZER), the user's before the library's. */
 Function *find_definition(Lower *L, AstKind kind, const char *name);
@@ -202,6 +213,7 @@ bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given
 int leading_tensors(const Function *fn);
 /* The argument of that name that an instance was given, or else its default; false: none is. */
 bool instance_argument(Lower *L, const Instance *inst, const char *name, Value *out);
+bool takes_list(const Function *fn, int k); /* the type of its k-th formal is int[2] or the like */
 Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call,
         const char *path);
 Value call_initializer(Lower *L, Function *fn, Args args, const Value *given, const Span *given_at);
@@ -245,7 +257,6 @@ bool broadcast(Lower *L, const Shape *a, const Shape *b, Span at, Shape *out);
 Expr *aligned_load(Lower *L, Node *n, int rank, Expr *const *var, Expr *guard);
 Node *broadcast_to(Lower *L, Node *n, const Shape *s, Span at); /* shapes fit */
 Node *node_of_expr(Lower *L, Expr *e, Span at, Expr ***outer);  /* over the variables in e */
-Value lower_tensor_literal(Lower *L, const Ast *e);
 Value lower_all(Lower *L, const Ast *e);
 /* Of a gradient that is a sum over rows: its terms, [batch, ...]; or a message. */
 Node *gradient_per_row(Lower *L, Node *gradient, Span at);

@@ -19,14 +19,27 @@ bool is_layer(const Function *fn) {
     return fn->kind == FN_DEF && fn->def->kind == A_LAYER;
 }
 
+/* int[2], real[...]: lists of what is known at compile time. Other types with sizes are tensors. */
+static bool is_list_type(const Ast *type) {
+    static const char *const item[] = {"int", "real", "string", "function"};
+    for (size_t k = 0; type->flag && k < sizeof item / sizeof *item; k++)
+        if (!strcmp(type->name, item[k])) return true;
+    return false;
+}
+
 static bool formal_is(const Ast *f, const char *type) {
     return f->a && f->a->kind == A_TYPE && !f->a->flag && !strcmp(f->a->name, type);
 }
 
-/* What a layer is applied to: formals in front with a tensor's type, or with none. */
+/* What a layer is applied to: formals in front that are tensors, a list of them, or anything. */
 static bool is_tensor_formal(const Function *fn, const Ast *f) {
     if (f->b) return false;
-    return f->a ? f->a->flag : is_layer(fn);
+    if (!f->a) return is_layer(fn);
+    return f->a->flag ? !is_list_type(f->a) : formal_is(f, "list");
+}
+
+bool takes_list(const Function *fn, int k) {
+    return k < formal_count(fn) && formal_at(fn, k)->a && is_list_type(formal_at(fn, k)->a);
 }
 
 int leading_tensors(const Function *fn) {
@@ -249,6 +262,7 @@ static bool convert_to(Lower *L, const char *type, Value *v, DType have, Span at
 
 static bool bind_tensor(Lower *L, const Function *fn, const Ast *f, Scope *s, Value *v, Span at) {
     Shape shape;
+    if (value_shape_of(*v, &shape)) *v = list_as_tensor(L, *v, at);
     if (v->kind == V_SHAPE || !value_shape_of(*v, &shape)) {
         lower_error(L, at, "`%s` of %s() is a tensor, %s; this is %s", f->name, fn->name,
                 pattern_text(L, f->a, s), value_text_of(L, *v));
@@ -280,6 +294,7 @@ static bool scalar_fits(const char *type, Value *v) {
     }
     if (!strcmp(type, "bool")) return v->kind == V_BOOL || (is_scalar(*v, &t) && t == T_BOOL);
     if (!strcmp(type, "string")) return v->kind == V_STRING;
+    if (!strcmp(type, "list")) return v->kind == V_LIST;
     if (!strcmp(type, "function")) return v->kind == V_FUNCTION || v->kind == V_INSTANCE;
     return is_scalar(*v, &t) && (t != T_BOOL || !strcmp(type, "bool"));
 }
@@ -304,10 +319,59 @@ static bool bind_absent(Lower *L, const Function *fn, const Ast *f, Span at) {
     return false;
 }
 
+/* ---- lists ---------------------------------------------------------------------- */
+
+/* How long a list has to be by this part of its type; `present` where that is open. */
+static bool wanted_length(Lower *L, const Ast *d, int64_t present, Scope *s, int64_t *out) {
+    *out = present;
+    if (d->kind == A_ELLIPSIS) return true;
+    Binding *b = d->kind == A_NAME ? scope_find_here(s, d->name) : NULL;
+    if (d->kind == A_NAME && !b) b = scope_find(s->up, d->name);
+    if (d->kind == A_NAME && (!b || !is_size(b->value))) {
+        scope_bind(L, s, d->name, value_int(present), d->span);
+        return true;
+    }
+    Scope *before = L->scope;
+    L->scope = s;
+    Value v = lower_expr(L, d);
+    L->scope = before;
+    return value_to_size(L, v, d->span, out);
+}
+
+/* A number where the type has a list stands for each of its items. */
+static bool fit_list(Lower *L, const Ast *type, const Ast *d, Scope *s, Value *v) {
+    if (!d) return scalar_fits(type->name, v);
+    bool one = v->kind != V_LIST;
+    int64_t n;
+    if (!wanted_length(L, d, one ? 1 : v->i, s, &n) || (!one && n != v->i)) return false;
+    Value *item = NEW_ARRAY(L->arena, Value, n + 1);
+    for (int64_t k = 0; k < n; k++) {
+        item[k] = one ? *v : v->item[k];
+        if (!fit_list(L, type, d->next, s, &item[k])) return false;
+    }
+    const Ast *ast = v->ast;
+    *v = value_list(L, (int)n, item);
+    v->ast = one ? NULL : ast;
+    return true;
+}
+
+static bool bind_list(Lower *L, const Function *fn, const Ast *f, Scope *s, Value *v, Span at) {
+    const Ast *d = f->a->list;
+    Value given = *v;
+    if (fit_list(L, f->a, d, s, v)) return true;
+    const char *length = d->kind == A_ELLIPSIS ? "" : source_text(L, d->span);
+    lower_error(L, at, "`%s` of %s() is %s: one for all, or a list%s%s; this is %s", f->name,
+            fn->name, source_text(L, f->a->span), *length ? " of " : "", length,
+            value_text_of(L, given));
+    return false;
+}
+
 static bool bind_formal(Lower *L, const Function *fn, const Ast *f, Scope *s, Value v, Span at) {
     bool ok = true;
     if (v.kind == V_ABSENT)
         ok = bind_absent(L, fn, f, at);
+    else if (f->a && f->a->flag && is_list_type(f->a))
+        ok = bind_list(L, fn, f, s, &v, at);
     else if (f->a && f->a->flag)
         ok = bind_tensor(L, fn, f, s, &v, at);
     else if (f->a && f->a->name)

@@ -64,24 +64,28 @@ static Value given(Lower *L, const Value *arg, const Span *at, int n, Span span)
     return value_bool(arg[0].kind != V_ABSENT);
 }
 
-/* ---- reshape -------------------------------------------------------------------- */
+/* ---- arrangement ---------------------------------------------------------------- */
 
-static bool reshape_dims(
-        Lower *L, const Node *x, const Value *arg, const Span *at, int n, Shape *out) {
-    for (int k = 1; k < n; k++) {
-        if (out->rank == MAX_RANK) {
-            lower_error(L, at[k], "a tensor has at most %d axes", MAX_RANK);
-            return false;
-        }
-        if (!value_to_size(L, arg[k], at[k], &out->dim[out->rank++])) return false;
+/* The values of all arguments from the second on; a list counts by its items. */
+static bool flatten(Lower *L, Value v, Span at, int *n, Value *out) {
+    if (v.kind == V_LIST) {
+        for (int k = 0; k < v.i; k++)
+            if (!flatten(L, v.item[k], at, n, out)) return false;
+        return true;
     }
-    bool rows = x->rank && x->dim[0] == DIM_BATCH;
-    if (rows != (out->rank && out->dim[0] == DIM_BATCH)) {
-        lower_error(L, at[0],
-                "a reshape keeps the batch axis first and apart: %s becomes [batch, ...]",
-                node_shape_text(L, x));
+    if (*n == MAX_RANK) {
+        lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
         return false;
     }
+    out[(*n)++] = v;
+    return true;
+}
+
+static bool flatten_rest(
+        Lower *L, const Value *arg, const Span *at, int n, int *count, Value *out) {
+    *count = 0;
+    for (int k = 1; k < n; k++)
+        if (!flatten(L, arg[k], at[k], count, out)) return false;
     return true;
 }
 
@@ -90,6 +94,44 @@ static int64_t static_elements(const Shape *s) {
     for (int k = 0; k < s->rank; k++)
         if (s->dim[k] != DIM_BATCH) n *= s->dim[k];
     return n;
+}
+
+/* The sizes as given, the one that is -1 made of what the others leave. */
+static bool reshape_sizes(
+        Lower *L, const Shape *own, const Value *size, int n, Span at, Shape *out) {
+    int open = -1;
+    for (int k = 0; k < n; k++) {
+        if (out->rank == MAX_RANK) {
+            lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
+            return false;
+        }
+        int64_t *dim = &out->dim[out->rank++];
+        bool is_open = size[k].kind == V_INT && size[k].i == -1 && open < 0;
+        if (is_open) open = out->rank - 1;
+        *dim = 1;
+        if (!is_open && !value_to_size(L, size[k], at, dim)) return false;
+    }
+    int64_t rest = static_elements(out);
+    if (open >= 0 && static_elements(own) % rest == 0) out->dim[open] = static_elements(own) / rest;
+    return true;
+}
+
+/* Rows stay apart: a batch axis in front stays in front, named or not. */
+static bool reshape_dims(
+        Lower *L, const Node *x, const Value *arg, const Span *at, int n, Shape *out) {
+    Value size[MAX_RANK];
+    int count;
+    Shape own = shape_of_node(x);
+    if (!flatten_rest(L, arg, at, n, &count, size)) return false;
+    bool rows = x->rank && x->dim[0] == DIM_BATCH, named = false;
+    for (int k = 0; k < count; k++) named = named || size[k].kind == V_BATCH;
+    if (rows && !named) out->dim[out->rank++] = DIM_BATCH;
+    if (!reshape_sizes(L, &own, size, count, at[1], out)) return false;
+    if (rows == (out->rank && out->dim[0] == DIM_BATCH)) return true;
+    lower_error(L, at[0],
+            "a reshape keeps the batch axis first and apart: %s becomes [batch, ...]",
+            node_shape_text(L, x));
+    return false;
 }
 
 /* Row-major number of the element without its row, and from it the indices in x. */
@@ -133,6 +175,54 @@ static Value reshape(Lower *L, const Value *arg, const Span *at, int n, Span spa
             make_node(L, s.rank, s.dim, F_NONE, 0, NULL, NULL, ex_load(g, x, index, NULL), span));
 }
 
+/* Axis k of the result is x's axis order[k]; every axis occurs once. */
+static bool axis_order(
+        Lower *L, const Node *x, const Value *arg, const Span *at, int n, int *order) {
+    Value axis[MAX_RANK];
+    int count;
+    unsigned seen = 0;
+    if (!flatten_rest(L, arg, at, n, &count, axis)) return false;
+    for (int k = 0; k < count; k++) {
+        int64_t a;
+        if (!value_to_int(L, axis[k], at[1], "the number of an axis", &a)) return false;
+        if (a < 0) a += x->rank;
+        bool is_axis = a >= 0 && a < x->rank && !(seen >> a & 1);
+        if (is_axis) seen |= 1u << a;
+        order[k] = (int)a;
+        if (is_axis && k < x->rank) continue;
+        lower_error(L, at[1], "%s has no axis %" PRId64 " to stand here: each of 0 to %d, once",
+                node_shape_text(L, x), axis[k].i, x->rank - 1);
+        return false;
+    }
+    if (count == x->rank) return true;
+    lower_error(L, at[1], "transpose() takes all %d axes of %s; here are %d", x->rank,
+            node_shape_text(L, x), count);
+    return false;
+}
+
+static Value transpose(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Node *x = value_to_node(L, arg[0], at[0]);
+    int order[MAX_RANK];
+    int64_t dim[MAX_RANK];
+    Expr *index[MAX_RANK];
+    if (!x || !axis_order(L, x, arg, at, n, order)) return value_poison();
+    for (int k = 0; k < x->rank; k++) {
+        dim[k] = x->dim[order[k]];
+        index[order[k]] = ex_var(L->graph, k, dim[k]);
+    }
+    Expr *e = ex_load(L->graph, x, index, NULL);
+    return value_node(make_node(L, x->rank, dim, F_NONE, 0, NULL, NULL, e, span));
+}
+
+/* ---- lists ---------------------------------------------------------------------- */
+
+static Value length_of(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    (void)n, (void)span;
+    if (arg[0].kind == V_LIST) return value_int(arg[0].i);
+    lower_error(L, at[0], "a list is needed here, [a, b, c]; this is %s", value_text_of(L, arg[0]));
+    return value_poison();
+}
+
 /* ---- random numbers ------------------------------------------------------------- */
 
 static void push_axis(Shape *s, Expr **index, int64_t dim, Expr *at) {
@@ -166,7 +256,7 @@ static Value random_tensor(Lower *L, const Shape *shape, Span span) {
 }
 
 static bool push_dim(Lower *L, Value v, Span at, Shape *s) {
-    if (v.kind == V_TUPLE) {
+    if (v.kind == V_LIST) {
         for (int k = 0; k < v.i; k++)
             if (!push_dim(L, v.item[k], at, s)) return false;
         return true;
@@ -222,10 +312,10 @@ static Value gradient(Lower *L, const Value *arg, const Span *at, int n, Span sp
 
 static Value stop_gradient(Lower *L, const Value *arg, const Span *at, int n, Span span) {
     (void)n;
-    if (value_is_number(arg[0])) return arg[0];
-    if (arg[0].kind == V_TENSOR)
-        return value_node(node_stop(L->graph, arg[0].node, user_span(L, span)));
-    Expr *e = value_to_expr(L, arg[0], at[0]), **outer;
+    Value v = list_as_tensor(L, arg[0], at[0]);
+    if (value_is_number(v)) return v;
+    if (v.kind == V_TENSOR) return value_node(node_stop(L->graph, v.node, user_span(L, span)));
+    Expr *e = value_to_expr(L, v, at[0]), **outer;
     if (!e) return value_poison();
     Node *x = node_of_expr(L, e, span, &outer);
     return value_expr(ex_load(L->graph, node_stop(L->graph, x, user_span(L, span)), outer, NULL));
@@ -250,6 +340,8 @@ static const Builtin table[] = {
         {"is_real", "is_real(x)", 1, 1, is_real, NULL},
         {"given", "given(x)", 1, 1, given, NULL},
         {"reshape", "reshape(x, size, ...)", 2, -1, reshape, NULL},
+        {"transpose", "transpose(x, axis, ...)", 2, -1, transpose, NULL},
+        {"length", "length(list)", 1, 1, length_of, NULL},
         {"uniform", "uniform(size, ...)", 0, -1, uniform, NULL},
         {"uniform_like", "uniform_like(x)", 1, 1, uniform_like, NULL},
         {"grad", "grad(y, x) or grad(y, x, per: batch)", 2, 3, gradient, "per"},

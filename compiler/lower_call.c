@@ -138,7 +138,7 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
 /* ---- initializers --------------------------------------------------------------- */
 
 static bool add_dim(Lower *L, Value v, Span at, Shape *s) {
-    if (v.kind == V_TUPLE) {
+    if (v.kind == V_LIST) {
         for (int k = 0; k < v.i; k++)
             if (!add_dim(L, v.item[k], at, s)) return false;
         return true;
@@ -222,6 +222,7 @@ static Value partial(Lower *L, Function *fn, Value *given, Span *given_at, Span 
 static bool lacks_tensor(Lower *L, Function *fn, Args args) {
     if (!leading_tensors(fn) || !args.n || args.at[0].name) return false;
     Value v = arg_value(L, &args.at[0]);
+    if (v.kind == V_LIST) return takes_list(fn, leading_tensors(fn));
     return value_is_number(v) || v.kind == V_STRING || v.kind == V_FUNCTION || v.kind == V_INSTANCE;
 }
 

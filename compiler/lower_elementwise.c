@@ -250,10 +250,11 @@ static bool is_element_op(const Lower *L, const Value *arg, int n) {
     return !any_tensor && (any_expr || L->index);
 }
 
-Value apply_op(Lower *L, Op op, const Value *arg, int n, Span at) {
+Value apply_op(Lower *L, Op op, const Value *given, int n, Span at) {
     bool numbers = true;
-    Value out;
+    Value out, arg[3];
     for (int k = 0; k < n; k++) {
+        arg[k] = list_as_tensor(L, given[k], at);
         if (arg[k].kind == V_POISON) return value_poison();
         numbers = numbers && value_is_number(arg[k]);
     }

@@ -165,7 +165,7 @@ static Value member(Lower *L, const Ast *e) {
         Value dim[MAX_RANK];
         for (int k = 0; k < s.rank; k++)
             dim[k] = s.dim[k] == DIM_BATCH ? value_batch() : value_int(s.dim[k]);
-        return value_tuple(L, s.rank, dim);
+        return value_list(L, s.rank, dim);
     }
     lower_error(L, e->span, "%s has no member `%s`", value_text_of(L, v), e->name);
     return value_poison();
@@ -178,65 +178,6 @@ static Value number(Lower *L, const Ast *e) {
     if (e->num <= 9007199254740992.0) return value_int((int64_t)e->num);
     lower_error(L, e->span, "the integer is too large (beyond 2^53)");
     return value_poison();
-}
-
-typedef struct Literal {
-    Lower *L;
-    Shape shape;
-    bool shaped[MAX_RANK + 1]; /* the extent at this depth is known */
-    bool real, ok;
-    Vec(double) data;
-} Literal;
-
-static void literal_fail(Literal *t, Span at, const char *why) {
-    if (t->ok) lower_error(t->L, at, "%s", why);
-    t->ok = false;
-}
-
-static void literal_number(Literal *t, const Ast *e, int depth) {
-    Value v = lower_expr(t->L, e);
-    if (v.kind == V_POISON)
-        t->ok = false;
-    else if (v.kind != V_INT && v.kind != V_REAL)
-        literal_fail(t, e->span, "a tensor literal holds numbers known at compile time");
-    if (!t->ok) return;
-    if (depth != t->shape.rank && t->data.n)
-        literal_fail(t, e->span, "this number is not nested as deeply as those before it");
-    t->shape.rank = depth;
-    t->real = t->real || v.kind == V_REAL;
-    vec_push(t->L->arena, &t->data, value_number(v));
-}
-
-static void literal_level(Literal *t, const Ast *e, int depth) {
-    if (e->kind != A_TENSOR) {
-        literal_number(t, e, depth);
-        return;
-    }
-    if (depth == MAX_RANK) {
-        literal_fail(t, e->span, "the literal is nested too deeply");
-        return;
-    }
-    int n = ast_count(e->list);
-    if (n == 0) {
-        literal_fail(t, e->span, "a tensor literal needs at least one number");
-        return;
-    }
-    if (t->shaped[depth] && t->shape.dim[depth] != n)
-        literal_fail(t, e->span,
-                arena_printf(t->L->arena, "this row has %d entries; those before it have %s", n,
-                        size_text(t->L, t->shape.dim[depth])));
-    t->shaped[depth] = true;
-    t->shape.dim[depth] = n;
-    for (const Ast *x = e->list; x && t->ok; x = x->next) literal_level(t, x, depth + 1);
-}
-
-Value lower_tensor_literal(Lower *L, const Ast *e) {
-    Literal t = {.L = L, .ok = true};
-    literal_level(&t, e, 0);
-    if (!t.ok) return value_poison();
-    DType type = t.real ? T_F32 : T_I32;
-    return value_node(
-            node_data(L->graph, type, t.shape.rank, t.shape.dim, t.data.at, user_span(L, e->span)));
 }
 
 /* ---- a value over the steps of a scan ------------------------------------------- */
@@ -306,8 +247,8 @@ Value lower_expr(Lower *L, const Ast *e) {
         return lower_subscript(L, e);
     case A_ALL:
         return lower_all(L, e);
-    case A_TENSOR:
-        return lower_tensor_literal(L, e);
+    case A_LIST:
+        return lower_list(L, e);
     default:
         return misplaced(L, e);
     }

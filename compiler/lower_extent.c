@@ -176,7 +176,7 @@ static void walk_subscript(Walk *w, const Ast *e, const Env *env, bool guarded) 
         w->ok = false;
         return;
     }
-    Value base = whole_value(w, e->a);
+    Value base = list_as_tensor(w->L, whole_value(w, e->a), e->a->span);
     walk_list(w, e->list, env, guarded);
     if (base.kind != V_TENSOR) {
         w->ok = w->ok && base.kind != V_POISON;
@@ -389,19 +389,22 @@ static void bind_trial(Lower *L, Scope *s, const Env *env, int *number) {
             v->span);
 }
 
-/* An index that reads tensors has values that no extent bounds. */
-static bool reads_tensors(const Ast *e) {
+/* An index that reads tensors has values that no extent bounds; items of lists are no such
+ * values. */
+static bool reads_tensors(Walk *w, const Ast *e, const Env *env) {
     if (!e) return false;
+    if (e->kind == A_SUBSCRIPT && !mentions(e, env)) return whole_value(w, e).kind != V_INT;
     if (e->kind == A_SUBSCRIPT || e->kind == A_FOLD || e->kind == A_ELSE) return true;
     for (const Ast *x = e->list; x; x = x->next)
-        if (reads_tensors(x)) return true;
-    return reads_tensors(e->a) || reads_tensors(e->b) || reads_tensors(e->c);
+        if (reads_tensors(w, x, env)) return true;
+    return reads_tensors(w, e->a, env) || reads_tensors(w, e->b, env) ||
+           reads_tensors(w, e->c, env);
 }
 
 /* The index expression with the extents as they stand; NULL where its range says nothing. */
 static Expr *trial_index(Walk *w, const Use *u, const Ast *item) {
     Lower *L = w->L;
-    if (reads_tensors(item)) return NULL;
+    if (reads_tensors(w, item, u->env)) return NULL;
     Scope *before = L->scope;
     int number = 0;
     L->scope = scope_new(L, before);

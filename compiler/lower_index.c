@@ -340,17 +340,6 @@ Expr *guarded_load(Lower *L, Node *n, Expr *const *index, const Span *at, Span w
 
 /* ---- subscripts ----------------------------------------------------------------- */
 
-static Value tuple_item(Lower *L, Value v, const Ast *e) {
-    int64_t i;
-    if (ast_count(e->list) != 1 ||
-            !value_to_int(L, lower_expr(L, e->list), e->list->span, "the position in a tuple", &i))
-        return value_poison();
-    if (i < 0) i += v.i;
-    if (i >= 0 && i < v.i) return v.item[i];
-    lower_error(L, e->list->span, "a tuple of %" PRId64 " values has no value %" PRId64, v.i, i);
-    return value_poison();
-}
-
 static Pack *visible_pack(const Lower *L) {
     Binding *b = L->index ? scope_find(L->scope, intern("...")) : NULL;
     return b ? b->value.pack : NULL;
@@ -431,7 +420,10 @@ static bool indices_fit(Lower *L, const Node *n, const Ast *e, Items s) {
 Value lower_subscript(Lower *L, const Ast *e) {
     Value v = lower_expr(L, e->a);
     if (v.kind == V_POISON) return v;
-    if (v.kind == V_TUPLE) return tuple_item(L, v, e);
+    Value item;
+    if (v.kind == V_LIST && list_item(L, v, e, &item)) return item;
+    v = list_as_tensor(L, v, e->a->span);
+    if (v.kind == V_POISON) return v;
     if (v.kind != V_TENSOR) {
         lower_error(L, e->a->span, "only tensors have elements; this is %s", value_text_of(L, v));
         return value_poison();

@@ -68,7 +68,7 @@ static bool cut_axis(Slice *s, const Ast *e) {
 /* An integer drops the axis; an integer tensor's axes take its place. */
 static bool pick(Slice *s, const Ast *e) {
     Graph *g = s->L->graph;
-    Value v = lower_expr(s->L, e);
+    Value v = list_as_tensor(s->L, lower_expr(s->L, e), e->span);
     Shape own = {0};
     if (v.kind == V_POISON) return false;
     if (v.kind == V_INT && v.i < 0 && s->node->dim[s->axis] > 0) v.i += s->node->dim[s->axis];

@@ -53,7 +53,7 @@ static void name_instance(Lower *L, Value v, const char *name) {
 
 static void assign_several(Lower *L, const Ast *s, Value v) {
     int n = ast_count(s->list);
-    if (v.kind != V_POISON && (v.kind != V_TUPLE || v.i != n)) {
+    if (v.kind != V_POISON && (v.kind != V_LIST || v.i != n)) {
         lower_error(L, s->span, "%d names are bound here, but the right side is %s", n,
                 value_text_of(L, v));
         v = value_poison();
@@ -123,12 +123,28 @@ static bool lower_if(Lower *L, const Ast *s) {
     return block->kind == A_IF_STMT ? lower_if(L, block) : lower_block(L, block);
 }
 
+/* What a loop goes over: the integers of a range, or the items of a list. */
+static bool loop_range(Lower *L, const Ast *over, Value *list, int64_t *from, int64_t *to) {
+    *list = value_none();
+    if (over->kind == A_RANGE)
+        return value_to_int(L, lower_expr(L, over->a), over->a->span, "the end of a range", from) &&
+               value_to_int(L, lower_expr(L, over->b), over->b->span, "the end of a range", to);
+    *list = lower_expr(L, over);
+    *from = 0;
+    *to = list->i;
+    if (list->kind != V_LIST && list->kind != V_POISON)
+        lower_error(L, over->span,
+                "`for` goes over a range, first..end with the end left out, or over a list; "
+                "this is %s",
+                value_text_of(L, *list));
+    return list->kind == V_LIST;
+}
+
 static bool lower_for(Lower *L, const Ast *s) {
     enum { MAX_ROUNDS = 100000 };
     int64_t from, to;
-    if (!value_to_int(L, lower_expr(L, s->a->a), s->a->a->span, "the end of a range", &from) ||
-            !value_to_int(L, lower_expr(L, s->a->b), s->a->b->span, "the end of a range", &to))
-        return false;
+    Value list;
+    if (!loop_range(L, s->a, &list, &from, &to)) return false;
     if (to - from > MAX_ROUNDS) {
         lower_error(L, s->a->span,
                 "a compile-time loop has at most %d rounds; a `scan` runs longer", MAX_ROUNDS);
@@ -140,7 +156,8 @@ static bool lower_for(Lower *L, const Ast *s) {
     bool returned = false;
     for (int64_t i = from; i < to && !returned && diag_errors() == errors; i++) {
         L->module->suffix = arena_printf(L->arena, "%s.%" PRId64, suffix, i);
-        scope_bind(L, L->scope, s->name, value_int(i), s->span);
+        Value v = list.kind == V_LIST ? list.item[i] : value_int(i);
+        scope_bind(L, L->scope, s->name, v, s->span);
         returned = lower_block(L, s->body);
     }
     L->module->suffix = suffix;
@@ -156,7 +173,7 @@ static bool lower_return(Lower *L, const Ast *s) {
     }
     Value *v = NEW_ARRAY(L->arena, Value, n + 1);
     for (const Ast *e = s->list; e; e = e->next) v[k++] = lower_expr(L, e);
-    *L->returned = n == 1 ? v[0] : value_tuple(L, n, v);
+    *L->returned = n == 1 ? v[0] : value_list(L, n, v);
     return true;
 }
 

@@ -68,10 +68,10 @@ Value value_shape(Lower *L, const Shape *s) {
     return (Value){.kind = V_SHAPE, .shape = arena_copy(L->arena, s, sizeof *s)};
 }
 
-Value value_tuple(Lower *L, int n, const Value *item) {
+Value value_list(Lower *L, int n, const Value *item) {
     Value *copy = NEW_ARRAY(L->arena, Value, n);
     for (int k = 0; k < n; k++) copy[k] = item[k];
-    return (Value){.kind = V_TUPLE, .i = n, .item = copy};
+    return (Value){.kind = V_LIST, .i = n, .item = copy};
 }
 
 bool value_is_number(Value v) {
@@ -113,6 +113,8 @@ bool value_shape_of(Value v, Shape *out) {
     case V_SHAPE:
         *out = *v.shape;
         return true;
+    case V_LIST:
+        return list_shape(v, out);
     case V_REAL:
         out->dtype = T_F32;
         return true;
@@ -144,6 +146,21 @@ const char *node_shape_text(Lower *L, const Node *n) {
     return shape_text(L, &s);
 }
 
+static const char *list_text(Lower *L, Value v) {
+    const char *text = "[";
+    for (int k = 0; k < v.i; k++) {
+        Value x = v.item[k];
+        const char *item = x.kind == V_LIST    ? list_text(L, x)
+                           : x.kind == V_INT   ? size_text(L, x.i)
+                           : x.kind == V_BATCH ? "batch"
+                           : x.kind == V_REAL  ? arena_printf(L->arena, "%g", x.r)
+                                               : value_text_of(L, x);
+        if (k == 8) return arena_printf(L->arena, "%s, ...]", text);
+        text = arena_printf(L->arena, "%s%s%s", text, k ? ", " : "", item);
+    }
+    return arena_printf(L->arena, "%s]", text);
+}
+
 const char *value_text_of(Lower *L, Value v) {
     switch (v.kind) {
     case V_INT:
@@ -156,8 +173,8 @@ const char *value_text_of(Lower *L, Value v) {
         return arena_printf(L->arena, "the string \"%s\"", v.text);
     case V_BATCH:
         return "the size batch";
-    case V_TUPLE:
-        return arena_printf(L->arena, "a tuple of %" PRId64 " values", v.i);
+    case V_LIST:
+        return arena_printf(L->arena, "the list %s", list_text(L, v));
     case V_SHAPE:
         return arena_printf(L->arena, "the shape %s", shape_text(L, v.shape));
     case V_FUNCTION:
@@ -239,6 +256,7 @@ static bool int32_fits(Lower *L, int64_t i, Span at) {
 Node *value_to_node(Lower *L, Value v, Span at) {
     if (v.kind == V_TENSOR) return v.node;
     if (v.kind == V_POISON) return NULL;
+    if (v.kind == V_LIST) return list_to_node(L, v, at);
     if (v.kind == V_EXPR && v.expr->vars) {
         lower_error(L, at,
                 "this is one element of a tensor under its index variables; "
@@ -262,7 +280,10 @@ Expr *value_to_expr(Lower *L, Value v, Span at) {
         return ex_load(g, rows_leaf(L, at), NULL, NULL);
     case V_EXPR:
         return v.expr;
+    case V_LIST:
     case V_TENSOR:
+        v = list_as_tensor(L, v, at);
+        if (v.kind == V_POISON) return NULL;
         if (v.node->rank == 0) return ex_load(g, v.node, NULL, NULL);
         lower_error(L, at, "%s stands here without an index for each of its axes",
                 node_shape_text(L, v.node));

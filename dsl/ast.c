@@ -185,7 +185,7 @@ Ast *ast_index(Arena *m, Span at, const char *name, Ast *range) {
 /* ---- types ----------------------------------------------------------------- */
 
 static const char *const type_name[] = {
-    "f32", "i32", "u8", "bool", "int", "real", "string", "function",
+    "f32", "i32", "u8", "bool", "int", "real", "string", "function", "list",
 };
 enum { TYPES = sizeof type_name / sizeof *type_name };
 
@@ -240,7 +240,7 @@ Ast *ast_type(Arena *m, Span at, const char *name, bool brackets, Ast *dims) {
         else
             diag_error(word,
                     "there is no type `%s`; the types are f32, i32, u8 and bool, with [sizes], "
-                    "and for arguments int, real, string and function",
+                    "and for arguments int, real, string, function and list",
                     name);
     }
     check_dims(dims);
@@ -347,7 +347,7 @@ Ast *ast_for(Arena *m, Span at, const char *name, const char *name2, Ast *over, 
     } else if (name2) {
         diag_error(at, "two names go through the parameters: for p, g in parameters() { ... }");
     } else {
-        x->a = need_range(m, over, "`for`");
+        x->a = over->kind == A_NUMBER ? need_range(m, over, "`for`") : over; /* or a list */
     }
     return finish(x);
 }

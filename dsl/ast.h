@@ -26,7 +26,7 @@ typedef enum {
     A_PARAM_DECL,  /* a formal parameter: name, a = type or NULL, b = default or NULL */
 
     /* ---- types ---- */
-    A_TYPE,        /* name = "f32" "i32" "u8" "bool" "int" "real" "string" "function", list = dims
+    A_TYPE,        /* name = "f32" "i32" "u8" "bool" "int" "real" "string" "function" "list", list = dims
                     * when flag (brackets were written); dims: expressions (sizes, or names that
                     * are bound by matching), or A_ELLIPSIS */
     A_TYPE_LIKE,   /* like p: name */
@@ -49,7 +49,7 @@ typedef enum {
     A_RETURN,      /* list of values */
     A_SCAN,        /* scan t in time [reversed] with h = e, ... { };  name = t, a = axis: expression
                     * or A_RANGE, list = carried as A_ASSIGN (one target), flag: reversed; body */
-    A_FOR,         /* for i in a..b { };         name, a = A_RANGE, body */
+    A_FOR,         /* for i in a..b { };         name, a = A_RANGE or a list's expression, body */
     A_IF_STMT,     /* if c { } else { };         a, body, body2: A_BLOCK, A_IF_STMT or NULL */
     A_EACH_PARAM,  /* for p, g in parameters("pattern") { };  name = p, name2 = g or NULL,
                     * text = pattern or NULL, body */
@@ -79,7 +79,7 @@ typedef enum {
     A_RANGE,       /* a..b, b exclusive */
     A_INDEX,       /* an index variable being bound: name, a = A_RANGE or NULL; flag: it is `...` */
     A_ALL,         /* all h: name */
-    A_TENSOR,      /* [1, 2, 3] or nested: list */
+    A_LIST,        /* [1, 2, 3] or nested: list */
     A_ERROR        /* the parser recovered here; already reported */
 } AstKind;
 

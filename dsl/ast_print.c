@@ -102,7 +102,7 @@ static bool starts_as_operand(const Ast *x) {
     switch (x->kind) {
     case A_BINARY: case A_PIPE: case A_ELSE: case A_SUBSCRIPT: case A_CALL: case A_MEMBER:
         return starts_as_operand(x->a);
-    case A_TENSOR: case A_ALL: return false;
+    case A_LIST: case A_ALL: return false;
     case A_UNARY: return x->text[0] != '-';
     default: return true;
     }
@@ -189,7 +189,7 @@ static void print_bare(FILE *f, const Ast *x) {
     case A_RANGE: print_range(f, x); break;
     case A_INDEX: print_index(f, x); break;
     case A_ALL: fprintf(f, "all %s", x->name); break;
-    case A_TENSOR: fputc('[', f); print_list(f, x->list); fputc(']', f); break;
+    case A_LIST: fputc('[', f); print_list(f, x->list); fputc(']', f); break;
     default: fputs("error", f); break;
     }
 }

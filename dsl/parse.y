@@ -290,8 +290,9 @@ atom:
   | TRUE_                               { $$ = ast_bool(A, @$, true); }
   | FALSE_                              { $$ = ast_bool(A, @$, false); }
   | '(' expr ')'                        { $$ = ast_grouped(@$, $2); }
-  | '[' exprs ']'                       { $$ = ast_list(A, A_TENSOR, @$, NULL, $2); }
-  | '[' exprs ',' ']'                   { $$ = ast_list(A, A_TENSOR, @$, NULL, $2); }
+  | '[' ']'                             { $$ = ast_list(A, A_LIST, @$, NULL, NULL); }
+  | '[' exprs ']'                       { $$ = ast_list(A, A_LIST, @$, NULL, $2); }
+  | '[' exprs ',' ']'                   { $$ = ast_list(A, A_LIST, @$, NULL, $2); }
   ;
 
 /* What stands right of |>. */
