@@ -55,8 +55,7 @@ static uint64_t content_hash(const Expr *e) {
 }
 
 static bool same(const Expr *a, const Expr *b) {
-    if (a->hash != b->hash || a->kind != b->kind || a->dtype != b->dtype || a->op != b->op ||
-            a->narg != b->narg || a->guard != b->guard || a->node != b->node ||
+    if (a->kind != b->kind || a->dtype != b->dtype || a->op != b->op || a->narg != b->narg || a->guard != b->guard || a->node != b->node ||
             a->scan != b->scan || a->var != b->var || a->extent != b->extent ||
             bits_of(a->value) != bits_of(b->value))
         return false;
@@ -65,23 +64,31 @@ static bool same(const Expr *a, const Expr *b) {
     return true;
 }
 
-static Expr **slot_of(struct GraphTables *t, const Expr *key) {
+static ExprSlot *slot_of(struct GraphTables *t, const Expr *key) {
     size_t k = (size_t)key->hash & (t->expr_cap - 1);
-    while (t->expr_slot[k] && !same(t->expr_slot[k], key)) k = (k + 1) & (t->expr_cap - 1);
+    for (ExprSlot *s; (s = &t->expr_slot[k])->e; k = (k + 1) & (t->expr_cap - 1))
+        if (s->hash == key->hash && same(s->e, key)) break;
     return &t->expr_slot[k];
 }
 
 static void grow_table(Graph *g) {
     struct GraphTables *t = g->t;
-    t->expr_cap = t->expr_cap ? 2 * t->expr_cap : 1024;
-    t->expr_slot = NEW_ARRAY(g->arena, Expr *, t->expr_cap);
-    for (int k = 0; k < t->expr.n; k++) *slot_of(t, t->expr.at[k]) = t->expr.at[k];
+    const ExprSlot *old = t->expr_slot;
+    size_t cap = t->expr_cap;
+    t->expr_cap = cap ? 2 * cap : 1024;
+    t->expr_slot = NEW_ARRAY(g->arena, ExprSlot, t->expr_cap);
+    for (size_t i = 0; i < cap; i++) {
+        size_t k = (size_t)old[i].hash & (t->expr_cap - 1);
+        if (!old[i].e) continue;
+        while (t->expr_slot[k].e) k = (k + 1) & (t->expr_cap - 1);
+        t->expr_slot[k] = old[i];
+    }
 }
 
 static Expr *find(Graph *g, const Expr *key) {
     struct GraphTables *t = g->t;
     if (2 * (size_t)t->expr.n >= t->expr_cap) grow_table(g);
-    return *slot_of(t, key);
+    return slot_of(t, key)->e;
 }
 
 /* Of an operator that commutes, the order that was written first stands for both. */
@@ -155,7 +162,7 @@ Expr *expr_intern(Graph *g, const Expr *given) {
     }
     dependences(g, e);
     e->id = g->t->expr.n;
-    *slot_of(g->t, e) = e;
+    *slot_of(g->t, e) = (ExprSlot){e->hash, e};
     vec_push(g->arena, &g->t->expr, e);
     return e;
 }

@@ -119,7 +119,7 @@ static bool same_leaf(const Node *a, const Node *b) {
 }
 
 static bool same(const Node *a, const Node *b) {
-    if (a->hash != b->hash || a->kind != b->kind || a->dtype != b->dtype || a->rank != b->rank ||
+    if (a->kind != b->kind || a->dtype != b->dtype || a->rank != b->rank ||
             !same_dims(a->rank, a->dim, b->dim))
         return false;
     switch (a->kind) {
@@ -136,17 +136,25 @@ static bool same(const Node *a, const Node *b) {
     return false;
 }
 
-static Node **slot_of(struct GraphTables *t, const Node *key) {
+static NodeSlot *slot_of(struct GraphTables *t, const Node *key) {
     size_t k = (size_t)key->hash & (t->node_cap - 1);
-    while (t->node_slot[k] && !same(t->node_slot[k], key)) k = (k + 1) & (t->node_cap - 1);
+    for (NodeSlot *s; (s = &t->node_slot[k])->n; k = (k + 1) & (t->node_cap - 1))
+        if (s->hash == key->hash && same(s->n, key)) break;
     return &t->node_slot[k];
 }
 
 static void grow_table(Graph *g) {
     struct GraphTables *t = g->t;
-    t->node_cap = t->node_cap ? 2 * t->node_cap : 256;
-    t->node_slot = NEW_ARRAY(g->arena, Node *, t->node_cap);
-    for (int k = 0; k < t->node.n; k++) *slot_of(t, t->node.at[k]) = t->node.at[k];
+    const NodeSlot *old = t->node_slot;
+    size_t cap = t->node_cap;
+    t->node_cap = cap ? 2 * cap : 256;
+    t->node_slot = NEW_ARRAY(g->arena, NodeSlot, t->node_cap);
+    for (size_t i = 0; i < cap; i++) {
+        size_t k = (size_t)old[i].hash & (t->node_cap - 1);
+        if (!old[i].n) continue;
+        while (t->node_slot[k].n) k = (k + 1) & (t->node_cap - 1);
+        t->node_slot[k] = old[i];
+    }
 }
 
 Node *node_intern(Graph *g, const Node *given) {
@@ -154,9 +162,10 @@ Node *node_intern(Graph *g, const Node *given) {
     Node key = *given;
     key.hash = content_hash(&key);
     if (2 * (size_t)t->node.n >= t->node_cap) grow_table(g);
-    Node **slot = slot_of(t, &key);
-    if (*slot) return *slot;
-    Node *n = *slot = arena_copy(g->arena, &key, sizeof key);
+    NodeSlot *slot = slot_of(t, &key);
+    if (slot->n) return slot->n;
+    Node *n = arena_copy(g->arena, &key, sizeof key);
+    *slot = (NodeSlot){key.hash, n};
     n->id = t->node.n;
     n->dim = key.rank ? arena_copy(g->arena, key.dim, (size_t)key.rank * sizeof *key.dim) : NULL;
     if (key.nfold)

@@ -9,12 +9,17 @@
 
 typedef struct ScanSet { const Scan *const *at; int n; } ScanSet;
 
+/* A place in a hash table; the hash is beside the pointer, since a table of a large graph is
+ * larger than the caches, and what it points to even more so. */
+typedef struct ExprSlot { uint64_t hash; Expr *e; } ExprSlot;
+typedef struct NodeSlot { uint64_t hash; Node *n; } NodeSlot;
+
 struct GraphTables {
     Vec(Expr *) expr;            /* by id */
     Vec(Node *) node;            /* by id */
     Vec(Scan *) scan;            /* by id */
-    Expr **expr_slot; size_t expr_cap;
-    Node **node_slot; size_t node_cap;
+    ExprSlot *expr_slot; size_t expr_cap;
+    NodeSlot *node_slot; size_t node_cap;
     Vec(int) expr_mark;          /* by id: the last walk that met it */
     int walk;
     Vec(int) node_mark;          /* the same for nodes (graph_order) */

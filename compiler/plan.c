@@ -162,37 +162,40 @@ static bool is_in_rest(const Storage *a, const Storage *b) {
     return a->again && b->first > a->resting->last_position && b->last < a->again->position;
 }
 
-static bool overlap(const Storage *a, const Storage *b) {
-    bool both = a->begin <= b->end && b->begin <= a->end;
-    return both && !is_in_rest(a, b) && !is_in_rest(b, a);
-}
-
 static int64_t aligned(int64_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
+/* A storage that has its place; what each later one asks of it is here, not behind a pointer. */
+typedef struct Placed {
+    int64_t offset, end;
+    int first, last;          /* positions in which its memory is taken */
+    const Storage *s;
+} Placed;
+
 /* The lowest offset at which no placed storage is live at the same time; those that are
  * placed are in order of their offsets. */
-static int64_t first_fit(Storage *const *placed, int n, const Storage *s) {
+static int64_t first_fit(const Placed *placed, int n, const Storage *s) {
     int64_t offset = 0, size = aligned(s->bytes);
-    for (int i = 0; i < n && placed[i]->offset < offset + size; i++) {
-        const Storage *o = placed[i];
-        int64_t end = o->offset + aligned(o->bytes);
-        if (end > offset && overlap(s, o)) offset = end;
+    for (int i = 0; i < n && placed[i].offset < offset + size; i++) {
+        const Placed *o = &placed[i];
+        bool both = o->first <= s->end && s->begin <= o->last;
+        if (o->end > offset && both && !is_in_rest(s, o->s) && !is_in_rest(o->s, s))
+            offset = o->end;
     }
     return offset;
 }
 
-static void insert_by_offset(Storage **placed, int n, Storage *s) {
+static void insert_by_offset(Placed *placed, int n, const Storage *s) {
     int at = n;
-    for (; at > 0 && placed[at - 1]->offset > s->offset; at--) placed[at] = placed[at - 1];
-    placed[at] = s;
+    for (; at > 0 && placed[at - 1].offset > s->offset; at--) placed[at] = placed[at - 1];
+    placed[at] = (Placed){s->offset, s->offset + aligned(s->bytes), s->begin, s->end, s};
 }
 
 /* Places all in the given order; how much it takes. */
 static int64_t place_all(Arena *a, Storage *const *all, int n) {
     int64_t end = 0;
-    Storage **placed = NEW_ARRAY(a, Storage *, n);
+    Placed *placed = NEW_ARRAY(a, Placed, n);
     for (int i = 0; i < n; i++) {
         all[i]->offset = first_fit(placed, i, all[i]);
         insert_by_offset(placed, i, all[i]);

@@ -46,6 +46,7 @@ typedef struct Recompute {
     bool asking;              /* what is granted is not known yet: note who asks */
     NodeList asked;           /* by the result that is looked at */
     UnitList list;            /* units in their new order */
+    Lookup written;           /* the routine's roots, by their places */
 } Recompute;
 
 static Known *known_of(Recompute *r, const Node *n) {
@@ -102,14 +103,12 @@ static bool is_kept(Kernels *k, const Node *n, const Stretch *in) {
     return v->unit->stretch && v->unit->stretch != in;
 }
 
-static bool is_overwritten(const Kernels *k, const Node *leaf) {
-    const Place *at = NULL;
-    for (int i = 0; i < k->routine->leaf.n && !at; i++)
-        if (k->routine->leaf.at[i].leaf == leaf) at = &k->routine->leaf.at[i].from;
-    for (int i = 0; at && i < k->routine->root.n; i++) {
-        const Place *to = &k->routine->root.at[i].to;
-        if (to->object == at->object && to->arg == at->arg && to->offset == at->offset) return true;
-    }
+static bool is_overwritten(const Recompute *r, const Node *leaf) {
+    const Binding *b = view_of(r->k, (Node *)leaf)->binding;
+    int e = b ? lookup_first(&r->written, place_hash(&b->from)) : -1;
+    for (; e >= 0; e = lookup_next(&r->written, e))
+        if (same_place(&r->k->routine->root.at[lookup_item(&r->written, e)].to, &b->from))
+            return true;
     return false;
 }
 
@@ -119,7 +118,7 @@ static bool is_there(Recompute *r, const Node *n, const Stretch *in) {
     const UnitList *readers = &known_of(r, n)->readers;
     bool later = false;
     for (int i = 0; i < readers->n; i++) later |= readers->at[i]->last_position >= in->first;
-    if (n->kind == N_LEAF) return later || !is_overwritten(r->k, n);
+    if (n->kind == N_LEAF) return later || !is_overwritten(r, n);
     if (!s || (s->kind == ST_PLACE && !later)) return false;
     return later || (s->row_stride == 0 && s->bytes < LARGE_BYTES);
 }
@@ -267,6 +266,8 @@ void recompute_build(Kernels *k) {
     Recompute r = {.k = k};
     const Stretch *open = NULL;
     if (k->stretch.n < 2 || !mechanism_on(MECHANISM_again)) return;
+    for (int i = 0; i < k->routine->root.n; i++)
+        lookup_add(k->arena, &r.written, place_hash(&k->routine->root.at[i].to), i);
     for (int i = 0; i < k->top.n; i++) add_readers(&r, k->top.at[i], k->top.at[i]);
     grant(&r);
     int n = k->top.n;
