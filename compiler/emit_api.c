@@ -47,6 +47,7 @@ static const char *role_name(int role) {
     case DL_ROW_STATE: return "DL_ROW_STATE";
     case DL_INPUT: return "DL_INPUT";
     case DL_TARGET: return "DL_TARGET";
+    case DL_RESULT: return "DL_RESULT";
     default: return "DL_OUTPUT";
     }
 }
@@ -343,34 +344,69 @@ static void add_entry(Api *api, const EntryUse *er) {
 
 /* ---- metrics ---------------------------------------------------------------------------------- */
 
+static const char *declared_extents(Arena *a, const Node *n) {
+    const char *text = "";
+    for (int k = 0; k < n->rank; k++) text = arena_printf(a, "%s[%" PRId64 "]", text, n->dim[k]);
+    return text;
+}
+
+static void add_totals(Api *api, const Metric *k, const char *name) {
+    for (int j = 0; j < k->ntotal; j++) {
+        Dict *t = dict_add(api->top, "total");
+        dict_set(t, "type", "%s", k->total[j]->dtype == T_F32 ? "double" : "int64_t");
+        dict_set(t, "field", "%s_%s%s", name, k->total_name[j],
+                declared_extents(api->arena, k->total[j]));
+    }
+}
+
+static void set_result(Api *api, Dict *d, const Metric *k, const char *name) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) ICE(k->span, "out of memory");
+    emit_result(api->arena, f, api->m->graph, k, name);
+    fclose(f);
+    dict_set(d, "result", "%s", text);
+    free(text);
+}
+
+/* The function of a metric returns a number, or writes a tensor's elements. */
+static void add_metric(Api *api, int number, int64_t place, bool described) {
+    const Metric *k = &api->m->metric.at[number];
+    const char *name = c_identifier(api->arena, k->name);
+    bool tensor = k->result->rank > 0;
+    Dict *d = dict_add(api->top, "metric");
+    if (described) {
+        add_row(api, d, k->name, k->result, DL_RESULT, PT_F64, 0, k->span);
+        dict_set(d, "offset", "%" PRId64, 8 * place);
+    }
+    dict_set(d, "metric", "%s", strcmp(k->name, "loss") == 0 ? "loss" : name);
+    dict_set(d, "gives", "%s", tensor ? "void" : "double");
+    dict_set(d, "to", "%s", tensor ? ", double *result" : "");
+    dict_set(d, "axes", "%s", declared_extents(api->arena, k->result));
+    dict_set(d, "place", "%" PRId64, place);
+    set_result(api, d, k, name);
+    add_totals(api, k, name);
+}
+
 static void add_metrics(Api *api) {
-    Arena *a = api->arena;
+    const char *names = "";
+    int64_t place = 0;
+    bool tensors = false;
     dict_list(api->top, "metric");
     dict_list(api->top, "total");
-    const char *names = "";
+    for (int i = 0; i < api->m->metric.n; i++)
+        tensors = tensors || api->m->metric.at[i].result->rank > 0;
     for (int i = 0; i < api->m->metric.n; i++) {
         const Metric *k = &api->m->metric.at[i];
-        const char *name = c_identifier(a, k->name);
-        names = listed(a, names, ", ", arena_printf(a, "\"%s\"", k->name));
-        for (int j = 0; j < k->ntotal; j++) {
-            Dict *t = dict_add(api->top, "total");
-            dict_set(t, "type", "%s", k->total[j]->dtype == T_F32 ? "double" : "int64_t");
-            dict_set(t, "field", "%s_%s", name, k->total_name[j]);
-        }
-        Dict *d = dict_add(api->top, "metric");
-        char *text = NULL;
-        size_t size = 0;
-        FILE *f = open_memstream(&text, &size);
-        if (!f) ICE(k->span, "out of memory");
-        emit_result(a, f, k, name);
-        fclose(f);
-        dict_set(d, "metric", "%s", strcmp(k->name, "loss") == 0 ? "loss" : name);
-        dict_set(d, "number", "%d", i);
-        dict_set(d, "result", "%s", text);
-        free(text);
+        names = listed(api->arena, names, ", ", arena_printf(api->arena, "\"%s\"", k->name));
+        add_metric(api, i, place, tensors);
+        place += node_elements(k->result, 1);
     }
     dict_set(api->top, "metric_names", "%s", names);
     dict_set(api->top, "nmetric", "%d", api->m->metric.n);
+    dict_set(api->top, "tensor_results", "%s", tensors ? "yes" : "");
+    dict_set(api->top, "results_size", "%" PRId64, 8 * place);
 }
 
 /* ---- all of it ----------------------------------------------------------------------------------- */

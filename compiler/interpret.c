@@ -239,12 +239,18 @@ static void results(const void *totals, double *metric) {
     for (int i = 0; i < program->model->metric.n; i++) {
         const Metric *m = &program->model->metric.at[i];
         Eval *e = eval_new(program->model->graph, 1, 0, 0);
-        for (int j = 0; j < m->ntotal; j++, at += 8) {
-            double v = get(at, m->total[j]->dtype == T_F32 ? PT_F64 : PT_I64, 0);
-            eval_bind(e, m->total_leaf[j], &v);
+        for (int j = 0; j < m->ntotal; j++) {
+            int64_t n = node_elements(m->total[j], 1);
+            double *v = malloc((size_t)n * sizeof *v);
+            for (int64_t k = 0; v && k < n; k++)
+                v[k] = get(at, m->total[j]->dtype == T_F32 ? PT_F64 : PT_I64, k);
+            if (v) eval_bind(e, m->total_leaf[j], v);
+            free(v);
+            at += 8 * n;
         }
         const double *value = eval_node(e, m->result);
-        metric[i] = value ? value[0] : NAN;
+        int64_t n = node_elements(m->result, 1);
+        for (int64_t k = 0; k < n; k++) *metric++ = value ? value[k] : NAN;
         eval_free(e);
     }
 }
@@ -311,16 +317,22 @@ static const dl_model *make_table(Arena *a, Model *m) {
     program = program_build(a, m, NULL);
     int stored;
     const char **metric = NEW_ARRAY(a, const char *, m->metric.n + 1);
-    size_t totals = 0;
+    dl_tensor *result = NEW_ARRAY(a, dl_tensor, m->metric.n + 1);
+    size_t totals = 0, results_size = 0;
     for (int i = 0; i < m->metric.n; i++) {
-        metric[i] = m->metric.at[i].name;
-        totals += (size_t)m->metric.at[i].ntotal * 8;
+        const Metric *k = &m->metric.at[i];
+        metric[i] = k->name;
+        for (int j = 0; j < k->ntotal; j++) totals += (size_t)node_elements(k->total[j], 1) * 8;
+        result[i] = tensor_of(k->name, DL_RESULT, PT_F64, k->result, k->span);
+        result[i].offset = results_size;
+        results_size += result[i].bytes;
     }
     dl_tensor *t = all_tensors(a, m, &stored);
     table = (dl_model){.abi = DL_ABI, .name = m->name, .source = m->file, .version = "interpreted",
             .batch = m->batch, .tensor = t, .ntensor = stored + m->input.n + m->target.n,
             .ninput = m->input.n, .ntarget = m->target.n, .input = t + stored,
-            .nmetric = m->metric.n, .metric = metric, .totals_size = totals, .size = size,
+            .nmetric = m->metric.n, .metric = metric, .totals_size = totals,
+            .result = result, .results_size = results_size, .size = size,
             .work_size = work_size, .init = init, .work_init = work_init,
             .train_step = m->loss ? train_step : NULL, .accumulate = m->loss ? accumulate : NULL,
             .apply = m->loss ? apply : NULL, .evaluate = m->metric.n ? evaluate : NULL,

@@ -195,6 +195,7 @@ bool scatter_of(Kernels *k, const View *v, Scatter *out);
 /* schedule_scatter.c: of those, one whose terms are sorted by row first, so that a row is
  * complete at once, and the memory for that. */
 bool is_sorted_scatter(Kernels *k, const View *v);
+bool is_added_scatter(Kernels *k, const View *v);
 void sorted_scatter_scratch(Kernels *k, Unit *u);
 
 void bindings_build(Kernels *k);      /* storage.c: what the routine's bindings bind */

@@ -22,7 +22,7 @@ static Node *add_total(Lower *L, Metric *m, const char *name, Node *n, Span at) 
         names[i] = m->total_name[i], total[i] = m->total[i], leaf[i] = m->total_leaf[i];
     names[k] = name;
     total[k] = n;
-    leaf[k] = node_leaf(L->graph, L_TOTAL, n->dtype, 0, NULL,
+    leaf[k] = node_leaf(L->graph, L_TOTAL, T_F32, n->rank, n->dim,
             arena_printf(L->arena, "%s.%s", m->name, name), at);
     m->total_name = names;
     m->total = total;
@@ -49,31 +49,57 @@ Metric loss_metric(Lower *L, Node *loss, Span at) {
 
 /* ---- statements of a metric's definition ---------------------------------------- */
 
-static Node *scalar_node(Lower *L, const Ast *e, const char *what) {
+/* Totals and results are numbers, or tensors of which every extent is known. */
+static Node *fixed_node(Lower *L, const Ast *e, const char *what) {
     Node *n = value_to_node(L, lower_expr(L, e), e->span);
-    if (!n || n->rank == 0) return n;
-    lower_error(L, e->span, "%s is a single number; this is %s: fold it, sum(...) x[...]", what,
-            node_shape_text(L, n));
-    return NULL;
+    for (int k = 0; n && k < n->rank; k++) {
+        if (n->dim[k] != DIM_BATCH) continue;
+        lower_error(L, e->span,
+                "%s has no batch axis; this is %s: fold it over the rows, sum(...) x[...]", what,
+                node_shape_text(L, n));
+        return NULL;
+    }
+    return n;
 }
 
 static void lower_total(Lower *L, const Ast *s) {
-    Node *n = scalar_node(L, s->a, "a total");
+    Node *n = fixed_node(L, s->a, "a total");
     Value v = value_poison();
     if (n && n->dtype != T_F32) n = convert_node(L, n, T_I32, s->span);
     if (n) v = value_node(add_total(L, L->metric, s->name, n, s->span));
     scope_bind(L, L->scope, s->name, v, s->span);
 }
 
+static bool counts_rows(const Node *n) {
+    for (int k = 0; k < n->rank; k++)
+        if (n->dim[k] == DIM_BATCH) return true;
+    for (int k = 0; n->kind == N_COMP && k < n->nfold; k++)
+        if (n->fold_dim[k] == DIM_BATCH) return true;
+    return false;
+}
+
+/* What is evaluated over totals once, on the stack of its caller: see emit_result.c. */
 static void check_result(Lower *L, Node *n, Span at) {
+    enum { MOST_ELEMENTS = 32768 };
+    int64_t elements = 0;
     NodeList order = graph_order(L->graph, &n, 1);
     for (int k = 0; k < order.n; k++) {
-        const Node *leaf = order.at[k];
-        if (leaf->kind != N_LEAF || leaf->leaf == L_TOTAL || leaf->leaf == L_DATA) continue;
-        lower_error(L, at, "a metric's result is made of its totals alone; this also needs `%s`",
-                leaf->name ? leaf->name : "other values");
-        return;
+        const Node *on_way = order.at[k];
+        bool total = on_way->kind == N_LEAF && on_way->leaf == L_TOTAL;
+        bool made = on_way->kind == N_COMP && !counts_rows(on_way);
+        if (!total && !made && (on_way->kind != N_LEAF || on_way->leaf != L_DATA)) {
+            lower_error(L, at, "a metric's result is made of its totals alone; this also needs %s",
+                    on_way->kind == N_STACK || on_way->kind == N_CARRY ? "a scan"
+                    : on_way->name ? arena_printf(L->arena, "`%s`", on_way->name)
+                                   : "other values");
+            return;
+        }
+        if (made && on_way != n) elements += node_elements(on_way, 1);
     }
+    if (elements <= MOST_ELEMENTS) return;
+    lower_error(L, at,
+            "a metric's result may need %d numbers on the way; this needs %lld", MOST_ELEMENTS,
+            (long long)elements);
 }
 
 bool metric_statement(Lower *L, const Ast *s) {
@@ -86,7 +112,7 @@ bool metric_statement(Lower *L, const Ast *s) {
         lower_total(L, s);
         return true;
     }
-    Node *n = scalar_node(L, s->a, "a metric's result");
+    Node *n = fixed_node(L, s->a, "a metric's result");
     if (!n) return true;
     check_result(L, n, s->span);
     L->metric->result = convert_node(L, n, T_F32, s->span);

@@ -40,9 +40,9 @@ typedef struct Metric {
     const char *name;
     int ntotal;
     const char **total_name;
-    Node **total;           /* per call: scalars, f32 (kept as f64) or i32/bool (as i64) */
-    Node **total_leaf;      /* L_TOTAL leaves that `result` loads */
-    Node *result;           /* scalar over them, evaluated in double */
+    Node **total;           /* per call: no batch axis, f32 (kept as f64) or i32 (as i64) */
+    Node **total_leaf;      /* L_TOTAL leaves that `result` loads, all real */
+    Node *result;           /* over them, evaluated in double; no batch axis */
     Span span;
 } Metric;
 

@@ -59,8 +59,8 @@ static void touch_results(Kernels *k) {
         for (int j = 0; j < k->unit.at[i]->member.n; j++) {
             View *v = view_of(k, k->unit.at[i]->member.at[j]);
             Storage *s = v->storage;
-            bool kept = s->last >= 0 || contraction_in_memory(k, v) || s->kind == ST_SLOT ||
-                        s->kind == ST_FLIP || s->kind == ST_PLACE;
+            bool kept = s->last >= 0 || contraction_in_memory(k, v) || is_added_scatter(k, v) ||
+                        s->kind == ST_SLOT || s->kind == ST_FLIP || s->kind == ST_PLACE;
             if (kept) touch(s, k->unit.at[i]);
         }
 }

@@ -270,11 +270,12 @@ static Use *build_evaluate(Arena *a, Program *p) {
     int64_t offset = 0;
     for (int i = 0; i < p->model->metric.n; i++) {
         const Metric *k = &p->model->metric.at[i];
-        for (int j = 0; j < k->ntotal; j++, offset += 8) {
+        for (int j = 0; j < k->ntotal; j++) {
             Place to = {.object = P_ARG, .arg = argument, .offset = offset,
                     .type = k->total[j]->dtype == T_F32 ? PT_F64 : PT_I64};
             vec_push(a, &u->routine.root,
                     ((Root){.value = k->total[j], .to = to, .accumulate = true}));
+            offset += 8 * node_elements(k->total[j], 1);
         }
     }
     return u;

@@ -84,6 +84,22 @@ static void add_terms(ScatterState *s) {
     builder_close_to(b, 0);
 }
 
+/* The sums are whole only now: they go where the unit also writes them, or adds them. */
+static void write_output(ScatterState *s) {
+    Builder *b = s->b;
+    bool elsewhere = false;
+    for (int i = 0; i < b->unit->write.n; i++) {
+        const Write *w = &b->unit->write.at[i];
+        elsewhere = elsewhere || w->add || w->to != s->view->storage;
+    }
+    if (!elsewhere) return;
+    b->in_memory = s->node;
+    for (int i = 0; i < s->node->rank; i++) builder_open_axis(b, s->node, i);
+    build_epilogue(b);
+    builder_close_to(b, 0);
+    b->in_memory = NULL;
+}
+
 /* ---- sorting ------------------------------------------------------------------------- */
 
 static LoopExpr *entry(const ScatterState *s, LoopArray *array, LoopExpr *at) {
@@ -303,6 +319,12 @@ bool is_sorted_scatter(Kernels *k, const View *v) {
            sizes_of(k, v->node, &scatter, &s);
 }
 
+/* Terms are added in memory, so the sums are there also when no other unit reads them. */
+bool is_added_scatter(Kernels *k, const View *v) {
+    Scatter scatter;
+    return v->node->kind == N_COMP && scatter_of(k, v, &scatter) && !is_sorted_scatter(k, v);
+}
+
 static Storage *integers(Kernels *k, int64_t count, int64_t most, const char *name) {
     Storage *s = scratch_storage(k, node_zeros(k->graph, T_I32, 1, &count, (Span){0}));
     s->name = name;
@@ -335,5 +357,6 @@ void schedule_scatter(Builder *b, const Scatter *scatter) {
     } else {
         zero_output(&s);
         add_terms(&s);
+        write_output(&s);
     }
 }

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define DL_ABI 1               /* generated code checks it when it is compiled */
+#define DL_ABI 2               /* generated code checks it when it is compiled */
 
 typedef enum dl_status {
     DL_OK = 0,
@@ -41,7 +41,8 @@ typedef enum dl_role {
     DL_ROW_STATE,              /* in the work area, per row */
     DL_INPUT, DL_TARGET,       /* the caller's arrays */
     DL_OUTPUT,
-    DL_TOTAL                   /* in the totals */
+    DL_TOTAL,                  /* in the totals */
+    DL_RESULT                  /* in what `results` writes */
 } dl_role;
 
 typedef struct dl_tensor {
@@ -94,11 +95,15 @@ typedef struct dl_model {
     int (*accumulate)(void *model, void *work, int64_t n, const void *const *data, float *loss);
     int (*apply)(void *model, void *work);
     int (*evaluate)(const void *model, void *work, int64_t n, const void *const *data, void *totals);
-    void (*results)(const void *totals, double *metric /* [nmetric] */);
+    void (*results)(const void *totals, double *metric);     /* see `result` */
     int (*save)(const void *model, const char *path);
     int (*load)(void *model, const char *path);
     const dl_fault *(*fault)(const void *work);
     const char *(*message)(int status);
+    /* where each metric is in what `results` writes, results_size bytes of doubles; NULL: each
+     * is one number, in their order */
+    const dl_tensor *result;
+    size_t results_size;
 } dl_model;
 
 #ifdef __cplusplus

@@ -31,11 +31,27 @@ void dl_json_text(FILE *f, const char *text) {
     fputc('"', f);
 }
 
+/* The elements of axis k and the axes behind it; `at` moves on over them. */
+static void print_axis(FILE *f, const dl_tensor *t, int k, const double **at) {
+    if (k == t->rank) {
+        dl_json_number(f, *(*at)++);
+        return;
+    }
+    for (int64_t i = 0; i < t->shape[k]; i++) {
+        fputs(i > 0 ? ", " : "[", f);
+        print_axis(f, t, k + 1, at);
+    }
+    fputc(']', f);
+}
+
 void dl_json_metrics(FILE *f, const dl_model *table, const double *metric) {
     for (int i = 0; i < table->nmetric; i++) {
         fputs(i > 0 ? ", " : "", f);
         dl_json_text(f, table->metric[i]);
         fputs(": ", f);
-        dl_json_number(f, metric[i]);
+        if (table->result)
+            print_axis(f, &table->result[i], 0, &metric);
+        else
+            dl_json_number(f, metric[i]);
     }
 }

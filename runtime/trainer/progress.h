@@ -32,7 +32,7 @@ void dl_progress_end(DlProgress *p); /* leaves the cursor on a line of its own *
 /* json.c: numbers as short as they can be read back the same; null when not finite. */
 void dl_json_number(FILE *f, double v);
 void dl_json_text(FILE *f, const char *text);
-/* "loss": 0.5, "accuracy": 0.8 */
+/* "loss": 0.5, "confusion": [[9, 1], [2, 8]] */
 void dl_json_metrics(FILE *f, const dl_model *table, const double *metric);
 
 #endif

@@ -169,11 +169,20 @@ bool dl_weights_meta(const char *path, DlPool *pool, DlMeta *meta, DlError *e);
 
 /* ---- using (evaluate.c) ------------------------------------------------------------- */
 
-bool dl_evaluate(
-        const DlSession *s, const DlSplit *split, double *metric /* [nmetric] */, DlError *e);
+bool dl_evaluate(const DlSession *s, const DlSplit *split,
+        double *metric /* [dl_metric_size(table)] */, DlError *e);
 /* The split's arrays are the model's inputs in the table's order. `output`: one array an
  * output, with room for the split's rows. */
 bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e);
+
+/* ---- what an evaluation gives (metrics.c) ---------------------------------------------- */
+
+size_t dl_metric_size(const dl_model *table); /* of all results, in doubles */
+bool dl_metric_is_number(const dl_model *table, int i);
+/* Where metric i's values are in the results of an evaluation. */
+double *dl_metric_values(const dl_model *table, double *metric, int i);
+/* One that is no number: its name, and a line for each row. */
+void dl_metric_print(FILE *f, const dl_model *table, double *metric, int i);
 
 /* ---- the command line (options.c, command.c) ---------------------------------------- */
 

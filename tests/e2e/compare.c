@@ -248,7 +248,7 @@ static void compare_entry(Job *j, int k) {
     eval_free(e);
 }
 
-static void compare_result(Job *j, Eval *e, const Metric *metric, double result) {
+static void compare_result(Job *j, Eval *e, const Metric *metric, const double *result) {
     Eval *f = eval_new(j->m->graph, 1, SEED, 0);
     double loss = 1;
     eval_keep_scale(f);
@@ -256,15 +256,17 @@ static void compare_result(Job *j, Eval *e, const Metric *metric, double result)
         const double *total = eval_node(e, metric->total[k]);
         if (!total) continue;
         eval_bind(f, metric->total_leaf[k], total);
-        loss = fmax(loss, *eval_scale(e, metric->total[k]) / fmax(fabs(*total), 1e-30));
+        const double *scale = eval_scale(e, metric->total[k]);
+        for (int64_t i = 0; i < node_elements(metric->total[k], 1); i++)
+            if (total[i] < 0 || total[i] > 0) loss = fmax(loss, scale[i] / fabs(total[i]));
     }
-    compare_made(j, f, metric->result, &result, DL_F64, "metric", metric->name, loss);
+    compare_made(j, f, metric->result, result, DL_F64, "metric", metric->name, loss);
     eval_free(f);
 }
 
 static void compare_metrics(Job *j) {
     const Model *m = j->m;
-    double result[64];
+    double result[4096], *at = result;
     void *totals = memory(j, j->table->totals_size);
     Eval *e = evaluator(j, SEED);
     bind_data(j, e);
@@ -272,7 +274,10 @@ static void compare_metrics(Job *j) {
             j->table->evaluate(j->model, j->work, j->rows, (const void *const *)j->data, totals);
     if (status_ok(j, status, "evaluate")) {
         j->table->results(totals, result);
-        for (int i = 0; i < m->metric.n; i++) compare_result(j, e, &m->metric.at[i], result[i]);
+        for (int i = 0; i < m->metric.n; i++) {
+            compare_result(j, e, &m->metric.at[i], at);
+            at += node_elements(m->metric.at[i].result, 1);
+        }
     }
     eval_free(e);
 }

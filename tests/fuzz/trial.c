@@ -301,7 +301,7 @@ static void compare_entries(Trial *t) {
 /* The loss of an evaluation. */
 static void compare_metrics(Trial *t) {
     const Model *m = t->m;
-    double value[64];
+    double value[4096], *at = value;
     void *totals = filled(t->table->totals_size);
     memset(totals, 0, t->table->totals_size);
     if (!status_ok(t, t->table->evaluate(t->model, t->work, t->rows, t->data, totals), "evaluate"))
@@ -317,9 +317,12 @@ static void compare_metrics(Trial *t) {
         for (int k = 0; k < of->ntotal; k++) {
             const double *total = eval_node(e, of->total[k]);
             eval_bind(f, of->total_leaf[k], total);
-            if (total[0] != 0) times = fmax(times, eval_scale(e, of->total[k])[0] / fabs(total[0]));
+            const double *scale = eval_scale(e, of->total[k]);
+            for (int64_t j = 0; j < node_elements(of->total[k], 1); j++)
+                if (total[j] != 0) times = fmax(times, scale[j] / fabs(total[j]));
         }
-        compare_scaled(t, f, of->result, &value[i], DL_F64, "metric", of->name, times);
+        compare_scaled(t, f, of->result, at, DL_F64, "metric", of->name, times);
+        at += node_elements(of->result, 1);
         eval_free(f);
     }
     eval_free(e);

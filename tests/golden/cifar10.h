@@ -23,7 +23,7 @@
 
 #include "dl.h"
 
-#if DL_ABI != 1
+#if DL_ABI != 2
 #error "this file was generated for another version of the runtime header dl.h: run dlc again"
 #endif
 

@@ -489,9 +489,8 @@ int line_evaluate(const line *model, line_work *work, int64_t n,
 }
 
 double line_loss(const line_totals *totals) {
-    const double t0 = (double)totals->loss__rows;
-    const double t1 = (double)totals->loss__sum / t0;
-    return t1;
+    const double v0 = (double)totals->loss__sum / (double)totals->loss__rows;
+    return v0;
 }
 
 /* ---- predict ---- */

@@ -2,8 +2,9 @@
  *
  * A case is a program and tensors by name or path. The program is lowered, its leaves are
  * bound, and everything the case lists is evaluated by the double interpreter and compared:
- * outputs, the loss, its gradients, states after a step, metrics, and the parameters after
- * each of a series of optimiser steps on given gradients. */
+ * outputs, the loss, its gradients, states after a step, metrics (evaluated over all rows at
+ * once and over several batches), and the parameters after each of a series of optimiser steps
+ * on given gradients. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -79,18 +80,25 @@ static int64_t rows_of(const Case *c) {
     return 1;
 }
 
-static void bind(Eval *e, const Case *c, const char *kind, const char *name, const Node *leaf) {
+/* Of a tensor with rows, those from `first` on. */
+static void bind_rows(Eval *e, const Case *c, const char *kind, const char *name, const Node *leaf,
+        int64_t first) {
     const Tensor *t = find(c, kind, name);
     cr_assert_not_null(t, "%s: case %s has no %s %s", c->file, c->name, kind, name);
-    eval_bind(e, leaf, t->value);
+    bool rows = leaf->rank > 0 && leaf->dim[0] == DIM_BATCH;
+    eval_bind(e, leaf, t->value + (rows ? first * (t->size / t->dim[0]) : 0));
 }
 
-static Eval *bound(const Case *c, const Model *m) {
-    Eval *e = eval_new(m->graph, rows_of(c), 1, 0);
+static void bind(Eval *e, const Case *c, const char *kind, const char *name, const Node *leaf) {
+    bind_rows(e, c, kind, name, leaf, 0);
+}
+
+static Eval *bound_rows(const Case *c, const Model *m, int64_t first, int64_t rows) {
+    Eval *e = eval_new(m->graph, rows, 1, 0);
     for (int i = 0; i < m->input.n; i++)
-        bind(e, c, "input", m->input.at[i].name, m->input.at[i].node);
+        bind_rows(e, c, "input", m->input.at[i].name, m->input.at[i].node, first);
     for (int i = 0; i < m->target.n; i++)
-        bind(e, c, "target", m->target.at[i].name, m->target.at[i].node);
+        bind_rows(e, c, "target", m->target.at[i].name, m->target.at[i].node, first);
     for (int i = 0; i < m->param.n; i++)
         bind(e, c, "param", m->param.at[i]->path, m->param.at[i]->leaf);
     for (int i = 0; i < m->state.n; i++)
@@ -98,6 +106,10 @@ static Eval *bound(const Case *c, const Model *m) {
     for (int i = 0; i < m->number.n; i++)
         eval_bind(e, m->number.at[i].leaf, &m->number.at[i].value);
     return e;
+}
+
+static Eval *bound(const Case *c, const Model *m) {
+    return bound_rows(c, m, 0, rows_of(c));
 }
 
 static void compare(
@@ -153,18 +165,40 @@ static Node *output(const Model *m, const char *name) {
     return NULL;
 }
 
-static void expect_metric(const Case *c, Eval *e, const Model *m, const Tensor *t) {
+static void add_total(const Case *c, Eval *e, const Metric *metric, int k, double *sum) {
+    const double *total = eval_node(e, metric->total[k]);
+    cr_assert_not_null(total, "%s: case %s: %s", c->file, c->name, eval_error(e));
+    for (int64_t i = 0; i < node_elements(metric->total[k], 1); i++) sum[i] += total[i];
+}
+
+/* Totals of so many rows at a time, added up, and the result of them. */
+static void expect_result(
+        const Case *c, const Model *m, const Metric *metric, const Tensor *t, int64_t step) {
+    Eval *f = eval_new(m->graph, 1, 1, 0);
+    double *sum[16];
+    cr_assert_leq(metric->ntotal, 16);
+    for (int k = 0; k < metric->ntotal; k++)
+        sum[k] = calloc((size_t)node_elements(metric->total[k], 1), sizeof *sum[k]);
+    for (int64_t first = 0; first < rows_of(c); first += step) {
+        int64_t left = rows_of(c) - first;
+        Eval *e = bound_rows(c, m, first, left < step ? left : step);
+        for (int k = 0; k < metric->ntotal; k++) add_total(c, e, metric, k, sum[k]);
+        eval_free(e);
+    }
+    for (int k = 0; k < metric->ntotal; k++) {
+        eval_bind(f, metric->total_leaf[k], sum[k]);
+        free(sum[k]);
+    }
+    expect_node(c, f, t, metric->result);
+    eval_free(f);
+}
+
+static void expect_metric(const Case *c, const Model *m, const Tensor *t) {
     for (int i = 0; i < m->metric.n; i++) {
         const Metric *metric = &m->metric.at[i];
         if (strcmp(metric->name, t->name) != 0) continue;
-        Eval *f = eval_new(m->graph, 1, 1, 0);
-        for (int k = 0; k < metric->ntotal; k++) {
-            const double *total = eval_node(e, metric->total[k]);
-            cr_assert_not_null(total, "%s: case %s: %s", c->file, c->name, eval_error(e));
-            eval_bind(f, metric->total_leaf[k], total);
-        }
-        expect_node(c, f, t, metric->result);
-        eval_free(f);
+        expect_result(c, m, metric, t, rows_of(c));
+        expect_result(c, m, metric, t, 2);
         return;
     }
     cr_assert_fail("%s: case %s: there is no metric %s", c->file, c->name, t->name);
@@ -228,7 +262,7 @@ static void run_case(const Case *c) {
         else if (strcmp(t->kind, "next") == 0)
             expect_node(c, e, t, after_step(m, t->name));
         else if (strcmp(t->kind, "metric") == 0)
-            expect_metric(c, e, m, t);
+            expect_metric(c, m, t);
     }
     eval_free(e);
     arena_free(a);
