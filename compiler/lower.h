@@ -115,7 +115,8 @@ Value lower_list(Lower *L, const Ast *e);
 bool list_shape(Value v, Shape *out); /* of the tensor that a list of numbers is; or false */
 Node *list_to_node(Lower *L, Value v, Span at);
 Value list_as_tensor(Lower *L, Value v, Span at); /* values that are no lists stay */
-/* list[k] with k known at compile time: true, and the item. False: a tensor's elements. */
+/* list[k] with k known at compile time, or list[a:b]: true, and the item or the list of
+ * those from a to b. False: a tensor's elements. */
 bool list_item(Lower *L, Value list, const Ast *e, Value *item);
 
 /* ---- names: lower_scope.c ------------------------------------------------------- */
@@ -146,9 +147,11 @@ Value scope_value(Lower *L, const char *name, Span at); /* of a name in the pres
 /* An operator, built-in, initializer, or `none`; V_NONE: nothing of that name. */
 Value scope_provided(Lower *L, const char *name);
 Function *scope_initializer(Lower *L, Scope *s, const char *name);
-/* A definition of that kind (A_METRIC, A_OPTIMIZER), the user's before the library's. */
+/* A definition of that kind (A_METRIC, A_OPTIMIZER, ...), the user's before the library's. */
 Function *find_definition(Lower *L, AstKind kind, const char *name);
 const char *nearest_definition(Lower *L, AstKind kind, const char *name);
+typedef Vec(const char *) NameList;
+NameList definition_names(Lower *L, AstKind kind);
 
 /* ---- calls: lower_call.c, lower_args.c ------------------------------------------ */
 
@@ -330,7 +333,8 @@ void abandon(Lower *L);
 /* Where the user wrote what the library's text is about to complain of. */
 Span user_span(const Lower *L, Span own);
 
-/* ---- the model and its training: lower_model.c, lower_entry.c, lower_metric.c, lower_train.c */
+/* ---- the model and its training: lower_model.c, lower_entry.c, lower_metric.c,
+ * lower_train.c, lower_update.c */
 
 /* False: not a statement of that kind of text, or not inside of one. */
 bool lower_model_statement(Lower *L, const Ast *s);
@@ -340,11 +344,24 @@ void lower_metric_use(Lower *L, const Ast *s);
 Metric loss_metric(Lower *L, Node *loss, Span at);
 Entry run_entry(Lower *L, const Ast *ast);
 Entry make_predict(Lower *L);
+/* The reader and its arguments: data csv("points.csv"). */
+void lower_source(Lower *L, const Ast *setting, DataSetting *out);
 void lower_settings(Lower *L, const Ast *train);
 Node *total_loss(Lower *L, const char *name); /* NULL: of all names; NULL when there is none */
-void apply_freezes(Lower *L);
+void collect_freezes(Lower *L);
+void check_freezes(Lower *L); /* that each pattern matches something */
+bool parameter_frozen(const Lower *L, const char *path);
+bool path_frozen(Lower *L, const char *path); /* of the layer that asks */
+void warn_unmatched(Lower *L, const char *pattern, Span at); /* when no parameter matches */
 void lower_gradients(Lower *L);
-void lower_optimizers(Lower *L, const Ast *train);
+/* The line of a word (`optimizer`, `loss`, `decay`) that a parameter follows; or NULL. */
+const Ast *line_for(const Ast *train, const char *word, const char *path);
+void warn_unmatched_lines(Lower *L, const Ast *train);
+Function *line_definition(Lower *L, const Ast *line); /* of the optimizer or update it names */
+void lower_loss_updates(Lower *L);                    /* penalties on parameters */
+void lower_updates(Lower *L, const Ast *train);       /* a step: next values of what is trained */
+const Var *penalised(Lower *L, Span at);
+const char *updated_path(const Lower *L); /* of the parameter that a loop is at, or NULL */
 void warn_unused(Lower *L);
 void count_layer_parameters(Lower *L);
 bool node_list_has(NodeList list, const Node *n);
@@ -368,6 +385,7 @@ typedef struct LossTerm {
     Node *node;
     Span span;
     const char *name;
+    const Var *of; /* the parameter that an update has penalised, or NULL */
 } LossTerm;
 
 /* How many random tensors a module's text has drawn in this run. */
@@ -393,6 +411,7 @@ struct Lower {
     Graph *graph;
     Model *model;
     const Ast *std, *program, *model_ast, *train_ast;
+    const LowerOptions *options; /* or NULL */
     Scope *library, *globals, *model_scope;
 
     /* where execution stands */
@@ -407,7 +426,7 @@ struct Lower {
     OpenScan *scan;      /* innermost open scan */
     Entry *entry;        /* the user's entry that is being run */
     Metric *metric;
-    struct Optimizing *optimizing;
+    struct UpdateLine *optimizing; /* the optimizer or update that is being run */
     Span call_site;       /* of the last call that the user's own text makes */
     const char *called;   /* what it calls */
     bool in_library;      /* the running text is the library's */
@@ -428,8 +447,9 @@ struct Lower {
     Lookup path;          /* their indices, by path */
     Vec(LossTerm) loss;
     Vec(Pending) pending; /* present values of states, slots and parameters */
-    Vec(const char *) freeze;
+    Vec(const char *) freeze; /* patterns, and where they are written */
     Vec(Span) freeze_at;
+    Vec(const char *) asked_frozen; /* layers' paths */
     Vec(Port) output;
     Vec(const Ast *) entry_ast; /* run after the model's body */
 };

@@ -223,6 +223,21 @@ static Value length_of(Lower *L, const Value *arg, const Span *at, int n, Span s
     return value_poison();
 }
 
+static Value is_list(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    (void)L, (void)at, (void)n, (void)span;
+    return value_bool(arg[0].kind == V_LIST);
+}
+
+/* One list of the items of several. */
+static Value join(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    Vec(Value) item = {0};
+    for (int k = 0; k < n; k++) {
+        if (length_of(L, &arg[k], &at[k], 1, span).kind == V_POISON) return value_poison();
+        for (int i = 0; i < arg[k].i; i++) vec_push(L->arena, &item, arg[k].item[i]);
+    }
+    return value_list(L, item.n, item.at);
+}
+
 /* ---- random numbers ------------------------------------------------------------- */
 
 static void push_axis(Shape *s, Expr **index, int64_t dim, Expr *at) {
@@ -333,6 +348,19 @@ static Value load(Lower *L, const Value *arg, const Span *at, int n, Span span) 
 
 /* ---- the table ------------------------------------------------------------------ */
 
+/* Of the parameter that the loop of an optimizer or update is at. */
+static Value path_matches_pattern(
+        Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    const char *path = updated_path(L);
+    (void)n;
+    if (path && arg[0].kind == V_STRING) return value_bool(path_matches(arg[0].text, path));
+    if (path)
+        lower_error(L, at[0], "a pattern of paths is a string; this is %s", value_text_of(L, arg[0]));
+    else
+        lower_error(L, span, "path_matches() asks for the parameter of `for p, g in parameters()`");
+    return value_poison();
+}
+
 static const Builtin table[] = {
         {"rank", "rank(x)", 1, 1, rank_of, NULL},
         {"extent", "extent(x, axis)", 2, 2, extent_of, NULL},
@@ -342,10 +370,13 @@ static const Builtin table[] = {
         {"reshape", "reshape(x, size, ...)", 2, -1, reshape, NULL},
         {"transpose", "transpose(x, axis, ...)", 2, -1, transpose, NULL},
         {"length", "length(list)", 1, 1, length_of, NULL},
+        {"is_list", "is_list(x)", 1, 1, is_list, NULL},
+        {"join", "join(list, list, ...)", 1, -1, join, NULL},
         {"uniform", "uniform(size, ...)", 0, -1, uniform, NULL},
         {"uniform_like", "uniform_like(x)", 1, 1, uniform_like, NULL},
         {"grad", "grad(y, x) or grad(y, x, per: batch)", 2, 3, gradient, "per"},
         {"stop_gradient", "stop_gradient(x)", 1, 1, stop_gradient, NULL},
+        {"path_matches", "path_matches(pattern)", 1, 1, path_matches_pattern, NULL},
         {"load", "load(\"file.npy\")", 1, 1, load, NULL},
 };
 

@@ -117,10 +117,33 @@ Value list_as_tensor(Lower *L, Value v, Span at) {
 
 /* ---- items ---------------------------------------------------------------------- */
 
+/* An end of list[a:b]; one that is not written is where the list begins or ends. */
+static bool part_end(Lower *L, Value list, const Ast *e, int64_t absent, int64_t *out) {
+    *out = absent;
+    if (!e) return true;
+    if (!value_to_int(L, lower_expr(L, e), e->span, "the end of a slice", out)) return false;
+    if (*out < 0) *out += list.i;
+    if (*out >= 0 && *out <= list.i) return true;
+    lower_error(L, e->span, "a list of %" PRId64 " has no place %" PRId64 " to be cut at", list.i,
+            *out);
+    return false;
+}
+
+static Value list_part(Lower *L, Value list, const Ast *e) {
+    int64_t from, to;
+    if (!part_end(L, list, e->a, 0, &from) || !part_end(L, list, e->b, list.i, &to))
+        return value_poison();
+    return value_list(L, to > from ? (int)(to - from) : 0, list.item + from);
+}
+
 bool list_item(Lower *L, Value list, const Ast *e, Value *item) {
     const Ast *at = e->list;
     *item = value_poison();
-    if (at->next || at->kind == A_SLICE || at->kind == A_ELLIPSIS) return false;
+    if (at->next || at->kind == A_ELLIPSIS) return false;
+    if (at->kind == A_SLICE) {
+        *item = list_part(L, list, at);
+        return true;
+    }
     Value k = lower_expr(L, at);
     if (k.kind != V_INT) return k.kind == V_POISON;
     int64_t i = k.i < 0 ? k.i + list.i : k.i;

@@ -140,9 +140,9 @@ static const char *carry_text(Driver *d, const Storage *s) {
     Storage *next = s->base;
     const char *then = next->kind == ST_FLIP && next->scan == s->scan   ? flip_text(d, next, true)
                        : next->kind == ST_SLOT && next->scan == s->scan ? slot_text(d, next, true)
-                                                                        : next->text;
+                                                                        : resolve(next)->text;
     return arena_printf(d->k->arena, "%s == %lld ? %s : %s", time_of(d, s->scan), (long long)first,
-            s->init->text, then);
+            resolve(s->init)->text, then);
 }
 
 /* Where it is depends on the slice: its rows, its group's part, or the thread's own. */

@@ -96,6 +96,45 @@ def differentiated(name, call, x, function, params, x_type="f32", states=None):
     write(name, program, tensors)
 
 
+def write_several(name, inputs, body, outputs, ups, loss, params, gradients):
+    """A function of several tensors with several results: `body`, lines of ours that bind
+    y0, y1, ...; the loss is the sum of y0 * up0, y1 * up1, ...
+
+    inputs are (name, type, array), params (path, array), gradients (name or path, array).
+    """
+    everything = list(inputs) + [("up%d" % k, "f32", up) for k, up in enumerate(ups)]
+    program = ["model m {"]
+    program += ["    input %s: %s%s" % (label, kind, axes(a.shape)) for label, kind, a in everything]
+    program += ["    " + line for line in body]
+    program += ["    output y%d" % k for k in range(len(ups))]
+    program += ["    loss sum(...) y%d[...] * up%d[...]" % (k, k) for k in range(len(ups))]
+    tensors = [("input", label, a) for label, _, a in everything]
+    tensors += [("param", path, a) for path, a in params]
+    tensors += [("output", "y%d" % k, y) for k, y in enumerate(outputs)]
+    tensors += [("loss", "loss", loss)]
+    tensors += [("gradient", label, g) for label, g in gradients]
+    write(name, "\n".join(program + ["}"]), tensors)
+
+
+def several(name, inputs, body, function, params):
+    """write_several with the numbers of function(tensors by name), a list of results, by Keras;
+    params are (path, variable)."""
+    kinds = {"f32": tf.float64, "i32": tf.int32}
+    given = {label: tf.constant(a, dtype=kinds[kind]) for label, kind, a in inputs}
+    real = [label for label, kind, _ in inputs if kind == "f32"]
+    with tf.GradientTape() as tape:
+        for label in real:
+            tape.watch(given[label])
+        ys = function(given)
+        ups = [normal(*y.shape) for y in ys]
+        loss = tf.add_n([tf.reduce_sum(y * up) for y, up in zip(ys, ups)])
+    wanted = [given[label] for label in real] + [v.value for _, v in params]
+    grads = [tf.convert_to_tensor(g).numpy() for g in tape.gradient(loss, wanted)]
+    labels = real + [path for path, _ in params]
+    write_several(name, inputs, body, [y.numpy() for y in ys], ups, loss.numpy(),
+        [(path, v.numpy()) for path, v in params], list(zip(labels, grads)))
+
+
 def randomise(layer):
     """Random values for all weights, so that biases, gains and statistics matter."""
     for v in layer.weights:

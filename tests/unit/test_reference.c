@@ -315,7 +315,10 @@ Test(reference, embedding) {
     run_file("tests/ref/embedding.ref", 3);
 }
 Test(reference, recurrent) {
-    run_file("tests/ref/recurrent.ref", 16);
+    run_file("tests/ref/recurrent.ref", 67);
+}
+Test(reference, conv_lstm) {
+    run_file("tests/ref/conv_lstm.ref", 12);
 }
 Test(reference, normalization) {
     run_file("tests/ref/normalization.ref", 10);
