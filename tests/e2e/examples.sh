@@ -1,0 +1,56 @@
+#!/bin/sh
+# The examples: every command of their READMEs that is indented runs as it stands there, from a
+# copy of the project's own files, and what is trained reaches the figure that its line names.
+#     tests/e2e/examples.sh DLC BUILD_FOLDER NAME...
+# Examples whose data do not ship need DLC_DATA, and are left out with a word when it is not set.
+set -u
+dlc=$(cd "$(dirname "$1")" && pwd)/dlc build=$(cd "$2" && pwd)
+shift 2
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# The indented commands of a README, continued lines joined.
+commands() {
+    sed -n 's/^    //p' "$1" | sed -e ':a' -e '/\\$/N; s/\\\n//; ta'
+}
+
+# $1 example, $2 name of a metric, $3 least, $4 most: looks at the last line of the training.
+figure() {
+    value=$(sed -n "s/^loss .*[^a-z_]$2 \([-0-9.e]*\).*/\1/p; s/^$2 \([-0-9.e]*\).*/\1/p" "$work/$1.log" | tail -n 1)
+    if awk -v v="$value" -v a="$3" -v b="$4" 'BEGIN { exit !(v != "" && v >= a && v <= b) }'; then
+        passed=$((passed + 1))
+    else
+        echo "$1: $2 is '$value', and should be from $3 to $4"
+        tail -n 5 "$work/$1.log"
+        failed=$((failed + 1))
+    fi
+}
+
+cp -r "$root/examples" "$root/runtime" "$work"
+ln -s "$build" "$work/build"
+cd "$work" || exit 1
+PATH=$(dirname "$dlc"):$PATH
+export PATH
+for name in "$@"; do
+    commands "examples/$name/README.md" >"$name.commands"
+    if ! sh -eu "$name.commands" >"$name.log" 2>&1; then
+        echo "$name: a command of its README fails:"
+        tail -n 10 "$name.log"
+        failed=$((failed + 1))
+        continue
+    fi
+    passed=$((passed + 1))
+    case $name in
+        linear) figure $name loss 0 0.02 ;;
+        logistic) figure $name loss 0 0.4 ;;
+        forecast) figure $name mean_absolute_error 0.2 0.45 ;;
+        pinn) figure $name root_mean_squared_error 0 0.01 ;;
+        autoencoder) figure $name root_mean_squared_error 0.08 0.13; [ -s pictures.png ] || failed=$((failed + 1)) ;;
+        vae) figure $name loss 230 255; [ -s samples.png ] || failed=$((failed + 1)) ;;
+        seq2seq) figure $name exact_match 0.95 1 ;;
+    esac
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
