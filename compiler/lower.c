@@ -1,6 +1,6 @@
 /* lower.c - from the program's text to a Model: the body of the model is run twice in one
  * graph, with and without `training`, sharing parameters and states by path; then entries,
- * metrics, gradients and optimisers follow.
+ * metrics, gradients and the train block's lines follow.
  *
  * Takes the parsed library and program; gives NULL after errors. Each run gives out the same
  * names in the same order, so the second one finds what the first one made. Messages come
@@ -45,7 +45,7 @@ static Lower *lower_new(
             .epochs = 1,
             .shuffle = true,
             .span = model->span};
-    (void)o;
+    L->options = o;
     return L;
 }
 
@@ -76,6 +76,7 @@ static void run_model(Lower *L, bool training) {
     L->draws.n = L->pending.n = L->loss.n = L->output.n = L->entry_ast.n = 0;
     L->model->metric.n = L->model->entry.n = 0;
     lower_block(L, L->model_ast->body);
+    lower_loss_updates(L);
 }
 
 static void run_entries(Lower *L) {
@@ -135,9 +136,9 @@ static void run_training(Lower *L) {
 static void finish(Lower *L) {
     L->scope = L->globals;
     L->pending.n = 0;
-    apply_freezes(L);
+    check_freezes(L);
     if (L->model->loss) lower_gradients(L);
-    if (!diag_errors() && L->train_ast) lower_optimizers(L, L->train_ast);
+    if (!diag_errors() && L->train_ast) lower_updates(L, L->train_ast);
     if (diag_errors()) return;
     warn_unused(L);
     count_layer_parameters(L);
@@ -157,6 +158,7 @@ Model *lower(
     bind_globals(L, std, program);
     lower_settings(L, L->train_ast);
     if (o && o->batch) L->model->batch = o->batch;
+    collect_freezes(L);
     run_training(L);
     if (diag_errors()) return NULL;
     /* The losses of the training run are differentiated; those of the other are measured. */

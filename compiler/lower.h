@@ -449,6 +449,7 @@ struct Lower {
     Vec(Pending) pending; /* present values of states, slots and parameters */
     Vec(const char *) freeze; /* patterns, and where they are written */
     Vec(Span) freeze_at;
+    Vec(const Ast *) freeze_except; /* patterns of the same line that win over it */
     Vec(const char *) asked_frozen; /* layers' paths */
     Vec(Port) output;
     Vec(const Ast *) entry_ast; /* run after the model's body */

@@ -100,13 +100,75 @@ static void lower_loss(Lower *L, const Ast *s) {
                 node_shape_text(L, n));
         return;
     }
-    vec_push(L->arena, &L->loss, ((LossTerm){n, s->span, s->name}));
+    vec_push(L->arena, &L->loss, ((LossTerm){n, s->span, s->name, NULL}));
 }
 
-static void lower_freeze(Lower *L, const Ast *s) {
-    if (!L->first) return;
-    vec_push(L->arena, &L->freeze, s->text);
-    vec_push(L->arena, &L->freeze_at, s->span);
+
+/* ---- what is frozen --------------------------------------------------------------- */
+
+static bool any_matches(const char *const *pattern, int n, const char *path) {
+    for (int k = 0; k < n; k++)
+        if (path_matches(pattern[k], path)) return true;
+    return false;
+}
+
+static bool excepted(const Ast *pattern, const char *path) {
+    for (; pattern; pattern = pattern->next)
+        if (path_matches(pattern->text, path)) return true;
+    return false;
+}
+
+bool parameter_frozen(const Lower *L, const char *path) {
+    const LowerOptions *o = L->options;
+    if (o && any_matches(o->unfreeze, o->nunfreeze, path)) return false;
+    if (o && any_matches(o->freeze, o->nfreeze, path)) return true;
+    for (int k = 0; k < L->freeze.n; k++)
+        if (path_matches(L->freeze.at[k], path) && !excepted(L->freeze_except.at[k], path))
+            return true;
+    return false;
+}
+
+/* A layer is frozen where its path is, or whatever may stand in it: "block.0", "norm.*". */
+bool path_frozen(Lower *L, const char *path) {
+    vec_push(L->arena, &L->asked_frozen, path);
+    return parameter_frozen(L, path) || parameter_frozen(L, arena_printf(L->arena, "%s.", path));
+}
+
+static bool has_freeze(const Lower *L, const Ast *s) {
+    for (int k = 0; k < L->freeze_at.n; k++)
+        if (L->freeze_at.at[k].src == s->span.src && L->freeze_at.at[k].start == s->span.start)
+            return true;
+    return false;
+}
+
+/* Of a line that a condition decides about the layers before it have not heard. */
+static void add_freeze(Lower *L, const char *pattern, const Ast *except, Span at) {
+    for (int k = 0; k < L->asked_frozen.n; k++) {
+        if (!path_matches(pattern, L->asked_frozen.at[k])) continue;
+        lower_error(L, at,
+                "the layer `%s` before this line has asked whether it is frozen: write the line "
+                "outside of `if` and `for`, or before the layer",
+                L->asked_frozen.at[k]);
+        break;
+    }
+    vec_push(L->arena, &L->freeze, pattern);
+    vec_push(L->arena, &L->freeze_at, at);
+    vec_push(L->arena, &L->freeze_except, except);
+}
+
+/* Before the model's text is run, so that layers that stand before the line know. */
+void collect_freezes(Lower *L) {
+    for (const Ast *s = L->model_ast->body->list; s; s = s->next)
+        if (s->kind == A_FREEZE) add_freeze(L, s->text, NULL, s->span);
+    for (const Ast *s = L->train_ast ? L->train_ast->body->list : NULL; s; s = s->next) {
+        if (s->kind != A_SETTING || strcmp(s->name, "freeze") != 0) continue;
+        for (const Ast *p = s->list; p; p = p->next) {
+            if (p->kind == A_STRING)
+                add_freeze(L, p->text, s->b, p->span);
+            else
+                lower_error(L, p->span, "`freeze` takes patterns of paths: freeze \"conv2d*\"");
+        }
+    }
 }
 
 bool lower_model_statement(Lower *L, const Ast *s) {
@@ -122,7 +184,7 @@ bool lower_model_statement(Lower *L, const Ast *s) {
         lower_loss(L, s);
         return true;
     case A_FREEZE:
-        lower_freeze(L, s);
+        if (!has_freeze(L, s)) add_freeze(L, s->text, NULL, s->span);
         return true;
     case A_METRIC_USE:
         lower_metric_use(L, s);
@@ -137,17 +199,46 @@ bool lower_model_statement(Lower *L, const Ast *s) {
 
 /* ---- the finished model --------------------------------------------------------- */
 
-void apply_freezes(Lower *L) {
-    for (int k = 0; k < L->freeze.n; k++) {
-        int met = 0;
-        for (int i = 0; i < L->model->param.n; i++) {
-            if (!path_matches(L->freeze.at[k], L->model->param.at[i]->path)) continue;
-            L->model->param.at[i]->trained = false;
-            met++;
-        }
-        if (!met)
-            diag_warning(L->freeze_at.at[k], "no parameter's path matches \"%s\"", L->freeze.at[k]);
+/* The path, or front of one, that is spelled most like the pattern. */
+static const char *near_path(Lower *L, const char *pattern) {
+    Vec(const char *) front = {0};
+    for (int k = 0; k < L->model->param.n; k++) {
+        const char *path = L->model->param.at[k]->path;
+        for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.'))
+            vec_push(L->arena, &front, intern_n(path, (size_t)(dot - path)));
+        vec_push(L->arena, &front, path);
     }
+    return diag_nearest(pattern, front.at, front.n);
+}
+
+static bool matches_some(const Lower *L, const char *pattern) {
+    for (int k = 0; k < L->model->param.n; k++)
+        if (path_matches(pattern, L->model->param.at[k]->path)) return true;
+    return false;
+}
+
+void warn_unmatched(Lower *L, const char *pattern, Span at) {
+    if (matches_some(L, pattern)) return;
+    const char *near = near_path(L, pattern);
+    if (near)
+        diag_warning(at, "no parameter's path matches \"%s\"; did you mean \"%s\"?", pattern, near);
+    else
+        diag_warning(at, "no parameter's path matches \"%s\"", pattern);
+}
+
+/* Of the command line, where a mistake is no text to be shown. */
+static void check_option(Lower *L, const char *option, const char *pattern) {
+    if (matches_some(L, pattern)) return;
+    const char *near = near_path(L, pattern);
+    diag_error(L->model->span, "--%s %s: no parameter's path matches%s%s%s", option, pattern,
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+void check_freezes(Lower *L) {
+    const LowerOptions *o = L->options;
+    for (int k = 0; k < L->freeze.n; k++) warn_unmatched(L, L->freeze.at[k], L->freeze_at.at[k]);
+    for (int k = 0; o && k < o->nfreeze; k++) check_option(L, "freeze", o->freeze[k]);
+    for (int k = 0; o && k < o->nunfreeze; k++) check_option(L, "unfreeze", o->unfreeze[k]);
 }
 
 static void push_roots(Lower *L, NodeList *roots, Node *const *node, int n) {

@@ -284,7 +284,7 @@ static Var *declare_param(Lower *L, const Ast *s) {
     if (v || !ok) return v;
     v = new_var(L, L_PARAM, path, &shape, s);
     if (!v) return NULL;
-    v->trained = true;
+    v->trained = !parameter_frozen(L, path);
     vec_push(L->arena, &L->model->param, v);
     note_var(L, v);
     return v;

@@ -63,12 +63,14 @@ static Function *function_new(Lower *L, Scope *s, const Ast *def) {
 static const char *qualified(Lower *L, AstKind kind, const char *name) {
     const char *space = kind == A_INITIALIZER ? "initializer"
                         : kind == A_METRIC    ? "metric"
+                        : kind == A_UPDATE    ? "update"
                                               : "optimizer";
     return intern(arena_printf(L->arena, "%s %s", space, name));
 }
 
 static bool is_definition(AstKind k) {
-    return k == A_LAYER || k == A_FN || k == A_INITIALIZER || k == A_METRIC || k == A_OPTIMIZER;
+    return k == A_LAYER || k == A_FN || k == A_INITIALIZER || k == A_METRIC || k == A_OPTIMIZER ||
+           k == A_UPDATE;
 }
 
 void scope_add_globals(Lower *L, Scope *s, const Ast *program) {
@@ -119,8 +121,6 @@ Value scope_provided(Lower *L, const char *name) {
     return init ? value_function(init) : value_none();
 }
 
-typedef Vec(const char *) NameList;
-
 static const char *unqualified(const char *name) {
     const char *space = strchr(name, ' ');
     return space ? space + 1 : name;
@@ -143,13 +143,18 @@ static const char *nearest_name(Lower *L, const char *name) {
     return diag_nearest(name, names.at, names.n);
 }
 
-const char *nearest_definition(Lower *L, AstKind kind, const char *name) {
+NameList definition_names(Lower *L, AstKind kind) {
     NameList names = {0};
     const char *prefix = qualified(L, kind, "");
     for (Scope *s = L->globals; s; s = s->up)
         for (int k = 0; k < s->binding.n; k++)
             if (!strncmp(s->binding.at[k].name, prefix, strlen(prefix)))
                 vec_push(L->arena, &names, unqualified(s->binding.at[k].name));
+    return names;
+}
+
+const char *nearest_definition(Lower *L, AstKind kind, const char *name) {
+    NameList names = definition_names(L, kind);
     return diag_nearest(name, names.at, names.n);
 }
 
@@ -166,6 +171,7 @@ static const char *other_use(Lower *L, const char *name) {
         return "a metric: it stands in a line of its own, metric";
     if (find_definition(L, A_OPTIMIZER, name))
         return "an optimizer: it stands in a train block, optimizer";
+    if (find_definition(L, A_UPDATE, name)) return "an update: a train block's line begins with it,";
     return NULL;
 }
 

@@ -185,7 +185,7 @@ static void lower_penalty(Lower *L, const Ast *s) {
                 node_shape_text(L, n));
         return;
     }
-    vec_push(L->arena, &L->loss, ((LossTerm){n, s->span, NULL}));
+    vec_push(L->arena, &L->loss, ((LossTerm){n, s->span, NULL, penalised(L, s->span)}));
 }
 
 static bool lower_statement(Lower *L, const Ast *s) {

@@ -360,10 +360,17 @@ Ast *ast_if(Arena *m, Span at, Ast *condition, Ast *body, Ast *otherwise) {
     return finish(x);
 }
 
-Ast *ast_setting(Arena *m, Span at, const char *name, Span pattern_at, const char *pattern,
-        Ast *value) {
-    Ast *text = ast_text(m, A_STRING, pattern_at, pattern);
-    return ast_list(m, A_SETTING, at, name, ast_append(text, value));
+Ast *ast_restriction(Arena *m, Span at, Ast *on, Ast *except) {
+    return ast_node(m, A_SETTING, at, NULL, on, except);
+}
+
+Ast *ast_setting(Arena *m, Span at, const char *name, Ast *values, Ast *restriction) {
+    Ast *x = ast_new(m, A_SETTING, at);
+    x->name = name;
+    x->list = values;
+    x->a = restriction ? restriction->a : NULL;
+    x->b = restriction ? restriction->b : NULL;
+    return finish(x);
 }
 
 /* ---- definitions ----------------------------------------------------------- */
@@ -378,6 +385,12 @@ Ast *ast_define(Arena *m, AstKind k, Span at, const char *name, Ast *params, Ast
     x->a = k == A_LAYER ? NULL : a;
     x->body = body;
     return finish(x);
+}
+
+Ast *ast_update(Arena *m, Span at, const char *name, Ast *params, const char *stage, Ast *body) {
+    Ast *x = ast_define(m, A_UPDATE, at, name, params, NULL, body);
+    x->text = stage;
+    return x;
 }
 
 Ast *ast_initializer(Arena *m, Span at, const char *name, Ast *params, const char *name2, Ast *a,

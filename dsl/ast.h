@@ -19,6 +19,7 @@ typedef enum {
     A_LAYER,       /* name, params, body;  layer dense(x: f32[..., n], units: int) { } */
     A_FN,          /* name, params, body or (a = the expression of `= expr`) */
     A_OPTIMIZER,   /* name, params, body: statements, then A_EACH_PARAM */
+    A_UPDATE,      /* the same; text = "before" or "after" the optimizer, NULL: in the loss */
     A_METRIC,      /* name, params, body: statements, A_TOTAL, A_RESULT */
     A_INITIALIZER, /* initializer N(scale = 1) for p = expr;  name, params, name2 = p, a or body */
     A_CONST,       /* name, a;  also a statement */
@@ -55,8 +56,8 @@ typedef enum {
                     * text = pattern or NULL, body */
     A_TOTAL,       /* total a = expr;            name, a */
     A_RESULT,      /* result expr;               a */
-    A_SETTING,     /* in train: WORD values;     name, list = the expressions after it; a pattern
-                    * (`"p" value` or `value on "p"`) comes first, as A_STRING */
+    A_SETTING,     /* in train: WORD values;     name, list = expressions and A_ARGs; which
+                    * parameters: a = patterns after `on`, b = those after `except` (A_STRINGs) */
 
     /* ---- expressions ---- */
     A_NUMBER,      /* num; flag = written as a real (has a point or an exponent) */
@@ -129,11 +130,12 @@ Ast *ast_scan(Arena *m, Span at, const char *name, Ast *axis, bool reversed, Ast
         Ast *body);
 Ast *ast_for(Arena *m, Span at, const char *name, const char *name2, Ast *over, Ast *body);
 Ast *ast_if(Arena *m, Span at, Ast *condition, Ast *body, Ast *otherwise);
-Ast *ast_setting(Arena *m, Span at, const char *name, Span pattern_at, const char *pattern,
-        Ast *value);
+Ast *ast_restriction(Arena *m, Span at, Ast *on, Ast *except);
+Ast *ast_setting(Arena *m, Span at, const char *name, Ast *values, Ast *restriction);
 Ast *ast_define(Arena *m, AstKind k, Span at, const char *name, Ast *params, Ast *a, Ast *body);
 Ast *ast_initializer(Arena *m, Span at, const char *name, Ast *params, const char *name2, Ast *a,
         Ast *body);
+Ast *ast_update(Arena *m, Span at, const char *name, Ast *params, const char *stage, Ast *body);
 Ast *ast_broken(Arena *m, Span at, Ast *block);    /* a statement whose header is wrong */
 
 /* ast_print.c: the tree as a program, which parses back to the same tree. */
@@ -148,6 +150,10 @@ Ast *ast_parse(Arena *a, const Source *src);    /* one text, imports unresolved 
 /* check.c: what can be said without shapes: duplicate names, return outside a function,
  * statements in the wrong place, unknown settings of a train block, and the like. */
 void ast_check(const Ast *program);
+/* A train block's line that is no setting of the language begins with an update's name; where
+ * there is no such update, setting_unknown says so (`update`: the names that there are). */
+bool setting_is_known(const Ast *setting);
+void setting_unknown(const Ast *setting, const char *const *update, int updates);
 
 /* std_files.c (made at build time from dsl/std): the library, parsed in front of every program. */
 extern const struct StdFile { const char *name, *text; size_t length; } std_files[];

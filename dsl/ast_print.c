@@ -258,6 +258,7 @@ static void print_definition(FILE *f, const char *keyword, const Ast *s, bool pa
     fprintf(f, "%s %s", keyword, s->name);
     if (params) print_params(f, s->params);
     if (s->name2) fprintf(f, " for %s", s->name2);
+    if (s->text) fprintf(f, " %s", s->text);
     if (s->a) {
         fputs(" = ", f);
         print_expr(f, s->a, L_PIPE);
@@ -307,14 +308,13 @@ static void print_for(FILE *f, const Ast *s, int indent) {
     print_block(f, s->body, indent);
 }
 
-/* A pattern before a value has no comma. */
 static void print_setting(FILE *f, const Ast *s) {
+    const Ast *part[] = {s->list, s->a, s->b};
+    static const char *const word[] = {" ", " on ", " except "};
     fprintf(f, "%s", s->name);
-    for (const Ast *x = s->list; x; x = x->next) {
-        bool pattern = x->kind == A_STRING && x == s->list && x->next;
-        fputc(' ', f);
-        print_expr(f, x, L_PIPE);
-        if (x->next && !pattern) fputc(',', f);
+    for (int i = 0; i < 3; i++) {
+        if (part[i]) fputs(word[i], f);
+        print_list(f, part[i]);
     }
 }
 
@@ -327,6 +327,7 @@ static void print_bare_statement(FILE *f, const Ast *s, int indent) {
     case A_LAYER: print_definition(f, "layer", s, true, indent); break;
     case A_FN: print_definition(f, "fn", s, true, indent); break;
     case A_OPTIMIZER: print_definition(f, "optimizer", s, true, indent); break;
+    case A_UPDATE: print_definition(f, "update", s, true, indent); break;
     case A_METRIC: print_definition(f, "metric", s, true, indent); break;
     case A_INITIALIZER: print_definition(f, "initializer", s, true, indent); break;
     case A_CONST: print_declaration(f, "const", s->name, NULL, s->a); break;

@@ -11,8 +11,9 @@
 
 typedef enum {
     TOP = 1, MODEL_ = 2, ENTRY_ = 4, LAYER_ = 8, FN_ = 16, METRIC_ = 32, OPTIMIZER_ = 64,
-    INITIALIZER_ = 128, EACH = 256, TRAIN_ = 512,
-    BODIES = MODEL_ | ENTRY_ | LAYER_ | FN_ | METRIC_ | OPTIMIZER_ | INITIALIZER_ | EACH
+    INITIALIZER_ = 128, EACH = 256, TRAIN_ = 512, UPDATE_ = 1024, EACH_UPDATE = 2048,
+    BODIES = MODEL_ | ENTRY_ | LAYER_ | FN_ | METRIC_ | OPTIMIZER_ | INITIALIZER_ | EACH |
+             UPDATE_ | EACH_UPDATE
 } Where;
 
 static const struct { Where where; const char *name; } where_name[] = {
@@ -20,6 +21,7 @@ static const struct { Where where; const char *name; } where_name[] = {
     {LAYER_, "in a layer"}, {FN_, "in a fn"}, {METRIC_, "in a metric"},
     {OPTIMIZER_, "in an optimizer"}, {INITIALIZER_, "in an initializer"},
     {EACH, "in a loop over the parameters"}, {TRAIN_, "in a train block"},
+    {UPDATE_, "in an update"}, {EACH_UPDATE, "in a loop over the parameters"},
 };
 
 /* A kind of statement, where it may stand, and what to do where it may not. */
@@ -36,6 +38,7 @@ static const Place places[] = {
         [A_LAYER] = {"layer", TOP, "write it beside this definition, not inside"},
         [A_FN] = {"fn", TOP, "write it beside this definition, not inside"},
         [A_OPTIMIZER] = {"optimizer", TOP, "which one to use is said in train NAME { ... }"},
+        [A_UPDATE] = {"update", TOP, "a line of train NAME { ... } begins with its name"},
         [A_METRIC] = {"metric", TOP, "write it beside this definition, not inside"},
         [A_INITIALIZER] = {"initializer", TOP, "write it beside this definition, not inside"},
         [A_CONST] = {"const", TOP | BODIES, "write it before the block"},
@@ -43,13 +46,14 @@ static const Place places[] = {
                 "what a layer or fn takes are its arguments, in ( )"},
         [A_TARGET] = {"target", MODEL_, "it belongs in model NAME { ... }"},
         [A_PARAM] = {"param", MODEL_ | LAYER_, "parameters belong to layers and models"},
-        [A_STATE] = {"state", MODEL_ | ENTRY_ | LAYER_ | OPTIMIZER_ | EACH,
+        [A_STATE] = {"state",
+                MODEL_ | ENTRY_ | LAYER_ | OPTIMIZER_ | EACH | UPDATE_ | EACH_UPDATE,
                 "states belong to layers, models and optimizers"},
-        [A_OUTPUT] = {"output", MODEL_ | ENTRY_,
+        [A_OUTPUT] = {"output", MODEL_ | ENTRY_ | EACH_UPDATE,
                 "layers and functions give values by return, metrics by result"},
         [A_LOSS] = {"loss", MODEL_,
                 "it belongs in model NAME { ... }; a layer adds to it by penalty"},
-        [A_PENALTY] = {"penalty", LAYER_ | MODEL_, "it belongs in a layer"},
+        [A_PENALTY] = {"penalty", LAYER_ | MODEL_ | UPDATE_ | EACH_UPDATE, "it belongs in a layer"},
         [A_METRIC_USE] = {"metric", MODEL_,
                 "it belongs in model NAME { ... }; a definition is metric NAME(...) { ... }"},
         [A_ENTRY] = {"entry", MODEL_, "it belongs in model NAME { ... }"},
@@ -63,7 +67,7 @@ static const Place places[] = {
         [A_SCAN] = {"scan", BODIES, "it belongs in a model, layer or fn"},
         [A_FOR] = {"for", BODIES, "it belongs in a model, layer or fn"},
         [A_IF_STMT] = {"if", BODIES, "it belongs in a model, layer or fn"},
-        [A_EACH_PARAM] = {"for ... in parameters()", OPTIMIZER_,
+        [A_EACH_PARAM] = {"for ... in parameters()", OPTIMIZER_ | UPDATE_,
                 "only an optimizer goes through them"},
         [A_TOTAL] = {"total", METRIC_, "totals belong in metric NAME(...) { ... }"},
         [A_RESULT] = {"result", METRIC_,
@@ -330,7 +334,9 @@ static void check_statement(const Ast *s, Where where, bool in_scan) {
         break;
     case A_SCAN: check_scan(s, where); break;
     case A_FOR: check_expr(s->a, false); check_statements(s->body, where, in_scan); break;
-    case A_EACH_PARAM: check_statements(s->body, EACH, in_scan); break;
+    case A_EACH_PARAM:
+        check_statements(s->body, where == UPDATE_ ? EACH_UPDATE : EACH, in_scan);
+        break;
     case A_IF_STMT: check_if(s, where, in_scan); break;
     case A_ENTRY: check_statements(s->body, ENTRY_, false); break;
     case A_ERROR: check_block_of(s, where, in_scan); break;
@@ -414,7 +420,7 @@ static const struct Setting {
         {"shuffle", "false", false, false},
         {"loss", "64", false, false},
         {"accumulate", "4", false, false},
-        {"average", "0.999", false, false},
+        {"freeze", "\"conv2d*\"", false, false},
         {"class_weight", "weight, of: label", false, true},
         {"stop_early", "patience: 3", false, true},
         {"reduce_on_plateau", "factor: 0.1, patience: 10", false, true},
@@ -443,16 +449,21 @@ static const struct Setting *find_setting(const char *name) {
     return NULL;
 }
 
-static void unknown_setting(const Ast *s) {
-    const char *name = s->name, *foreign = foreign_setting(name), *known[SETTINGS];
-    char list[256] = "";
-    for (int i = 0; i < SETTINGS; i++) {
+bool setting_is_known(const Ast *s) { return find_setting(s->name) != NULL; }
+
+void setting_unknown(const Ast *s, const char *const *update, int updates) {
+    enum { MOST = 64 };
+    const char *name = s->name, *foreign = foreign_setting(name), *known[SETTINGS + MOST];
+    char list[1024] = "";
+    int n = 0;
+    for (int i = 0; i < SETTINGS; i++) known[n++] = settings[i].name;
+    for (int i = 0; i < updates && i < MOST; i++) known[n++] = update[i];
+    for (int i = 0; i < n; i++) {
         size_t used = strlen(list);
-        known[i] = settings[i].name;
-        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 < SETTINGS ? ", " : " and ",
+        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ",
                 known[i]);
     }
-    const char *near = diag_nearest(name, known, SETTINGS);
+    const char *near = diag_nearest(name, known, n);
     if (foreign) diag_error(head(s), "there is no setting `%s`; here it is %s", name, foreign);
     else if (near) diag_error(head(s), "there is no setting `%s`; did you mean `%s`?", name, near);
     else diag_error(head(s), "there is no setting `%s`; the settings are %s", name, list);
@@ -460,8 +471,8 @@ static void unknown_setting(const Ast *s) {
 
 static void check_setting(const Ast *s) {
     const struct Setting *known = find_setting(s->name);
-    if (!known) {
-        unknown_setting(s);
+    if (!known) {   /* an update of the library or the program: lowering knows */
+        check_args(s->list);
         return;
     }
     const Ast *last = s->list;
@@ -480,12 +491,12 @@ static void check_setting(const Ast *s) {
 }
 
 static bool has_pattern(const Ast *s) {
-    return s->list && s->list->next && s->list->kind == A_STRING;
+    return s->a || s->b;
 }
 
 /* The same setting before s. Those with patterns may be many, beside one without. */
 static const Ast *set_before(const Ast *list, const Ast *s) {
-    if (!find_setting(s->name) || has_pattern(s)) return NULL;
+    if (has_pattern(s) || (find_setting(s->name) && s->list && s->list->kind == A_STRING)) return NULL;
     for (; list != s; list = list->next)
         if (list->kind == A_SETTING && list->name == s->name && !has_pattern(list)) return list;
     return NULL;
@@ -542,6 +553,12 @@ static void check_definition(const Ast *s, const Ast *program) {
         need(s, A_EACH_PARAM,
                 "the optimizer `%s` changes nothing: it needs a loop for p, g in parameters() "
                 "{ p = ... }");
+        break;
+    case A_UPDATE:
+        check_callable(s, UPDATE_);
+        need(s, A_EACH_PARAM,
+                "the update `%s` changes nothing: it needs a loop for p, g in parameters() "
+                "{ ... }");
         break;
     case A_METRIC: check_metric(s); break;
     default: check_statement(s, TOP, false); break;

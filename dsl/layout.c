@@ -274,6 +274,8 @@ static bool acts_as_keyword(const Layout *l, int i, const Word *w) {
     return next->kind == '(' || next->kind == '-';
 }
 
+static bool restricts(const Word *w) { return w && (w->token == ON || w->token == EXCEPT); }
+
 /* The token that a name is in its place. */
 static int kind_of_name(Layout *l, int i) {
     const Token *raw = l->match.raw;
@@ -292,7 +294,10 @@ static int kind_of_name(Layout *l, int i) {
     if (w && w->token == REVERSED && token_ends_operand(last_kind(l)) &&
         (raw[i + 1].kind == WITH || raw[i + 1].kind == '{'))
         return REVERSED;
-    if (w && w->token == ON && raw[i + 1].kind == STRING && top(l)->train) return ON;
+    if (restricts(w) && raw[i + 1].kind == STRING && top(l)->train) return w->token;
+    if (w && (w->token == BEFORE || w->token == AFTER) && last_kind(l) == ')' &&
+        raw[i + 1].kind == '{')
+        return w->token;
     return is_fold(l, i) ? FOLD : NAME;
 }
 
@@ -305,7 +310,8 @@ static int kind_of_else(Layout *l) {
 
 static int kind_of_string(const Layout *l, int i) {
     const Token *next = &l->match.raw[i + 1];
-    return last_kind(l) == SETTING && next->kind == NAME && !next->first ? PATTERN : STRING;
+    bool value = next->kind == NAME && !next->first && !restricts(find_word(next->value.text));
+    return last_kind(l) == SETTING && value ? PATTERN : STRING;
 }
 
 /* Puts a separator before raw token i where the statement before it has ended. */

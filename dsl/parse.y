@@ -53,9 +53,10 @@ static void yyerror(YYLTYPE *at, Parser *p, const char *text);
 %token SEPARATOR "the end of the statement"
 %token <text> IF "`if`" THEN "`then`" ELSE "`else`" AND "`and`" OR "`or`" NOT "`not`"
 %token <text> TRUE_ "`true`" FALSE_ "`false`" FOR "`for`" IN "`in`" RETURN "`return`" WITH "`with`"
-%token <text> MODEL TRAIN LAYER FN OPTIMIZER INITIALIZER ENTRY METRIC METRIC_DEFINITION
+%token <text> MODEL TRAIN LAYER FN OPTIMIZER UPDATE INITIALIZER ENTRY METRIC METRIC_DEFINITION
 %token <text> IMPORT CONST INPUT TARGET PARAM STATE OUTPUT FREEZE SCAN TOTAL
-%token <text> LOSS PENALTY RESULT ALL LIKE REVERSED "`reversed`" ON "`on`"
+%token <text> LOSS PENALTY RESULT ALL LIKE REVERSED "`reversed`" ON "`on`" EXCEPT "`except`"
+%token <text> BEFORE "`before`" AFTER "`after`"
 %token DEFAULT
 %token PIPE "|>" POWER "**" FLOOR_DIVIDE "//" EQUAL "==" UNEQUAL "!=" LESS_EQUAL "<="
 %token GREATER_EQUAL ">=" DOTS ".." ELLIPSIS "..."
@@ -77,7 +78,9 @@ static void yyerror(YYLTYPE *at, Parser *p, const char *text);
 %type <ast> program statements statement block definition declaration if_statement
 %type <ast> exprs expr operand fallback postfix atom call callable range carried carries carry
 %type <ast> params formals formal type items item binders binder args arg values value
+%type <ast> restriction strings string
 %type <flag> reversed
+%type <text> stage
 
 %%
 
@@ -109,10 +112,10 @@ statement:
   | SCAN NAME IN range reversed carried block  { $$ = ast_scan(A, @$, $2, $4, $5, $6, $7); }
   | FOR NAME IN range block             { $$ = ast_for(A, @$, $2, NULL, $4, $5); }
   | FOR NAME ',' NAME IN range block    { $$ = ast_for(A, @$, $2, $4, $6, $7); }
-  | SETTING                             { $$ = ast_list(A, A_SETTING, @$, $1, NULL); }
-  | SETTING values                      { $$ = ast_list(A, A_SETTING, @$, $1, $2); }
-  | SETTING PATTERN expr                { $$ = ast_setting(A, @$, $1, @2, $2, $3); }
-  | SETTING expr ON STRING              { $$ = ast_setting(A, @$, $1, @4, $4, $2); }
+  | SETTING restriction                 { $$ = ast_setting(A, @$, $1, NULL, $2); }
+  | SETTING values restriction          { $$ = ast_setting(A, @$, $1, $2, $3); }
+  | SETTING PATTERN expr                { $$ = ast_setting(A, @$, $1, $3,
+                                                ast_restriction(A, @2, ast_text(A, A_STRING, @2, $2), NULL)); }
   | error                               { $$ = ast_node(A, A_ERROR, @$, NULL, NULL, NULL); }
   | error block                         { $$ = ast_broken(A, @$, $2); }
   ;
@@ -126,6 +129,7 @@ definition:
   | FN NAME params block                { $$ = ast_define(A, A_FN, @$, $2, $3, NULL, $4); }
   | FN NAME params '=' expr             { $$ = ast_define(A, A_FN, @$, $2, $3, $5, NULL); }
   | OPTIMIZER NAME params block         { $$ = ast_define(A, A_OPTIMIZER, @$, $2, $3, NULL, $4); }
+  | UPDATE NAME params stage block      { $$ = ast_update(A, @$, $2, $3, $4, $5); }
   | METRIC_DEFINITION NAME params block { $$ = ast_define(A, A_METRIC, @$, $2, $3, NULL, $4); }
   | INITIALIZER NAME params FOR NAME block
                                         { $$ = ast_initializer(A, @$, $2, $3, $5, NULL, $6); }
@@ -183,6 +187,27 @@ carries:
 carry:
     NAME '=' expr                       { $$ = ast_carried(A, @$, @1, $1, $3); }
   ;
+
+stage:
+    %empty                              { $$ = NULL; }
+  | BEFORE
+  | AFTER
+  ;
+
+/* Which parameters a setting is for; by their paths. */
+restriction:
+    %empty                              { $$ = NULL; }
+  | ON strings                          { $$ = ast_restriction(A, @$, $2, NULL); }
+  | EXCEPT strings                      { $$ = ast_restriction(A, @$, NULL, $2); }
+  | ON strings EXCEPT strings           { $$ = ast_restriction(A, @$, $2, $4); }
+  ;
+
+strings:
+    string
+  | strings ',' string                  { $$ = ast_append($1, $3); }
+  ;
+
+string: STRING                          { $$ = ast_text(A, A_STRING, @$, $1); } ;
 
 /* Of a setting: stop_early patience: 3, monitor: validation_loss */
 values:
