@@ -115,6 +115,7 @@ Value lower_list(Lower *L, const Ast *e);
 bool list_shape(Value v, Shape *out); /* of the tensor that a list of numbers is; or false */
 Node *list_to_node(Lower *L, Value v, Span at);
 Value list_as_tensor(Lower *L, Value v, Span at); /* values that are no lists stay */
+bool add_sizes(Lower *L, Value v, Span at, Shape *s); /* a size, or those of a list, to a shape */
 /* list[k] with k known at compile time, or list[a:b]: true, and the item or the list of
  * those from a to b. False: a tensor's elements. */
 bool list_item(Lower *L, Value list, const Ast *e, Value *item);
@@ -216,7 +217,8 @@ bool match_args(Lower *L, const Function *fn, Args args, bool skip, Value *given
 int leading_tensors(const Function *fn);
 /* The argument of that name that an instance was given, or else its default; false: none is. */
 bool instance_argument(Lower *L, const Instance *inst, const char *name, Value *out);
-bool takes_list(const Function *fn, int k); /* the type of its k-th formal is int[2] or the like */
+/* Not a leading tensor but what follows is a list: max_pool2d([2, 3]) lacks its tensor. */
+bool list_comes_later(const Function *fn);
 Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call,
         const char *path);
 Value call_initializer(Lower *L, Function *fn, Args args, const Value *given, const Span *given_at);
@@ -328,7 +330,8 @@ bool lower_block(Lower *L, const Ast *block); /* true: a return was met */
 void lower_scan(Lower *L, const Ast *s);
 void assign(Lower *L, const char *name, Value v, Span at);
 void lower_check(Lower *L, const Ast *call);
-/* Gives up the running layer or function, after a message; its value is poison. */
+/* Gives up the running layer or function, after a message, and of the library's those that
+ * called it; their value is poison. */
 void abandon(Lower *L);
 /* Where the user wrote what the library's text is about to complain of. */
 Span user_span(const Lower *L, Span own);

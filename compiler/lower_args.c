@@ -38,15 +38,18 @@ static bool is_tensor_formal(const Function *fn, const Ast *f) {
     return f->a->flag ? !is_list_type(f->a) : formal_is(f, "list");
 }
 
-bool takes_list(const Function *fn, int k) {
-    return k < formal_count(fn) && formal_at(fn, k)->a && is_list_type(formal_at(fn, k)->a);
-}
-
 int leading_tensors(const Function *fn) {
     int n = 0;
     for (const Ast *f = fn->def->params; f && is_tensor_formal(fn, f); f = f->next) n++;
     return n;
 }
+
+bool list_comes_later(const Function *fn) {
+    int k = leading_tensors(fn);
+    const Ast *next = k < formal_count(fn) ? formal_at(fn, k) : NULL;
+    return next && next->a && is_list_type(next->a) && !formal_is(fn->def->params, "list");
+}
+
 
 Args args_of(Lower *L, const Ast *list, const Value *first, Span first_at, Span span) {
     Args a = {.n = ast_count(list) + (first != NULL), .span = span};

@@ -206,10 +206,13 @@ static Value transpose(Lower *L, const Value *arg, const Span *at, int n, Span s
     int64_t dim[MAX_RANK];
     Expr *index[MAX_RANK];
     if (!x || !axis_order(L, x, arg, at, n, order)) return value_poison();
+    bool same = true;
     for (int k = 0; k < x->rank; k++) {
         dim[k] = x->dim[order[k]];
         index[order[k]] = ex_var(L->graph, k, dim[k]);
+        same = same && order[k] == k;
     }
+    if (same) return value_node(x);
     Expr *e = ex_load(L->graph, x, index, NULL);
     return value_node(make_node(L, x->rank, dim, F_NONE, 0, NULL, NULL, e, span));
 }
@@ -270,21 +273,10 @@ static Value random_tensor(Lower *L, const Shape *shape, Span span) {
             L, out.rank, out.dim, F_NONE, 0, NULL, NULL, ex_load(L->graph, n, index, NULL), span));
 }
 
-static bool push_dim(Lower *L, Value v, Span at, Shape *s) {
-    if (v.kind == V_LIST) {
-        for (int k = 0; k < v.i; k++)
-            if (!push_dim(L, v.item[k], at, s)) return false;
-        return true;
-    }
-    if (s->rank < MAX_RANK) return value_to_size(L, v, at, &s->dim[s->rank++]);
-    lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
-    return false;
-}
-
 static Value uniform(Lower *L, const Value *arg, const Span *at, int n, Span span) {
     Shape s = {.dtype = T_F32};
     for (int k = 0; k < n; k++)
-        if (!push_dim(L, arg[k], at[k], &s)) return value_poison();
+        if (!add_sizes(L, arg[k], at[k], &s)) return value_poison();
     return random_tensor(L, &s, span);
 }
 
@@ -336,6 +328,14 @@ static Value stop_gradient(Lower *L, const Value *arg, const Span *at, int n, Sp
     return value_expr(ex_load(L->graph, node_stop(L->graph, x, user_span(L, span)), outer, NULL));
 }
 
+/* ---- freezing ------------------------------------------------------------------- */
+
+/* Whether the layer that asks is frozen: a pattern matches its path. */
+static Value frozen(Lower *L, const Value *arg, const Span *at, int n, Span span) {
+    (void)arg, (void)at, (void)n, (void)span;
+    return value_bool(path_frozen(L, L->module->path));
+}
+
 /* ---- files ---------------------------------------------------------------------- */
 
 static Value load(Lower *L, const Value *arg, const Span *at, int n, Span span) {
@@ -377,6 +377,7 @@ static const Builtin table[] = {
         {"grad", "grad(y, x) or grad(y, x, per: batch)", 2, 3, gradient, "per"},
         {"stop_gradient", "stop_gradient(x)", 1, 1, stop_gradient, NULL},
         {"path_matches", "path_matches(pattern)", 1, 1, path_matches_pattern, NULL},
+        {"frozen", "frozen()", 0, 0, frozen, NULL},
         {"load", "load(\"file.npy\")", 1, 1, load, NULL},
 };
 

@@ -73,8 +73,7 @@ static Value run_body(Lower *L, const Ast *def) {
     Value v = value_none();
     L->returned = &v;
     lower_block(L, def->body);
-    L->abandoned = false;
-    return v;
+    return L->abandoned ? value_poison() : v;
 }
 
 static bool too_deep(Lower *L, const Function *fn, Span call) {
@@ -130,25 +129,13 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
     }
     L->depth = depth;
     state_restore(L, &state);
+    if (!L->in_library) L->abandoned = false;
     if (user_call) name_result(v, fn, path);
     if (is_layer(fn)) record_layer(L, fn, path, v, call);
     return v;
 }
 
 /* ---- initializers --------------------------------------------------------------- */
-
-static bool add_dim(Lower *L, Value v, Span at, Shape *s) {
-    if (v.kind == V_LIST) {
-        for (int k = 0; k < v.i; k++)
-            if (!add_dim(L, v.item[k], at, s)) return false;
-        return true;
-    }
-    if (s->rank == MAX_RANK) {
-        lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
-        return false;
-    }
-    return value_to_size(L, v, at, &s->dim[s->rank++]);
-}
 
 /* Outside of an initial value the positional arguments are the shape. */
 static bool shape_from_args(Lower *L, const Function *fn, Args *args, Shape *s) {
@@ -160,7 +147,7 @@ static bool shape_from_args(Lower *L, const Function *fn, Args *args, Shape *s) 
             continue;
         }
         positional++;
-        if (!add_dim(L, arg_value(L, a), a->span, s)) return false;
+        if (!add_sizes(L, arg_value(L, a), a->span, s)) return false;
     }
     args->n = named;
     if (positional) return shape_check(L, s, args->span);
@@ -198,6 +185,7 @@ Value call_initializer(
     }
     L->depth--;
     state_restore(L, &state);
+    if (!L->in_library) L->abandoned = false;
     if (v.kind == V_POISON) return v;
     Node *node = fit_to_shape(L, v, &s, "the initializer's value", args.span);
     return node ? value_node(node) : value_poison();
@@ -222,7 +210,7 @@ static Value partial(Lower *L, Function *fn, Value *given, Span *given_at, Span 
 static bool lacks_tensor(Lower *L, Function *fn, Args args) {
     if (!leading_tensors(fn) || !args.n || args.at[0].name) return false;
     Value v = arg_value(L, &args.at[0]);
-    if (v.kind == V_LIST) return takes_list(fn, leading_tensors(fn));
+    if (v.kind == V_LIST) return list_comes_later(fn);
     return value_is_number(v) || v.kind == V_STRING || v.kind == V_FUNCTION || v.kind == V_INSTANCE;
 }
 

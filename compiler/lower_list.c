@@ -115,6 +115,19 @@ Value list_as_tensor(Lower *L, Value v, Span at) {
     return n ? value_node(n) : value_poison();
 }
 
+bool add_sizes(Lower *L, Value v, Span at, Shape *s) {
+    if (v.kind == V_LIST) {
+        for (int k = 0; k < v.i; k++)
+            if (!add_sizes(L, v.item[k], at, s)) return false;
+        return true;
+    }
+    if (s->rank == MAX_RANK) {
+        lower_error(L, at, "a tensor has at most %d axes", MAX_RANK);
+        return false;
+    }
+    return value_to_size(L, v, at, &s->dim[s->rank++]);
+}
+
 /* ---- items ---------------------------------------------------------------------- */
 
 /* An end of list[a:b]; one that is not written is where the list begins or ends. */

@@ -142,11 +142,7 @@ bool type_shape(Lower *L, const Ast *type, Shape *out) {
                     L, d->span, "a declaration gives every size; `...` matches in a formal's type");
             return false;
         }
-        if (out->rank == MAX_RANK) {
-            lower_error(L, type->span, "a tensor has at most %d axes", MAX_RANK);
-            return false;
-        }
-        if (!value_to_size(L, lower_expr(L, d), d->span, &out->dim[out->rank++])) return false;
+        if (!add_sizes(L, lower_expr(L, d), d->span, out)) return false;
     }
     return shape_check(L, out, type->span);
 }
