@@ -3,11 +3,12 @@
 #ifndef DLC_CONTROL_H
 #define DLC_CONTROL_H
 
-#include "lower.h"
+#include "model.h"
 
 /* The settings of the block that are control's: values are checked, names are left to the
  * run, which knows the data. */
-void lower_control(Lower *L, const Ast *train);
+struct Lower;
+void lower_control(struct Lower *L, const Ast *train);
 
 /* `.validation = 0.1, ...`: the members that are not zero, for an initialiser in C. */
 const char *control_initializer(Arena *a, const Model *m);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../runtime/dl.h"
+#include "control.h"
 #include "embedded.h"
 #include "emit_result.h"
 #include "program.h"
@@ -452,17 +453,24 @@ static const char *quoted(Arena *a, const char *text) {
     return arena_printf(a, "%s\"", out);
 }
 
+static void add_source(Api *api, const DataSetting *s, const char *list, const char *reader,
+        const char *nargs) {
+    dict_list(api->top, list);
+    for (int i = 0; i < s->arg.n; i++) {
+        Dict *d = dict_add(api->top, list);
+        dict_set(d, "key", "%s", quoted(api->arena, s->arg.at[i].name));
+        dict_set(d, "text", "%s", quoted(api->arena, s->arg.at[i].text));
+    }
+    dict_set(api->top, reader, "%s", quoted(api->arena, s->reader));
+    dict_set(api->top, nargs, "%d", s->arg.n);
+}
+
 static void add_main(Api *api, const EmitOptions *o) {
     const Model *m = api->m;
     dict_set(api->top, "main", "%s", o->with_main ? "yes" : "");
-    dict_list(api->top, "data_arg");
-    for (int i = 0; i < m->data.arg.n; i++) {
-        Dict *d = dict_add(api->top, "data_arg");
-        dict_set(d, "key", "%s", quoted(api->arena, m->data.arg.at[i].name));
-        dict_set(d, "text", "%s", quoted(api->arena, m->data.arg.at[i].text));
-    }
-    dict_set(api->top, "reader", "%s", quoted(api->arena, m->data.reader));
-    dict_set(api->top, "nargs", "%d", m->data.arg.n);
+    add_source(api, &m->data, "data_arg", "reader", "nargs");
+    add_source(api, &m->validation, "validation_arg", "validation_reader", "validation_nargs");
+    dict_set(api->top, "control", "%s", control_initializer(api->arena, m));
     dict_set(api->top, "epochs", "%d", m->epochs);
     dict_set(api->top, "keep_order", "%s", m->shuffle ? "false" : "true");
 }

@@ -1,10 +1,12 @@
 /* lower_control.c - see control.h. One table says which settings take which values, of which
  * kind, and where they go; reading, messages and the text for programs follow from it. */
 #include "control.h"
+#include "lower.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef enum Kind { WORD, TARGET, FLAG, COUNT, SHARE, AMOUNT, BETTER } Kind;
@@ -207,8 +209,13 @@ static const char *word_text(Arena *a, const char *text, const char *member, con
     return word ? member_text(a, text, member, arena_printf(a, "\"%s\"", word)) : text;
 }
 
+/* As short as it reads back the same. */
 static const char *real_text(Arena *a, const char *text, const char *member, double v) {
-    return v != 0 ? member_text(a, text, member, arena_printf(a, "%.17g", v)) : text;
+    char digits[40];
+    int n = 6;
+    do snprintf(digits, sizeof digits, "%.*g", n, v);
+    while (n++ < 17 && (strtod(digits, NULL) < v || strtod(digits, NULL) > v));
+    return v > 0 ? member_text(a, text, member, arena_printf(a, "%s", digits)) : text;
 }
 
 static const char *count_text(Arena *a, const char *text, const char *member, int64_t n) {

@@ -88,10 +88,12 @@ static void print_help(FILE *f) {
                 flags[i].value ? flags[i].value : "");
         fprintf(f, "  %-22s %s\n", left, flags[i].help);
     }
+    fprintf(f, "  %-22s %s\n", "--freeze=PATTERN", "keep parameters of these paths as they are, as `freeze` does; may be there several times");
+    fprintf(f, "  %-22s %s\n", "--unfreeze=PATTERN", "train parameters of these paths although the text freezes them");
     fprintf(f, "  %-22s %s\n", "--batch=N", "most rows of a training step (default: the train block's, or 32)");
     fprintf(f, "\nOptions of train, evaluate, predict and gradients\n");
     dl_print_options(f, NULL);
-    fprintf(f, "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong.\n");
+    fprintf(f, "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong, 130 interrupted.\n");
 }
 
 /* The value of an option: --name=value, or the next word. NULL after a message. */
@@ -115,6 +117,37 @@ static bool unknown_value(const char *word) {
     return false;
 }
 
+static bool is_option(const char *word, const char *name) {
+    size_t n = strlen(name);
+    return strncmp(word, name, n) == 0 && (word[n] == '\0' || word[n] == '=');
+}
+
+static int take_batch(Options *o, int argc, char **argv, int *i) {
+    if (!is_option(argv[*i], "--batch")) return 0;
+    const char *value = option_value(argc, argv, i, 7);
+    if (!value) return -1;
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (*end || n < 1 || n > 1 << 24) {
+        fprintf(stderr, "dlc: --batch=%s: a number of rows from 1 to 16777216 was expected\n", value);
+        return -1;
+    }
+    o->lower.batch = n;
+    return 1;
+}
+
+/* --freeze and --unfreeze may be there several times; the lists have room for every word. */
+static int take_pattern(Options *o, int argc, char **argv, int *i) {
+    static const char *const name[] = {"--freeze", "--unfreeze"};
+    bool un = is_option(argv[*i], name[1]);
+    if (!un && !is_option(argv[*i], name[0])) return 0;
+    const char *value = option_value(argc, argv, i, strlen(name[un]));
+    if (!value) return -1;
+    if (un) o->lower.unfreeze[o->lower.nunfreeze++] = value;
+    else o->lower.freeze[o->lower.nfreeze++] = value;
+    return 1;
+}
+
 /* 1: taken; 0: not ours; -1: wrong, reported. */
 static int take_flag(Options *o, int argc, char **argv, int *i) {
     const char *word = argv[*i];
@@ -132,17 +165,8 @@ static int take_flag(Options *o, int argc, char **argv, int *i) {
         return value ? 1 : -1;
     }
     if (unknown_value(word)) return -1;
-    if (strncmp(word, "--batch", 7) != 0 || (word[7] && word[7] != '=')) return 0;
-    const char *value = option_value(argc, argv, i, 7);
-    if (!value) return -1;
-    char *end;
-    long n = strtol(value, &end, 10);
-    if (*end || n < 1 || n > 1 << 24) {
-        fprintf(stderr, "dlc: --batch=%s: a number of rows from 1 to 16777216 was expected\n", value);
-        return -1;
-    }
-    o->lower.batch = n;
-    return 1;
+    int taken = take_pattern(o, argc, argv, i);
+    return taken ? taken : take_batch(o, argc, argv, i);
 }
 
 /* ---- commands ----------------------------------------------------------------------- */
@@ -181,12 +205,18 @@ static const char *directory_of(Arena *a, const char *path) {
     return slash ? arena_printf(a, "%.*s", (int)(slash - path), path) : ".";
 }
 
+static const DlArg *arguments_of(Arena *a, const DataSetting *s) {
+    DlArg *arg = NEW_ARRAY(a, DlArg, s->arg.n + 1);
+    for (int i = 0; i < s->arg.n; i++) arg[i] = (DlArg){s->arg.at[i].name, s->arg.at[i].text};
+    return arg;
+}
+
 /* What the train block says, as the trainer takes it. */
 static DlConfig config_of(Arena *a, const Options *o, Model *m) {
-    DlArg *arg = NEW_ARRAY(a, DlArg, m->data.arg.n + 1);
-    for (int i = 0; i < m->data.arg.n; i++)
-        arg[i] = (DlArg){m->data.arg.at[i].name, m->data.arg.at[i].text};
-    return (DlConfig){.reader = m->data.reader, .narg = m->data.arg.n, .arg = arg,
+    return (DlConfig){.reader = m->data.reader, .narg = m->data.arg.n,
+            .arg = arguments_of(a, &m->data),
+            .validation_reader = m->validation.reader, .validation_narg = m->validation.arg.n,
+            .validation_arg = arguments_of(a, &m->validation), .control = m->control,
             .epochs = m->epochs, .keep_order = !m->shuffle,
             .directory = directory_of(a, o->input), .explain = explain, .context = m};
 }
@@ -240,9 +270,11 @@ static int leave_out(const char *names) {
 }
 
 static int unknown_option(const DlOptions *t, const Command *c, const char *word) {
-    const char *names[FLAGS + 2] = {0};
+    const char *names[FLAGS + 4] = {0};
     for (int i = 0; i < FLAGS; i++) names[i] = flags[i].name;
     names[FLAGS] = "--batch";
+    names[FLAGS + 1] = "--freeze";
+    names[FLAGS + 2] = "--unfreeze";
     return dl_usage_error(t, c->trainer ? c->name : NULL, word, names);
 }
 
@@ -290,20 +322,14 @@ int main(int argc, char **argv) {
     }
     const Command *c = find_command(argv[1]);
     if (!c && argv[1][0] != '-' && !strpbrk(argv[1], "./")) return unknown_command(argv[1]);
-    Options o = {0};
-    DlOptions t = {.program = "dlc"};
-    int status = read_options(&o, &t, c ? c : commands, c ? 2 : 1, argc, argv);
-    if (status) return status;
-    if (o.list_passes) {
-        passes_list(stdout);
-        return 0;
-    }
-    if (o.without && strcmp(o.without, "list") == 0) {
-        list_mechanisms();
-        return 0;
-    }
     Arena *a = arena_new();
-    status = (c ? c : commands)->run(a, &o, &t);
+    Options o = {.lower = {.freeze = NEW_ARRAY(a, const char *, argc),
+            .unfreeze = NEW_ARRAY(a, const char *, argc)}};
+    DlOptions t = {.program = "dlc", .argc = argc, .argv = argv};
+    int status = read_options(&o, &t, c ? c : commands, c ? 2 : 1, argc, argv);
+    if (status == 0 && o.list_passes) passes_list(stdout);
+    else if (status == 0 && o.without && strcmp(o.without, "list") == 0) list_mechanisms();
+    else if (status == 0) status = (c ? c : commands)->run(a, &o, &t);
     arena_free(a);
     return status;
 }

@@ -50,6 +50,26 @@ DL_API int dl_load(const dl_model *table, void *model, const char *path);
 DL_API int dl_load_file(const dl_model *table, void *model, dl_kind kind, const char *path,
         dl_fault *fault);
 
+/* What a file has, as dl_load_matching finds it. */
+typedef struct dl_found {
+    const char *name, *type;         /* "F32" */
+    int rank;
+    const uint64_t *shape;
+    int tensor;                      /* the table's of that name, or -1 */
+    int loaded;                      /* it is wanted, and of that type and shape */
+} dl_found;
+
+typedef struct dl_matching {
+    const unsigned char *wanted;     /* by tensor of the table; NULL: all */
+    void (*tell)(void *context, const dl_found *found);     /* of each tensor of the file, or NULL */
+    void *context;
+} dl_matching;
+
+/* From a file of any model, the weights that have the name, type and shape of one of the table's
+ * parameters and states; the others of the model stay as they are. */
+DL_API int dl_load_matching(const dl_model *table, void *model, const char *path,
+        const dl_matching *matching);
+
 /* What kind of file is it? DL_WEIGHTS for files of other tools. */
 DL_API int dl_file_kind(const char *path, dl_kind *kind);
 /* The pair number `index` in the order of saving, or of that key; DL_E_MISMATCH when there is

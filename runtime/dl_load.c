@@ -484,6 +484,50 @@ DL_API int dl_load(const dl_model *table, void *model, const char *path) {
     return dl_load_file(table, model, DL_WEIGHTS, path, NULL);
 }
 
+/* One pass over a file whose tensors may be others than the table's: each lies behind the one
+ * before, in the file. With `take`, those that are wanted and fit are read. */
+static void dl_match_tensors(dl_reader *r, const dl_model *table, unsigned char *model,
+        const dl_matching *take) {
+    uint64_t offset = 0;
+    int last = -1;
+    dl_item e = {0};
+    dl_rewind(r);
+    while (dl_next_item(r, &e)) {
+        if (e.pair) continue;
+        if (e.begin != offset || e.end < e.begin || e.end > r->size - r->data) {
+            dl_reader_fail(r, DL_E_FORMAT);
+            return;
+        }
+        offset = e.end;
+        if (!take) continue;
+        int at = dl_find_tensor(table, DL_WEIGHTS, &e, last);
+        bool fits = at >= 0 && (!take->wanted || take->wanted[at]) &&
+                dl_same_tensor(&table->tensor[at], &e);
+        if (at >= 0) last = at;
+        if (fits) {
+            const dl_tensor *t = &table->tensor[at];
+            if (!dl_read_at(r, model + t->offset, t->bytes, r->data + e.begin)) return;
+            dl_file_order(model + t->offset, t->bytes, dl_element_size(t->type));
+        }
+        if (take->tell)
+            take->tell(take->context, &(dl_found){e.name, e.type, e.rank, e.shape, at, fits});
+    }
+    if (!r->status && offset != r->size - r->data) dl_reader_fail(r, DL_E_FORMAT);
+}
+
+DL_API int dl_load_matching(const dl_model *table, void *model, const char *path,
+        const dl_matching *matching) {
+    if (!table || !model || !path || !matching) return DL_E_NULL;
+    int before = errno;
+    dl_reader r;
+    dl_reader_open(&r, path);
+    dl_facts facts = dl_read_facts(&r);
+    if (!r.status) dl_match_tensors(&r, table, model, NULL);
+    if (!r.status) dl_check_sum(&r, &facts);
+    if (!r.status) dl_match_tensors(&r, table, model, matching);
+    return dl_reader_close(&r, before);
+}
+
 DL_API int dl_file_kind(const char *path, dl_kind *kind) {
     if (!path || !kind) return DL_E_NULL;
     int before = errno;

@@ -1,41 +1,25 @@
-/* command.c - train, evaluate, predict and gradients, from options to exit code. Results go
- * to standard output, everything else to standard error. */
-#include <errno.h>
+/* command.c - evaluate, predict and gradients, from options to exit code, and what training
+ * shares with them. Results go to standard output, everything else to standard error. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "job.h"
 #include "progress.h"
-#include "reader.h"
 #include "show.h"
 
-/* What a command has opened; all of it is closed in one place. */
-typedef struct Job {
-    const dl_model *table;
-    const DlConfig *config;
-    const DlOptions *options;
-    DlError error;
-    DlSession session;
-    DlData *data;
-    DlPool *pool; /* of what came with the weights */
-    DlMeta stored;
-    char weights[512]; /* the path */
-    double *metric;
-} Job;
-
-static bool job_begin(Job *j, const dl_model *table, const DlConfig *c, const DlOptions *o) {
+bool dl_job_begin(Job *j, const dl_model *table, const DlConfig *c, const DlOptions *o) {
     *j = (Job){.table = table, .config = c, .options = o};
     if (o->weights)
         snprintf(j->weights, sizeof j->weights, "%s", o->weights);
     else
         snprintf(j->weights, sizeof j->weights, "%s.safetensors", table->name);
     j->pool = dl_pool_new();
-    j->metric = calloc((size_t)table->nmetric + 1, sizeof *j->metric);
+    j->metric = calloc(dl_metric_size(table) + 1, sizeof *j->metric);
     return (j->pool && j->metric) || dl_fail(&j->error, "out of memory");
 }
 
-static int job_end(Job *j, bool ok, const char *command) {
+int dl_job_end(Job *j, bool ok, const char *command) {
     if (!ok) fprintf(stderr, "%s %s: error: %s\n", j->options->program, command, j->error.text);
     dl_session_close(&j->session);
     dl_data_free(j->data);
@@ -44,7 +28,7 @@ static int job_end(Job *j, bool ok, const char *command) {
     return ok ? 0 : 1;
 }
 
-static DlRequest request_of(const Job *j, const DlMeta *stored) {
+DlRequest dl_job_request(const Job *j, const DlMeta *stored) {
     return (DlRequest){.table = j->table,
             .config = j->config,
             .data_dir = j->options->data_dir,
@@ -65,16 +49,23 @@ static bool load_weights(Job *j) {
 
 /* ---- results ------------------------------------------------------------------------ */
 
-static void print_metrics(const Job *j) {
+void dl_job_print(const Job *j) {
+    const dl_model *m = j->table;
     if (j->options->json) {
         putchar('{');
-        dl_json_metrics(stdout, j->table, j->metric);
+        dl_json_metrics(stdout, m, j->metric);
         printf("}\n");
         return;
     }
-    for (int i = 0; i < j->table->nmetric; i++)
-        printf("%s%s %.6g", i > 0 ? "  " : "", j->table->metric[i], j->metric[i]);
-    putchar('\n');
+    const char *between = "";
+    for (int i = 0; i < m->nmetric; i++) {
+        if (!dl_metric_is_number(m, i)) continue;
+        printf("%s%s %.6g", between, m->metric[i], *dl_metric_values(m, j->metric, i));
+        between = "  ";
+    }
+    if (m->nmetric > 0) putchar('\n');
+    for (int i = 0; i < m->nmetric; i++)
+        if (!dl_metric_is_number(m, i)) dl_metric_print(stdout, m, j->metric, i);
 }
 
 static DlClasses classes_of(const DlData *d) {
@@ -82,7 +73,7 @@ static DlClasses classes_of(const DlData *d) {
 }
 
 /* --show: with --json, standard output is for objects alone. */
-static bool show_predictions(Job *j, const DlSplit *s) {
+bool dl_job_show(Job *j, const DlSplit *s) {
     if (j->options->show == 0 || j->table->nentry < 1) return true;
     void **output = dl_outputs_new(j->table, s->rows, &j->error);
     bool ok = output && dl_predict(&j->session, s, output, &j->error);
@@ -93,95 +84,15 @@ static bool show_predictions(Job *j, const DlSplit *s) {
     return ok;
 }
 
-/* The test split, or the training rows when there is none. */
-static const DlSplit *split_to_test(const Job *j) {
-    if (j->data->test.rows > 0) return &j->data->test;
-    return &j->data->train;
+const DlSplit *dl_job_split(const Job *j) {
+    const DlData *d = j->data;
+    return d->test.rows > 0 ? &d->test : d->validation.rows > 0 ? &d->validation : &d->train;
 }
 
-static void say_split(const Job *j) {
+void dl_job_say_split(const Job *j) {
     if (!j->options->quiet && j->data->test.rows == 0)
-        fprintf(stderr, "there are no test rows: the metrics are those of the training rows\n");
-}
-
-/* ---- train -------------------------------------------------------------------------- */
-
-/* Better said before an hour of training than after it. */
-static bool check_writable(Job *j) {
-    char folder[512];
-    struct stat st;
-    snprintf(folder, sizeof folder, "%s", j->weights);
-    char *slash = strrchr(folder, '/');
-    if (slash) slash[slash == folder ? 1 : 0] = '\0';
-    if (stat(j->weights, &st) == 0 && !S_ISREG(st.st_mode))
-        return dl_fail(&j->error, "%s: is not a file; name another for the weights with --weights",
-                j->weights);
-    if (access(slash ? folder : ".", W_OK) == 0) return true;
-    return dl_fail(&j->error,
-            "%s: the weights could not be written there: %s; name another file with --weights",
-            j->weights, strerror(errno));
-}
-
-static bool train_epoch(Job *j, DlRun *r, DlProgress *p) {
-    float loss;
-    for (int64_t i = dl_run_batches(r); i > 0; i--) {
-        if (!dl_run_step(r, &loss, &j->error)) return false;
-        dl_progress_batch(p, r);
-    }
-    bool tested = j->data->test.rows > 0;
-    if (tested && !dl_evaluate(&j->session, &j->data->test, j->metric, &j->error)) return false;
-    DlEpoch e = {r->epoch + 1, dl_run_loss(r), tested ? j->metric : NULL};
-    dl_progress_epoch(p, r, &e);
-    dl_run_next(r);
-    return true;
-}
-
-static bool train_epochs(Job *j, int64_t epochs) {
-    DlRun r;
-    DlProgress p;
-    if (!dl_run_open(&r, &j->session, j->data, j->config, j->options->seed, &j->error))
-        return false;
-    bool ok = true;
-    dl_progress_begin(&p, stderr, j->options->json ? stdout : NULL, j->options->quiet, &r, epochs);
-    while (ok && r.epoch < epochs) ok = train_epoch(j, &r, &p);
-    dl_progress_end(&p);
-    dl_run_close(&r);
-    return ok;
-}
-
-static void say_data(const Job *j) {
-    if (!j->options->quiet)
-        fprintf(stderr, "%s: %lld training rows, %lld test rows, %d thread%s\n", j->table->name,
-                (long long)j->data->train.rows, (long long)j->data->test.rows, j->session.threads,
-                j->session.threads == 1 ? "" : "s");
-}
-
-static bool train(Job *j) {
-    const DlOptions *o = j->options;
-    DlRequest q = request_of(j, NULL);
-    int64_t epochs = o->epochs > 0 ? o->epochs : j->config->epochs > 0 ? j->config->epochs : 1;
-    if (!check_writable(j)) return false;
-    j->data = dl_data_open(&q, &j->error);
-    if (!j->data || !dl_session_open(&j->session, j->table, o->threads, o->seed, &j->error))
-        return false;
-    say_data(j);
-    /* The metrics of the last epoch are those of the result. */
-    bool tested = j->data->test.rows > 0;
-    if (!train_epochs(j, epochs) ||
-            (!tested && !dl_evaluate(&j->session, &j->data->train, j->metric, &j->error)) ||
-            !dl_weights_save(&j->session, &j->data->meta, j->weights, &j->error))
-        return false;
-    if (!o->quiet) fprintf(stderr, "weights written to %s\n", j->weights);
-    say_split(j);
-    if (!show_predictions(j, split_to_test(j))) return false;
-    print_metrics(j);
-    return true;
-}
-
-int dl_command_train(const dl_model *table, const DlConfig *c, const DlOptions *o) {
-    Job j;
-    bool ok = job_begin(&j, table, c, o) && train(&j);
-    return job_end(&j, ok, "train");
+        fprintf(stderr, "there are no test rows: the metrics are those of the %s rows\n",
+                j->data->validation.rows > 0 ? "validation" : "training");
 }
 
 /* ---- evaluate ----------------------------------------------------------------------- */
@@ -191,19 +102,19 @@ static bool evaluate(Job *j) {
         return dl_fail(&j->error, "%s: has nothing to measure; add a loss or a metric to the model",
                 j->table->source);
     if (!load_weights(j)) return false;
-    DlRequest q = request_of(j, &j->stored);
+    DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_open(&q, &j->error);
-    if (!j->data || !dl_evaluate(&j->session, split_to_test(j), j->metric, &j->error)) return false;
-    say_split(j);
-    if (!show_predictions(j, split_to_test(j))) return false;
-    print_metrics(j);
+    if (!j->data || !dl_evaluate(&j->session, dl_job_split(j), j->metric, &j->error)) return false;
+    dl_job_say_split(j);
+    if (!dl_job_show(j, dl_job_split(j))) return false;
+    dl_job_print(j);
     return true;
 }
 
 int dl_command_evaluate(const dl_model *table, const DlConfig *c, const DlOptions *o) {
     Job j;
-    bool ok = job_begin(&j, table, c, o) && evaluate(&j);
-    return job_end(&j, ok, "evaluate");
+    bool ok = dl_job_begin(&j, table, c, o) && evaluate(&j);
+    return dl_job_end(&j, ok, "evaluate");
 }
 
 /* ---- predict ------------------------------------------------------------------------ */
@@ -278,7 +189,7 @@ static bool predict(Job *j) {
                 "expression",
                 j->table->source);
     if (!check_outputs(j) || !load_weights(j)) return false;
-    DlRequest q = request_of(j, &j->stored);
+    DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_given(&q, j->options, false, &j->error);
     if (!j->data) return false;
     void **output = dl_outputs_new(j->table, j->data->train.rows, &j->error);
@@ -297,8 +208,8 @@ static int missing_option(const DlOptions *o, const char *command, const char *o
 int dl_command_predict(const dl_model *table, const DlConfig *c, const DlOptions *o) {
     Job j;
     if (o->ninput == 0) return missing_option(o, "predict", "--input FILE.npy");
-    bool ok = job_begin(&j, table, c, o) && predict(&j);
-    return job_end(&j, ok, "predict");
+    bool ok = dl_job_begin(&j, table, c, o) && predict(&j);
+    return dl_job_end(&j, ok, "predict");
 }
 
 /* ---- gradients
@@ -341,7 +252,7 @@ static bool accumulate(Job *j, float *loss) {
 static bool gradients(Job *j) {
     float loss = 0;
     if (!load_weights(j)) return false;
-    DlRequest q = request_of(j, &j->stored);
+    DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_given(&q, j->options, true, &j->error);
     if (!j->data || !accumulate(j, &loss) || !save_gradients(j, j->options->output[0].file))
         return false;
@@ -355,6 +266,6 @@ int dl_command_gradients(const dl_model *table, const DlConfig *c, const DlOptio
     Job j;
     if (o->ninput == 0) return missing_option(o, "gradients", "--input FILE.npy");
     if (o->noutput != 1) return missing_option(o, "gradients", "-o FILE.safetensors");
-    bool ok = job_begin(&j, table, c, o) && gradients(&j);
-    return job_end(&j, ok, "gradients");
+    bool ok = dl_job_begin(&j, table, c, o) && gradients(&j);
+    return dl_job_end(&j, ok, "gradients");
 }

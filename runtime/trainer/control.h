@@ -9,8 +9,8 @@
 
 /* A value of each epoch that is hoped to get better. */
 typedef struct DlMonitor {
-    const char *name; /* as in the log: "validation_loss"; NULL: the first loss that there is of
-                       * validation, test and training */
+    const char *name; /* as in the log: "validation_accuracy"; NULL: validation_loss, or train_loss
+                       * where nothing is validated */
     int better;       /* -1: when it is smaller, 1: greater; 0: not said */
     double min_delta; /* a smaller change is none */
 } DlMonitor;

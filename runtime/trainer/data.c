@@ -70,6 +70,7 @@ static int count_words(const char *list) {
 
 const char *dl_arg(const DlReading *r, const char *name) {
     const DlConfig *c = r->request->config;
+    if (r->request->whole && strcmp(name, "test") == 0) return "0";
     int place = place_of(r->reader->arguments, name), position = 0;
     for (int i = 0; i < c->narg; i++) {
         if (c->arg[i].name ? strcmp(c->arg[i].name, name) == 0 : position == place)
@@ -280,7 +281,22 @@ static bool check_folder(const DlReading *r) {
 
 static bool read_and_check(DlReading *r) {
     return check_folder(r) && check_arguments(r) && r->reader->read(r) && dl_data_check(r) &&
-           dl_meta_put(&r->data->meta, r->data->pool, "reader", r->reader->name, r->error);
+           dl_meta_put(&r->data->meta, r->data->pool, "reader", r->reader->name, r->error) &&
+           dl_data_validate(r);
+}
+
+/* Where a target holds weights of classes, it is hidden from the reader, and from the check. */
+static bool read_and_balance(DlReading *r) {
+    const DlRequest *request = r->request;
+    if (!request->config->control.weight) return read_and_check(r);
+    dl_model without;
+    if (!dl_balance_hide(r, &without)) return false;
+    DlRequest hidden = *request;
+    hidden.table = &without;
+    r->request = &hidden;
+    bool read = read_and_check(r);
+    r->request = request;
+    return read && dl_balance_insert(r);
 }
 
 DlData *dl_data_open(const DlRequest *q, DlError *e) {
@@ -294,13 +310,14 @@ DlData *dl_data_open(const DlRequest *q, DlError *e) {
     DlReading r = {.request = q, .reader = reader, .data = d, .error = e};
     if (!d || !d->pool)
         dl_error(e, "out of memory");
-    else if (read_and_check(&r))
+    else if (read_and_balance(&r))
         return d;
     dl_data_free(d);
     return NULL;
 }
 
 void dl_data_free(DlData *d) {
+    if (d) dl_data_free(d->source);
     if (d) dl_pool_free(d->pool);
     free(d);
 }

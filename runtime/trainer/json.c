@@ -31,6 +31,18 @@ void dl_json_text(FILE *f, const char *text) {
     fputc('"', f);
 }
 
+void dl_json_record(FILE *f, const DlRecord *r) {
+    fprintf(f, "{\"epoch\": %lld, \"step\": %lld", (long long)r->epoch, (long long)r->step);
+    for (int i = 0; i < r->n; i++) {
+        fputs(", ", f);
+        dl_json_text(f, r->name[i]);
+        fputs(": ", f);
+        dl_json_number(f, r->value[i]);
+    }
+    fprintf(f, ", \"samples_per_second\": %.0f, \"seconds\": %.6f}\n", r->samples_per_second,
+            r->seconds);
+}
+
 /* The elements of axis k and the axes behind it; `at` moves on over them. */
 static void print_axis(FILE *f, const dl_tensor *t, int k, const double **at) {
     if (k == t->rank) {

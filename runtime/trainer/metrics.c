@@ -13,7 +13,7 @@ bool dl_metric_is_number(const dl_model *table, int i) {
     return !table->result || table->result[i].rank == 0;
 }
 
-double *dl_metric_values(const dl_model *table, double *metric, int i) {
+const double *dl_metric_values(const dl_model *table, const double *metric, int i) {
     return metric + (table->result ? table->result[i].offset / sizeof(double) : (size_t)i);
 }
 
@@ -24,7 +24,7 @@ static int64_t elements(const dl_tensor *t) {
 }
 
 /* Its name, then a line for each row of its last axis; rows of other axes stand apart. */
-void dl_metric_print(FILE *f, const dl_model *table, double *metric, int i) {
+void dl_metric_print(FILE *f, const dl_model *table, const double *metric, int i) {
     const dl_tensor *t = &table->result[i];
     const double *value = dl_metric_values(table, metric, i);
     int64_t width = t->shape[t->rank - 1], n = elements(t);

@@ -49,6 +49,7 @@ static const char *set_threads(DlOptions *o, const char *value) {
 static const char *set_seed(DlOptions *o, const char *value) {
     char *end;
     errno = 0;
+    o->seed_given = true;
     o->seed = strtoull(value, &end, 10);
     return end == value || *end != '\0' || errno != 0 || value[0] == '-'
                    ? "a number from 0 to 18446744073709551615"
@@ -69,6 +70,47 @@ static const char *set_data(DlOptions *o, const char *value) {
 
 static const char *set_weights(DlOptions *o, const char *value) {
     o->weights = value;
+    return NULL;
+}
+
+static const char *set_initial(DlOptions *o, const char *value) {
+    o->initial_weights = value;
+    return NULL;
+}
+
+static const char *listed(const char **list, int *n, const char *value) {
+    if (*n == DL_BINDINGS) return "one of 32 at most";
+    list[(*n)++] = value;
+    return NULL;
+}
+
+static const char *set_match(DlOptions *o, const char *value) {
+    return listed(o->match, &o->nmatch, value);
+}
+
+static const char *set_number(DlOptions *o, const char *value) {
+    size_t name = strcspn(value, "=");
+    if (name == 0 || value[name] == '\0') return "a number's name and value, as in rate=0.01";
+    return listed(o->set, &o->nset, value);
+}
+
+static const char *set_log(DlOptions *o, const char *value) {
+    const char *dot = strrchr(value, '.');
+    bool known = dot && (strcmp(dot, ".csv") == 0 || strcmp(dot, ".jsonl") == 0);
+    o->log = value;
+    return known ? NULL : "a file whose name ends with .csv or .jsonl";
+}
+
+static const char *set_checkpoint(DlOptions *o, const char *value) {
+    long long n;
+    if (!whole(value, 1, 1000000000, &n)) return "a number from 1 to 1000000000";
+    o->checkpoint_every = (int)n;
+    return NULL;
+}
+
+static const char *set_resume(DlOptions *o, const char *value) {
+    (void)value;
+    o->resume = true;
     return NULL;
 }
 
@@ -123,6 +165,18 @@ static const Option options[] = {
         {"--epochs", "N", TRAIN, set_epochs,
                 "passes over the training data (default: the train block's)"},
         {"--seed", "N", TRAIN, set_seed, "of initial weights, order and dropout (default: 0)"},
+        {"--set", "NAME=VALUE", TRAIN, set_number,
+                "a number of the optimiser, as in --set rate=0.01; may be there several times"},
+        {"--initial-weights", "FILE", TRAIN, set_initial,
+                "begin with what fits of a file of any model: tensors of the same path and shape"},
+        {"--match", "PATTERN", TRAIN, set_match,
+                "of --initial-weights only these paths, as in \"conv2d*\"; may be there several times"},
+        {"--checkpoint-every", "N", TRAIN, set_checkpoint,
+                "save the run after every N epochs, beside the weights: NAME.checkpoint"},
+        {"--resume", NULL, TRAIN, set_resume,
+                "go on with the run of NAME.checkpoint, to the same weights as without a break"},
+        {"--log", "FILE", TRAIN, set_log,
+                "a row an epoch: losses, metrics, rate, time; FILE.csv or FILE.jsonl"},
         {"--input", "[NAME=]FILE", PREDICT | GRADIENTS, set_input,
                 "an input, a .npy file (or what the reader of the training data prepares)"},
         {"--target", "[NAME=]FILE", GRADIENTS, set_target, "a target, a .npy file"},

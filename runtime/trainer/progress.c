@@ -1,6 +1,7 @@
 /* progress.c - see progress.h. A line is made in a buffer and written at once; the line on
  * a terminal is never longer than the terminal is wide, and is redrawn ten times a second
  * at most. */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -67,7 +68,7 @@ static void put_colour(Line *l, const DlProgress *p, const char *code) {
 }
 
 static void put_number(Line *l, const char *name, double v) {
-    char text[128];
+    char text[200];
     snprintf(text, sizeof text, "  %s %.4g", name, v);
     put(l, text);
 }
@@ -148,6 +149,10 @@ static void draw(const DlProgress *p, const DlRun *r, double time) {
     write_line(p, &l, "");
 }
 
+void dl_progress_start(DlProgress *p) {
+    p->epoch_begun = now();
+}
+
 void dl_progress_batch(DlProgress *p, const DlRun *r) {
     double time = now();
     p->trained = time - p->epoch_begun;
@@ -158,46 +163,56 @@ void dl_progress_batch(DlProgress *p, const DlRun *r) {
 
 /* ---- the line after an epoch -------------------------------------------------------- */
 
-static void print_epoch(
-        const DlProgress *p, const DlRun *r, const DlEpoch *e, double seconds, const char *end) {
-    Line l = {.n = 0};
-    put_epoch(&l, p, e->epoch);
-    put_number(&l, "loss", e->loss);
-    for (int i = 0; e->metric && i < p->table->nmetric; i++) {
-        char name[64];
-        snprintf(name, sizeof name, i == 0 ? "| test %s" : "%s", p->table->metric[i]);
-        put_number(&l, name, e->metric[i]);
+/* "loss 0.5  | validation loss 0.6  accuracy 0.8  rate 0.001" */
+static void put_record(Line *l, const DlProgress *p, const DlRecord *r) {
+    put_number(l, "loss", r->value[0]);
+    for (int i = r->metric; i < r->rate; i++) {
+        char name[160];
+        const char *metric = r->name[i] + strlen(r->split) + 1;
+        snprintf(name, sizeof name, i == r->metric ? "| %.20s %.100s" : "%.0s%.100s", r->split, metric);
+        put_number(l, name, r->value[i]);
     }
+    for (int i = r->rate; p->rates && i < r->n; i++) put_number(l, r->name[i], r->value[i]);
+}
+
+static void print_epoch(const DlProgress *p, const DlRecord *r, const char *end) {
+    Line l = {.n = 0};
+    put_epoch(&l, p, r->epoch);
+    put_record(&l, p, r);
     put(&l, "  ");
-    put_count(&l, rate(p, r));
+    put_count(&l, r->samples_per_second);
     put(&l, " samples/s  ");
-    put_duration(&l, seconds);
+    put_duration(&l, r->seconds);
     write_line(p, &l, end);
 }
 
-static void print_object(const DlProgress *p, const DlRun *r, const DlEpoch *e, double seconds) {
-    fprintf(p->json, "{\"epoch\": %lld, \"train_loss\": ", (long long)e->epoch);
-    dl_json_number(p->json, e->loss);
-    if (e->metric) {
-        fputs(", ", p->json);
-        dl_json_metrics(p->json, p->table, e->metric);
-    }
-    fprintf(p->json, ", \"samples_per_second\": %.0f, \"seconds\": %.6f}\n", rate(p, r), seconds);
-    fflush(p->json);
-}
-
-void dl_progress_epoch(DlProgress *p, const DlRun *r, const DlEpoch *e) {
-    double time = now(), seconds = time - p->epoch_begun;
+void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record) {
+    double time = now();
     int64_t every = (p->epochs + LINES - 1) / LINES;
-    bool kept = e->epoch % every == 0 || e->epoch == p->epochs;
-    if (p->json) print_object(p, r, e, seconds);
+    bool kept = record->epoch % every == 0 || record->epoch == p->epochs;
+    record->seconds = time - p->epoch_begun;
+    record->samples_per_second = rate(p, r);
+    if (p->json) {
+        dl_json_record(p->json, record);
+        fflush(p->json);
+    }
     if (!p->quiet && kept)
-        print_epoch(p, r, e, seconds, "\n");
+        print_epoch(p, record, "\n");
     else if (!p->quiet && p->terminal && time - p->drawn >= 0.1) {
-        print_epoch(p, r, e, seconds, "");
+        print_epoch(p, record, "");
         p->drawn = time;
     }
-    p->epoch_begun = now();
+}
+
+void dl_progress_note(DlProgress *p, const char *fmt, ...) {
+    va_list list;
+    if (p->quiet) return;
+    va_start(list, fmt);
+    if (p->terminal) fputs("\r\x1b[K", p->out);
+    vfprintf(p->out, fmt, list);
+    fputc('\n', p->out);
+    fflush(p->out);
+    va_end(list);
 }
 
 void dl_progress_end(DlProgress *p) {

@@ -4,12 +4,12 @@
 #ifndef DL_PROGRESS_H
 #define DL_PROGRESS_H
 
-#include "trainer.h"
+#include "record.h"
 
 typedef struct DlProgress {
     FILE *out;  /* standard error */
     FILE *json; /* standard output, or NULL */
-    bool quiet, terminal, colour;
+    bool quiet, terminal, colour, rates; /* rates: they change, and are shown */
     int width;
     const dl_model *table;
     int64_t epochs, batches, rows;    /* in all; in an epoch */
@@ -17,21 +17,21 @@ typedef struct DlProgress {
     double trained;                   /* seconds of this epoch's steps, without evaluation */
 } DlProgress;
 
-typedef struct DlEpoch {  /* what is known when an epoch is over */
-    int64_t epoch;        /* from 1 */
-    double loss;          /* mean over its batches, while training */
-    const double *metric; /* on the test split; NULL: there is none */
-} DlEpoch;
-
 void dl_progress_begin(
         DlProgress *p, FILE *out, FILE *json, bool quiet, const DlRun *r, int64_t epochs);
+void dl_progress_start(DlProgress *p); /* an epoch: from here on its time counts */
 void dl_progress_batch(DlProgress *p, const DlRun *r);
-void dl_progress_epoch(DlProgress *p, const DlRun *r, const DlEpoch *e);
+/* Notes in the record how long the epoch took, and shows it. */
+void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record);
+/* A line of its own, such as "epoch 7: rate 0.01 -> 0.001". */
+void dl_progress_note(DlProgress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void dl_progress_end(DlProgress *p); /* leaves the cursor on a line of its own */
 
 /* json.c: numbers as short as they can be read back the same; null when not finite. */
 void dl_json_number(FILE *f, double v);
 void dl_json_text(FILE *f, const char *text);
+/* {"epoch": 1, "step": 32, "train_loss": 0.5, ...} and the end of the line */
+void dl_json_record(FILE *f, const DlRecord *r);
 /* "loss": 0.5, "confusion": [[9, 1], [2, 8]] */
 void dl_json_metrics(FILE *f, const dl_model *table, const double *metric);
 

@@ -74,6 +74,15 @@ bool dl_data_classes(DlReading *r, int n, const char *const *name);
 /* Makes the test split of every k-th training row, k = 1 / fraction. */
 bool dl_data_divide(DlReading *r, double fraction);
 
+/* ---- data_validation.c, data_balance.c ----------------------------------------------- */
+
+/* Sets rows to validate on aside, or reads them. */
+bool dl_data_validate(DlReading *r);
+/* The table as the readers see it: without the target that holds weights of classes. */
+bool dl_balance_hide(DlReading *r, dl_model *without);
+/* Then makes that target, for all splits. */
+bool dl_balance_insert(DlReading *r);
+
 /* ---- data_select.c ------------------------------------------------------------------ */
 
 /* Keeps what the arguments `classes` and `each` of a reader of labelled images ask for. */

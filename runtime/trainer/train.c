@@ -1,6 +1,7 @@
 /* train.c - the training loop, one batch a call, so that progress, checkpoints and the like
  * stand outside of it. The rows are shuffled anew in each epoch, from the seed; the last
- * batch of an epoch may be short, and is trained. */
+ * batch of an epoch may be short, and is trained. Gradients of several batches may make one
+ * step; an epoch ends with a step. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,28 +41,79 @@ int64_t dl_run_batches(const DlRun *r) {
     return (r->data->train.rows + batch - 1) / batch;
 }
 
+static int64_t batches_a_step(const DlRun *r) {
+    int64_t n = r->config->control.accumulate;
+    return n > 1 ? n : 1;
+}
+
+bool dl_run_between_steps(const DlRun *r) {
+    return r->batch % batches_a_step(r) == 0 || r->batch == dl_run_batches(r);
+}
+
+int64_t dl_run_steps(const DlRun *r) {
+    int64_t each = batches_a_step(r), whole = (dl_run_batches(r) + each - 1) / each;
+    return r->epoch * whole + (r->batch + each - 1) / each;
+}
+
 void dl_run_next(DlRun *r) {
     r->epoch++;
     begin_epoch(r);
+}
+
+void dl_run_seek(DlRun *r, int64_t epoch, int64_t batch) {
+    r->epoch = epoch;
+    begin_epoch(r);
+    r->batch = batch;
 }
 
 double dl_run_loss(const DlRun *r) {
     return r->rows_done > 0 ? r->loss_sum / (double)r->rows_done : 0;
 }
 
+/* Where the run is, for messages: "epoch 3, batch 12 (step 812)". */
+static const char *place(const DlRun *r, char text[96]) {
+    snprintf(text, 96, "epoch %lld, batch %lld (step %lld)", (long long)r->epoch + 1,
+            (long long)r->batch + 1, (long long)dl_run_steps(r) + dl_run_between_steps(r));
+    return text;
+}
+
 /* The loss is not finite: who knows the model's inside says where that began. */
 static bool bad_loss(const DlRun *r, int64_t n, DlError *e) {
     const DlSession *s = r->session;
-    char text[2048] = "";
+    char text[2048] = "", where[96];
     if (r->config->explain)
         r->config->explain(r->config->context, s->table, s->model, s->work, n, r->rows.data, text,
                 sizeof text);
     return dl_fail(e,
-            "%s: the loss is not finite in epoch %lld, batch %lld; the weights are those "
-            "before this batch%s%s\nA smaller learning rate often helps, or inputs scaled "
-            "to about 1.",
-            s->table->name, (long long)r->epoch + 1, (long long)r->batch + 1, text[0] ? "\n" : "",
-            text);
+            "%s: the loss is not finite in %s; the weights are those before this batch%s%s\n"
+            "A smaller learning rate often helps, or inputs scaled to about 1.",
+            s->table->name, place(r, where), text[0] ? "\n" : "", text);
+}
+
+/* The loss was finite, but its gradient is not: a root of 0, an overflow. */
+static bool bad_gradient(const DlRun *r, DlError *e) {
+    const DlSession *s = r->session;
+    const dl_model *m = s->table;
+    const dl_fault *f = m->fault(s->work);
+    char where[96];
+    bool known = f && f->tensor >= 0 && f->tensor < m->ntensor;
+    return dl_fail(e,
+            "%s: a gradient is not finite in %s, although the loss is%s%s%s\n"
+            "The derivatives of sqrt, log and division are infinite at 0: add a small number "
+            "there; or clip the gradients.",
+            m->name, place(r, where), known ? ": that of '" : "",
+            known ? m->tensor[f->tensor].name : "", known ? "'" : "");
+}
+
+/* Gradients of `n` rows, and the step, when they are its last. */
+static int train_rows(const DlRun *r, int64_t n, float *loss) {
+    const DlSession *s = r->session;
+    const dl_model *m = s->table;
+    int64_t each = batches_a_step(r), done = r->batch + 1;
+    if (each == 1) return m->train_step(s->model, s->work, n, r->rows.data, loss);
+    int status = m->accumulate(s->model, s->work, n, r->rows.data, loss);
+    bool last = done % each == 0 || done == dl_run_batches(r);
+    return status == DL_OK && last ? m->apply(s->model, s->work) : status;
 }
 
 bool dl_run_step(DlRun *r, float *loss, DlError *e) {
@@ -70,8 +122,9 @@ bool dl_run_step(DlRun *r, float *loss, DlError *e) {
     int64_t n = left < s->table->batch ? left : s->table->batch;
     if (n < 1) return dl_fail(e, "this epoch is over");
     dl_batch_fill(&r->rows, &r->data->train, r->order, first, n);
-    int status = s->table->train_step(s->model, s->work, n, r->rows.data, loss);
+    int status = train_rows(r, n, loss);
     if (status == DL_E_LOSS) return bad_loss(r, n, e);
+    if (status == DL_E_GRADIENT) return bad_gradient(r, e);
     if (status != DL_OK) {
         dl_session_error(s, status, "training", e);
         return false;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "../dl_file.h"
+#include "control.h"
 
 /* ---- messages (error.c) ------------------------------------------------------------- */
 
@@ -44,6 +45,10 @@ typedef struct DlConfig {
     int epochs;
     bool keep_order;       /* `shuffle false` */
     const char *directory; /* of the model file, where data are sought first; NULL: none */
+    const char *validation_reader; /* rows of their own to validate on; NULL: none */
+    int validation_narg;
+    const DlArg *validation_arg;
+    DlControl control;
     DlExplain *explain;    /* may be NULL */
     void *context;
 } DlConfig;
@@ -79,7 +84,8 @@ typedef struct DlPool DlPool; /* owns all that a DlData points to */
 typedef struct DlData {
     DlPool *pool;
     int ninput, ntarget;
-    DlSplit train, test;
+    DlSplit train, validation, test;
+    struct DlData *source; /* of validation rows of their own, or NULL */
     int nclass; /* 0: not a classification, or its classes have no names */
     const char **class_name;
     DlMeta meta;
@@ -90,9 +96,12 @@ typedef struct DlRequest {
     const DlConfig *config;
     const char *data_dir; /* of --data, or NULL */
     const DlMeta *stored; /* what came with the weights: applied. NULL: learnt anew */
+    bool whole;           /* no row is set aside for tests */
 } DlRequest;
 
-/* Finds, reads and prepares the data, and checks them against the model's inputs and
+/* The share of the training rows that `validation` asks for is set aside; which rows these are
+ * depends on nothing but their number.
+ * Finds, reads and prepares the data, and checks them against the model's inputs and
  * targets: their number, shapes, types and the ranges of indices and labels. */
 DlData *dl_data_open(const DlRequest *r, DlError *e);
 void dl_data_free(DlData *d);
@@ -134,10 +143,26 @@ void dl_batch_close(DlBatch *b);
 /* Rows order[first..first+n) of the split (first.. when order is NULL), in the model's types. */
 void dl_batch_fill(DlBatch *b, const DlSplit *s, const int64_t *order, int64_t first, int64_t n);
 
+/* ---- numbers and averages of a model (numbers.c) ------------------------------------- */
+
+/* The settable number of that name, or NULL. */
+float *dl_number(const DlSession *s, const char *name);
+/* Of numbers that several optimisers may have: whether it is `name`, or ends in ".name". */
+bool dl_number_is(const dl_tensor *t, const char *name);
+/* NAME=VALUE; the message names the numbers that there are. */
+bool dl_number_set(const DlSession *s, const char *setting, DlError *e);
+/* Puts the averages of parameters where the parameters are, and these in their place: done
+ * twice, nothing has happened. Nor has it in a model without averages. */
+void dl_average_swap(const DlSession *s);
+/* Averages whose parameter was loaded, and they not, begin with it. loaded: by tensor. */
+void dl_average_begin(const DlSession *s, const unsigned char *loaded);
+
 /* ---- training (train.c) ------------------------------------------------------------- */
 
 /* A run between two batches. (seed, epoch, batch) and the model's own object are all that
- * a resumed run needs: the order of the rows is a function of seed and epoch. */
+ * a resumed run needs, between two steps: the order of the rows is a function of seed and
+ * epoch. A step is made of the gradients of one batch, or of `accumulate` of them; the last
+ * step of an epoch may have fewer. */
 typedef struct DlRun {
     DlSession *session;
     const DlData *data;
@@ -157,6 +182,9 @@ void dl_run_close(DlRun *r);
 int64_t dl_run_batches(const DlRun *r); /* in an epoch, the short one included */
 /* Trains one batch. After the last of an epoch, dl_run_next begins the next. */
 bool dl_run_step(DlRun *r, float *loss, DlError *e);
+bool dl_run_between_steps(const DlRun *r);
+int64_t dl_run_steps(const DlRun *r); /* done or begun, from the first epoch on */
+void dl_run_seek(DlRun *r, int64_t epoch, int64_t batch);
 void dl_run_next(DlRun *r);
 double dl_run_loss(const DlRun *r); /* mean over the rows of this epoch so far */
 
@@ -164,6 +192,12 @@ double dl_run_loss(const DlRun *r); /* mean over the rows of this epoch so far *
 
 bool dl_weights_save(const DlSession *s, const DlMeta *meta, const char *path, DlError *e);
 bool dl_weights_load(const DlSession *s, const char *path, DlError *e);
+/* Loads the parameters and states that match one of the patterns (all, when there are none) and
+ * that the file has with their name, type and shape; says on `say` which the others are. None:
+ * an error. */
+bool dl_weights_begin(const DlSession *s, const char *path, int npattern,
+        const char *const *pattern, FILE *say, DlError *e);
+bool dl_pattern_matches(const char *pattern, const char *path);
 /* What was stored with the weights, into the pool. */
 bool dl_weights_meta(const char *path, DlPool *pool, DlMeta *meta, DlError *e);
 
@@ -180,9 +214,9 @@ bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, D
 size_t dl_metric_size(const dl_model *table); /* of all results, in doubles */
 bool dl_metric_is_number(const dl_model *table, int i);
 /* Where metric i's values are in the results of an evaluation. */
-double *dl_metric_values(const dl_model *table, double *metric, int i);
+const double *dl_metric_values(const dl_model *table, const double *metric, int i);
 /* One that is no number: its name, and a line for each row. */
-void dl_metric_print(FILE *f, const dl_model *table, double *metric, int i);
+void dl_metric_print(FILE *f, const dl_model *table, const double *metric, int i);
 
 /* ---- the command line (options.c, command.c) ---------------------------------------- */
 
@@ -202,6 +236,14 @@ typedef struct DlOptions {
     const char *data_dir, *weights;
     bool json, quiet;
     int show; /* so many predictions of test rows, and the confusion matrix */
+    const char *initial_weights;
+    int nmatch, nset;
+    const char *match[DL_BINDINGS], *set[DL_BINDINGS];
+    const char *log; /* a .csv or .jsonl file: a row an epoch */
+    int checkpoint_every; /* epochs; 0: never */
+    bool resume, seed_given;
+    int argc; /* the whole command line, to be said again */
+    char **argv;
     int ninput, ntarget, noutput;
     DlBinding input[DL_BINDINGS], target[DL_BINDINGS], output[DL_BINDINGS];
 } DlOptions;
@@ -217,7 +259,8 @@ int dl_usage_error(
 /* One line each, for --help; command NULL: of all commands. */
 void dl_print_options(FILE *f, const char *command);
 
-/* Each returns the exit code: 0, 1 (the input is wrong), 2 (the usage is wrong). */
+/* Each returns the exit code: 0, 1 (the input is wrong), 2 (the usage is wrong); a training
+ * that a signal has interrupted returns 128 and the signal's number. */
 int dl_command_train(const dl_model *table, const DlConfig *c, const DlOptions *o);
 int dl_command_evaluate(const dl_model *table, const DlConfig *c, const DlOptions *o);
 int dl_command_predict(const dl_model *table, const DlConfig *c, const DlOptions *o);

@@ -95,7 +95,8 @@ Test(trainer, trains_and_finds_the_line) {
 Test(trainer, json_is_one_object_a_line_and_the_last_holds_the_metrics) {
     cr_assert_eq(run("train --json --quiet --weights=w.safetensors"), 0, "%s", err);
     cr_expect_eq(count_lines(out), 4);
-    cr_expect_eq(strncmp(out, "{\"epoch\": 1, \"train_loss\": ", 27), 0, "%s", out);
+    cr_expect_eq(strncmp(out, "{\"epoch\": 1, \"step\": 3, \"train_loss\": ", 37), 0, "%s", out);
+    expect_in(out, ", \"rate\": 0.1, ");
     expect_in(out, "\n{\"loss\": ");
     cr_expect_str_eq(err, "");
     char last[256];
@@ -275,8 +276,8 @@ Test(trainer, a_loss_that_is_not_finite) {
     memcpy(s.model, &line, sizeof line);
     cr_expect_not(dl_run_step(&r, &loss, &e));
     expect_in(e.text,
-            "line: the loss is not finite in epoch 1, batch 1; the weights are those before this "
-            "batch\nline.dl:5: 'dense' is the first, at 8 rows\n");
+            "line: the loss is not finite in epoch 1, batch 1 (step 1); the weights are those before "
+            "this batch\nline.dl:5: 'dense' is the first, at 8 rows\n");
     cr_expect_arr_eq(s.model, &line, sizeof line);
     dl_run_close(&r);
     dl_session_close(&s);

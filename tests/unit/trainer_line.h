@@ -173,6 +173,8 @@ static const dl_model line_model = {
         line_load,
         line_fault,
         line_message,
+        NULL,
+        0,
 };
 
 static int line_save(const void *model, const char *path) {
