@@ -85,7 +85,9 @@ kind == "sweep" && FNR > 1 {
     split($0, f, ",")
     if (!(f[1] in shape_seen)) { shape_seen[f[1]] = 1; shape[++shapes] = f[1] }
     shape_ours[f[1], f[2]] = f[4]
-    shape_ratio[f[1], f[2]] = f[7]
+    shape_ratio["OpenBLAS", f[1], f[2]] = f[7]
+    shape_ratio["oneDNN", f[1], f[2]] = f[10]
+    shape_share[f[1], f[2]] = f[6]
     shape_threads[f[2]] = 1
 }
 
@@ -182,16 +184,21 @@ function table_room(    i, m) {
     }
 }
 
-# The distribution of the ratios on t threads.
-function summary_of_sweep(t,    i, n, v, low, lowest) {
+# The distribution of the ratios to a library on t threads.
+function summary_of_sweep(library, t,    i, n, v, low, lowest) {
     low = 1e9
     for (i = 1; i <= shapes; i++) {
-        if (shape_ratio[shape[i], t] == "") continue
-        v[++n] = shape_ratio[shape[i], t] + 0
+        if (shape_ratio[library, shape[i], t] == "") continue
+        v[++n] = shape_ratio[library, shape[i], t] + 0
         if (v[n] < low) { low = v[n]; lowest = shape[i] }
     }
-    printf("%d thread%s: median %.2f times OpenBLAS over %d shapes, the least %.2f (%s).\n\n", t,
-        t > 1 ? "s" : "", median(v, n), n, low, lowest)
+    if (n) printf("%d thread%s: median %.2f times %s over %d shapes, the least %.2f (%s).\n\n", t,
+        t > 1 ? "s" : "", median(v, n), library, n, low, lowest)
+}
+
+function ratio_of_shape(library, name, t,    r) {
+    r = shape_ratio[library, name, t]
+    return r == "" ? "-" : sprintf("%.2fx", r)
 }
 
 function table_sweep(    i, t, line) {
@@ -199,16 +206,18 @@ function table_sweep(    i, t, line) {
     line = "| shape |"
     for (t = 1; t <= 1024; t++)
         if (t in shape_threads) {
-            summary_of_sweep(t)
-            line = line " GFLOP/s, " t " thr. | of the peak | to OpenBLAS |"
+            summary_of_sweep("OpenBLAS", t)
+            summary_of_sweep("oneDNN", t)
+            line = line " GFLOP/s, " t " thr. | of the peak | to OpenBLAS | to oneDNN |"
         }
     head(line)
     for (i = 1; i <= shapes; i++) {
         line = "| " shape[i] " |"
         for (t = 1; t <= 1024; t++)
             if (t in shape_threads)
-                line = line sprintf(" %.0f | %s | %.2fx |", shape_ours[shape[i], t],
-                    share(shape_ours[shape[i], t], t), shape_ratio[shape[i], t])
+                line = line sprintf(" %.0f | %.0f %% | %s | %s |", shape_ours[shape[i], t],
+                    100 * shape_share[shape[i], t], ratio_of_shape("OpenBLAS", shape[i], t),
+                    ratio_of_shape("oneDNN", shape[i], t))
         print line
     }
 }

@@ -39,7 +39,7 @@ plot data . "/squares" using 1:2 title "generated, 1 thread" lc rgb "#2b6e4f" pt
      "" using 1:5 title "OpenBLAS, 2 threads" lc rgb "#9c3848" pt 6 dt 2
 
 set output kept . "/ratios.png"
-set title "Every shape of the sweep, in order: speed in speeds of OpenBLAS (logarithmic)"
+set title "Every shape of the sweep, in order: speed in speeds of two libraries (logarithmic)"
 unset logscale x
 set xrange [*:*]
 set logscale y
@@ -47,5 +47,7 @@ set yrange [*:*]
 set xlabel "shapes"
 set key inside left top
 set arrow 1 from graph 0, first 1 to graph 1, first 1 nohead lc rgb "#000000" dt 2
-plot data . "/ratios1" using 0:1 title "1 thread" with points lc rgb "#2b6e4f" pt 7, \
-     data . "/ratios2" using 0:1 title "2 threads" with points lc rgb "#3f6c8c" pt 6
+plot data . "/ratios1" using 0:1 title "OpenBLAS, 1 thread" with points lc rgb "#2b6e4f" pt 7, \
+     data . "/ratios2" using 0:1 title "OpenBLAS, 2 threads" with points lc rgb "#2b6e4f" pt 6, \
+     data . "/onednn1" using 0:1 title "oneDNN, 1 thread" with points lc rgb "#3f6c8c" pt 5, \
+     data . "/onednn2" using 0:1 title "oneDNN, 2 threads" with points lc rgb "#3f6c8c" pt 4

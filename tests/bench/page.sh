@@ -55,9 +55,11 @@ awk -F, '
                 share(ours[size[i], 2], 2), share(blas[size[i], 2], 2)
     }' "$kept/limits.csv" "$kept/sweep.csv" >"$data/squares"
 
-# All shapes in order of the ratio to OpenBLAS.
+# All shapes in order of the ratio to OpenBLAS, and to oneDNN.
 for t in 1 2; do
     awk -F, -v t=$t 'NR > 1 && $2 == t { print $7 }' "$kept/sweep.csv" | sort -n >"$data/ratios$t"
+    awk -F, -v t=$t 'NR > 1 && $2 == t && $10 != "" { print $10 }' "$kept/sweep.csv" |
+        sort -n >"$data/onednn$t"
 done
 
 gnuplot -e "data='$data'; kept='$kept'" "$here/page.gnuplot"

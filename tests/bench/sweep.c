@@ -1,15 +1,18 @@
-/* sweep.c - measures the emitted contractions beside OpenBLAS.
+/* sweep.c - measures the emitted contractions beside OpenBLAS, and oneDNN where it was built in.
  *
  *     sweep CSV THREADS ROUNDS [PART OF A NAME]
  *
- * Each round runs the FMA peak, ours and the library's in turn, a few milliseconds each; a
- * row of the CSV holds medians over the rounds: GFLOP/s of the three, our share of the peak,
- * the median of the rounds' ratios, and the largest difference of the results relative to
- * the largest element. A convolution by a matrix product is given its copies of windows, as
- * a user of the library would have to make them. */
+ * Each round runs the FMA peak, ours and the libraries' in turn, a few milliseconds each; a
+ * row of the CSV holds medians over the rounds: GFLOP/s of the peak, ours and OpenBLAS, our share
+ * of the peak, the median of the rounds' ratios, the largest difference of the results relative
+ * to the largest element; then GFLOP/s of oneDNN and our ratio to it. A convolution by a matrix
+ * product is given its copies of windows, as a user of OpenBLAS would have to make them. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "sweep.h"
+#ifdef SWEEP_ONEDNN
+#include "sweep_onednn.h"
+#endif
 
 #include <cblas.h>
 #include <math.h>
@@ -18,11 +21,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "dl_vector.h"
-
 #include "sweep_table.h" /* sweep_kernels, made by sweep.sh */
 
 void openblas_set_num_threads(int n);
+double sweep_peak(int threads, double (*clock)(void));
 
 enum { MOST_ROUNDS = 101 };
 
@@ -32,6 +34,9 @@ typedef struct Trial {
     int threads;
     char *model, *arena;
     float *ours, *theirs, *window; /* copies of windows of one image */
+#ifdef SWEEP_ONEDNN
+    Onednn *onednn;
+#endif
 } Trial;
 
 /* Of one thread the time that it ran: others may use the machine too. */
@@ -48,36 +53,6 @@ static void *aligned(int64_t bytes) {
     if (!p) exit(3);
     memset(p, 0, ((size_t)bytes + 127) / 64 * 64);
     return p;
-}
-
-/* ---- peak ---------------------------------------------------------------------------- */
-
-static float sink;
-
-/* Chains that hide the latency of the multiply-add and fit the registers. */
-#ifdef DL_LARGE_TILES
-enum { CHAINS = 12 };
-#else
-enum { CHAINS = 5 };
-#endif
-
-static double peak_of_one(int64_t count) {
-    dl_v16 x = dl_set16(0.999f), y = dl_set16(1e-9f), c[CHAINS];
-    for (int i = 0; i < CHAINS; i++) c[i] = dl_set16((float)i);
-    for (int64_t k = 0; k < count; k++)
-        for (int i = 0; i < CHAINS; i++) c[i] = DL_FMA(c[i], x, y);
-    for (int i = 1; i < CHAINS; i++) c[0] = dl_add16(c[0], c[i]);
-    return (double)dl_sum16(c[0]);
-}
-
-/* GFLOP/s of all threads. */
-static double peak(int threads) {
-    enum { COUNT = 100000 };
-    double start = now(), sum = 0;
-#pragma omp parallel for num_threads(threads) reduction(+ : sum)
-    for (int i = 0; i < threads; i++) sum += peak_of_one(COUNT);
-    sink += (float)sum;
-    return (double)threads * COUNT * CHAINS * 32 / (now() - start) / 1e9;
 }
 
 /* ---- OpenBLAS ------------------------------------------------------------------------ */
@@ -153,6 +128,12 @@ static void run_theirs(const Trial *t) {
         convolutions(t, a, b, t->theirs);
 }
 
+#ifdef SWEEP_ONEDNN
+static void run_onednn(const Trial *t) {
+    onednn_run(t->onednn);
+}
+#endif
+
 static double rate(const Trial *t, void (*run)(const Trial *), int repeats) {
     double start = now();
     for (int i = 0; i < repeats; i++) run(t);
@@ -160,11 +141,11 @@ static double rate(const Trial *t, void (*run)(const Trial *), int repeats) {
 }
 
 /* Relative to the largest element. */
-static double difference(const Trial *t) {
+static double difference(const Trial *t, void (*run)(const Trial *)) {
     double most = 0, size = 0;
     int64_t n = t->k->work_bytes / 4;
     run_ours(t);
-    run_theirs(t);
+    run(t);
     for (int64_t i = 0; i < n; i++) {
         most = fmax(most, fabs((double)t->ours[i] - (double)t->theirs[i]));
         size = fmax(size, fabs((double)t->theirs[i]));
@@ -183,7 +164,7 @@ static double median(double *x, int n) {
 }
 
 static Trial trial_new(int number, int threads) {
-    Trial t = {&sweep_shape[number], sweep_kernels[number], threads, 0, 0, 0, 0, 0};
+    Trial t = {.s = &sweep_shape[number], .k = sweep_kernels[number], .threads = threads};
     const SweepShape *s = t.s;
     int64_t out = s->kind == SWEEP_PRODUCT ? 1 : sweep_out(s);
     t.model = aligned(t.k->model_bytes);
@@ -197,10 +178,16 @@ static Trial trial_new(int number, int threads) {
         state = state * 1664525u + 1013904223u;
         x[i] = (float)(int32_t)state * 4.656612873e-10f;
     }
+#ifdef SWEEP_ONEDNN
+    t.onednn = onednn_new(s, threads, x + t.k->a / 4, x + t.k->b / 4, t.theirs);
+#endif
     return t;
 }
 
 static void trial_free(Trial *t) {
+#ifdef SWEEP_ONEDNN
+    onednn_free(t->onednn);
+#endif
     free(t->model);
     free(t->arena);
     free(t->ours);
@@ -208,25 +195,41 @@ static void trial_free(Trial *t) {
     free(t->window);
 }
 
+/* Rates by round, of one system or of ours in terms of it. */
+typedef struct Rates {
+    double of[MOST_ROUNDS];
+} Rates;
+
 static void measure(FILE *csv, int number, int threads, int rounds) {
     Trial t = trial_new(number, threads);
-    double error = difference(&t), flops = sweep_flops(t.s);
-    double peaks[MOST_ROUNDS], ours[MOST_ROUNDS], theirs[MOST_ROUNDS], ratio[MOST_ROUNDS];
-    double share[MOST_ROUNDS];
+    double error = difference(&t, run_theirs), flops = sweep_flops(t.s);
+    Rates peaks, ours, theirs, share, ratio, onednn = {{0}}, to_onednn = {{0}};
     int repeats = (int)(3e8 * threads / flops) + 1;
+#ifdef SWEEP_ONEDNN
+    error = fmax(error, difference(&t, run_onednn));
+#endif
     for (int i = 0; i < rounds; i++) {
-        peaks[i] = peak(threads);
-        ours[i] = rate(&t, run_ours, repeats);
-        theirs[i] = rate(&t, run_theirs, repeats);
-        ratio[i] = ours[i] / theirs[i];
-        share[i] = ours[i] / peaks[i];
+        peaks.of[i] = sweep_peak(threads, now);
+        ours.of[i] = rate(&t, run_ours, repeats);
+        theirs.of[i] = rate(&t, run_theirs, repeats);
+        share.of[i] = ours.of[i] / peaks.of[i];
+        ratio.of[i] = ours.of[i] / theirs.of[i];
+#ifdef SWEEP_ONEDNN
+        onednn.of[i] = rate(&t, run_onednn, repeats);
+        to_onednn.of[i] = ours.of[i] / onednn.of[i];
+#endif
     }
-    double p = median(peaks, rounds), o = median(ours, rounds), b = median(theirs, rounds);
-    double r = median(ratio, rounds), h = median(share, rounds);
-    fprintf(csv, "%s,%d,%.1f,%.1f,%.1f,%.3f,%.3f,%.2g\n", t.s->name, threads, p, o, b, h, r, error);
+    double p = median(peaks.of, rounds), o = median(ours.of, rounds), b = median(theirs.of, rounds);
+    double r = median(ratio.of, rounds), h = median(share.of, rounds);
+    double d = median(onednn.of, rounds), q = median(to_onednn.of, rounds);
+    fprintf(csv, "%s,%d,%.1f,%.1f,%.1f,%.3f,%.3f,%.2g", t.s->name, threads, p, o, b, h, r, error);
+    if (d > 0) fprintf(csv, ",%.1f,%.3f", d, q);
+    fprintf(csv, "%s\n", d > 0 ? "" : ",,");
     fflush(csv);
-    printf("%-24s %d  peak %6.1f  ours %6.1f  openblas %6.1f   %5.1f %%  %6.2fx%s\n", t.s->name,
-            threads, p, o, b, 100 * h, r, error < 1e-4 ? "" : "  WRONG");
+    printf("%-24s %d  peak %6.1f  ours %6.1f  %5.1f %%", t.s->name, threads, p, o, 100 * h);
+    printf("  openblas %6.1f %6.2fx", b, r);
+    if (d > 0) printf("  onednn %6.1f %6.2fx", d, q);
+    printf("%s\n", error < 1e-4 ? "" : "  WRONG");
     fflush(stdout);
     trial_free(&t);
 }
@@ -236,7 +239,8 @@ int main(int argc, char **argv) {
     int threads = atoi(argv[2]), rounds = atoi(argv[3]);
     FILE *csv = fopen(argv[1], "a");
     if (!csv || rounds < 1 || rounds > MOST_ROUNDS) return 2;
-    if (ftell(csv) == 0) fprintf(csv, "shape,threads,peak,ours,openblas,share,ratio,difference\n");
+    if (ftell(csv) == 0)
+        fprintf(csv, "shape,threads,peak,ours,openblas,share,ratio,difference,onednn,to_onednn\n");
     openblas_set_num_threads(threads);
     if (threads == 1) clock_used = CLOCK_THREAD_CPUTIME_ID;
     for (int i = 0; i < (int)SWEEP_COUNT; i++)

@@ -1,10 +1,11 @@
 #!/bin/sh
-# sweep.sh - builds and runs the sweep of contractions against OpenBLAS.
+# sweep.sh - builds and runs the sweep of contractions against OpenBLAS and oneDNN.
 #
 #     sweep.sh BUILD [ROUNDS [THREADS [NAME]]]      after `make B=BUILD`
 #
 # CC and SWEEP_FLAGS (default -march=native) choose how the emitted C is compiled. Appends to
-# BUILD/sweep.csv; without cblas.h there is nothing to compare with, and it says so.
+# BUILD/sweep.csv; without cblas.h there is nothing to compare with, and it says so; without dnnl.h
+# oneDNN is left out.
 set -e
 build=${1:?usage: sweep.sh BUILD [ROUNDS [THREADS [NAME]]]}
 rounds=${2:-15} threads=${3:-"1 2"} name=${4:-} cc=${CC:-cc}
@@ -14,6 +15,12 @@ archives="$build/libcompiler.a $build/libdsl.a $build/libtrainer.a $build/librun
 if ! echo '#include <cblas.h>' | $cc -E - >/dev/null 2>&1; then
     echo "sweep: no cblas.h (the package libopenblas-dev has it)"
     exit 0
+fi
+onednn=
+if echo '#include <dnnl.h>' | $cc -E - >/dev/null 2>&1; then
+    onednn="-DSWEEP_ONEDNN tests/bench/sweep_onednn.c -ldnnl"
+else
+    echo "sweep: no dnnl.h (the package libdnnl-dev has it)"
 fi
 mkdir -p "$build/sweep"
 rm -f "$build"/sweep/shape*
@@ -33,6 +40,7 @@ count=$(ls "$build"/sweep/shape*.c | wc -l)
     echo "};"
 } >"$build/sweep/sweep_table.h"
 ls "$build"/sweep/shape*.c | xargs -P 2 -n 1 sh -c "$cc $flags -c \$0 -o \${0%.c}.o"
-$cc $flags -o "$build/sweep/sweep" tests/bench/sweep.c "$build"/sweep/shape*.o -lopenblas -lm
+$cc $flags -o "$build/sweep/sweep" tests/bench/sweep.c tests/bench/sweep_peak.c \
+    "$build"/sweep/shape*.o $onednn -lopenblas -lm
 rm -f "$build/sweep.csv"
 for t in $threads; do "$build/sweep/sweep" "$build/sweep.csv" "$t" "$rounds" $name; done
