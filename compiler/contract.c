@@ -20,10 +20,15 @@ enum {
     ONE_VECTOR_ROWS = 16,  /* of a large tile of so many vectors */
     THREE_VECTOR_ROWS = 8,
     BATCH_ROWS = 8,
-    PANEL_BYTES = 2 << 20, /* of a wide operand that is worth copying by panels, */
-    PANEL_ROWS = 96,       /* for so many rows, */
-    PANEL_WIDTH = 512,     /* which leave so many lanes to divide among threads; */
-    PANEL_TILE = 6,        /* rows of a tile: few enough to keep the other operand's lines */
+    FAR_BYTES = 512 << 10, /* of a wide operand that L2 does not hold beside the other */
+    COPY_BYTES = 192 << 10, /* of one that is worth copying by panels, */
+    COPY_ROWS = 96,        /* for so many rows */
+    PANEL_ELEMENTS = 1 << 17, /* of a copy: half of L2 */
+    PANEL_FOLDS = 288,     /* of one of several copies, about: beside a tile's rows in L1 */
+    ALL_FOLDS = 512,       /* of the only one */
+    PANELS = 4,            /* that leave work for threads */
+    SAME_PLACE = 4096,     /* bytes from address to address of the same lines of L1, */
+    SAME_ROWS = 8,         /* which holds so many of them */
     PACK_GAIN = 4,   /* products for each element packed */
     LONG_FOLD = 1024 /* terms in one chain before the outer folds leave the tile */
 };
@@ -162,6 +167,22 @@ static void choose_rows(Contraction *c, uint32_t taken, int64_t most_rows) {
         if (n->dim[var] == DIM_BATCH && can_be_row(c, var, taken)) add_tile_var(c, var, rows);
 }
 
+/* Are the other operand's elements for neighbouring rows where L1 has the same place for them? */
+static bool meet(const Contraction *c) {
+    const Expr *load = c->operand[0];
+    const Node *n = load->node;
+    int64_t stride = 4;
+    for (int i = n->rank - 1; i >= 0; i--) {
+        bool row = false;
+        for (int var = 0; var < c->node->rank; var++)
+            row |= var != c->vec && load->arg[i]->vars >> var & 1;
+        if (row) return stride % SAME_PLACE == 0;
+        if (n->dim[i] == DIM_BATCH) return false;
+        stride *= n->dim[i];
+    }
+    return false;
+}
+
 static int least_of(int64_t a, int64_t b) {
     return (int)(a < b ? a : b);
 }
@@ -169,32 +190,42 @@ static int least_of(int64_t a, int64_t b) {
 /* Rows and vectors: as many accumulators as there are registers, less those of operands. */
 static void choose_tile(Contraction *c, uint32_t taken, TileSize size) {
     int64_t all = (c->width + LANES - 1) / LANES;
-    if (c->panel) {
-        choose_rows(c, taken, PANEL_TILE);
-        c->vectors = size == TILES_LARGE ? PANEL_LANES / LANES : 1;
-    } else if (size == TILES_SMALL) {
+    if (size == TILES_SMALL) {
         choose_rows(c, taken, SMALL_ROWS);
         c->vectors = least_of(all, c->rows <= 1 ? 6 : c->rows <= 3 ? 6 / c->rows : 1);
     } else {
-        int64_t few = all == 3 ? THREE_VECTOR_ROWS : MOST_ROWS;
+        int64_t few = all == 3 ? THREE_VECTOR_ROWS : meet(c) ? SAME_ROWS : MOST_ROWS;
         choose_rows(c, taken, all == 1 ? ONE_VECTOR_ROWS : few);
         int64_t most = c->rows <= 2 ? 8 : c->rows <= 4 ? 4 : c->rows <= MOST_ROWS ? 2 : 1;
         c->vectors = all == 3 && c->rows <= THREE_VECTOR_ROWS ? 3 : least_of(all, most);
     }
 }
 
-/* Is the wide operand a large matrix, the same for many rows? The other one has to run along
- * the fold: lines of it that are far apart would be read again for every panel. */
-static bool wants_panels(Kernels *k, const Contraction *c, const View *v) {
-    const Node *n = c->node, *matrix = c->operand[1]->node;
-    if (n->nfold != 1 || n->fold_dim[0] == DIM_BATCH || c->conditions.n || c->wide[0]) return false;
-    bool matrix_alone = !(c->operand[1]->vars & ~(1u << c->vec | 1u << n->rank));
-    if (!matrix_alone || c->width < PANEL_WIDTH) return false;
-    if (v->unit && (v->unit->stretch || v->unit->adds)) return false;
-    if (load_along(c->operand[0], n->rank, NULL) != CONTIGUOUS) return false;
-    double rows = elements_of(k, n) / (double)c->width;
-    return elements_of(k, matrix) * 4 >= PANEL_BYTES && rows >= PANEL_ROWS &&
-           n->fold_dim[0] > PANEL_FOLDS;
+/* Is the wide operand a matrix, the same for all rows? */
+static bool is_matrix(const Contraction *c) {
+    const Node *n = c->node;
+    uint32_t own = 1u << c->vec | 1u << n->rank;
+    return n->nfold == 1 && !c->conditions.n && !c->wide[0] && !(c->operand[1]->vars & ~own);
+}
+
+/* A large matrix is visited by panels: some of its lanes for all rows, then the next ones. For
+ * many rows each panel is copied, so that it is without gaps and stays in the nearest caches. */
+static void choose_panels(Kernels *k, Contraction *c, const View *v) {
+    const Stretch *slices = v->unit ? v->unit->stretch : NULL;
+    if (!is_matrix(c)) return;
+    int64_t folds = extent_of(k, c->node->fold_dim[0]);
+    double rows = elements_of(k, c->node) / (double)c->width;
+    if (slices) rows *= (double)slices->slice_rows / (double)k->batch;
+    double bytes = (double)folds * (double)c->width * 4;
+    bool copied = !slices && rows >= COPY_ROWS;
+    if (bytes < (copied ? COPY_BYTES : FAR_BYTES) || rows < 2 * MOST_ROWS) return;
+    c->panel_lanes = 2 * LANES;
+    if (!copied) return;
+    int64_t parts = folds <= ALL_FOLDS ? 1 : (folds + PANEL_FOLDS - 1) / PANEL_FOLDS;
+    c->in_parts = parts > 1;
+    c->panel_folds = (folds + parts - 1) / parts;
+    int64_t lanes = (c->width + PANELS - 1) / PANELS, most = PANEL_ELEMENTS / c->panel_folds;
+    c->panel_lanes *= ((lanes < most ? lanes : most) + c->panel_lanes - 1) / c->panel_lanes;
 }
 
 /* Terms are added in the order of the folds, but for one along which an operand is
@@ -288,7 +319,7 @@ static void choose_interior(Kernels *k, Contraction *c, const View *v, TileSize 
     int64_t all = (c->width + LANES - 1) / LANES;
     int64_t most = size == TILES_SMALL ? SMALL_ROWS : MOST_ROWS;
     bool few = rows_at_hand(k, c, v) < FEW_ROWS;
-    if (!few || c->panel || c->outer_folds || !c->conditions.n) return;
+    if (!few || c->panel_lanes || c->outer_folds || !c->conditions.n) return;
     int found = 0;
     for (int var = c->node->rank - 1; var >= 0 && found < 2; var--) {
         if (c->node->dim[var] == DIM_BATCH || !can_be_row(c, var, 0)) continue;
@@ -334,7 +365,7 @@ bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *c) {
     if (taken >> c->vec & 1 || !take_operands(c, v->body)) return false;
     order_folds(c);
     split_folds(k, c);
-    c->panel = wants_panels(k, c, v);
+    choose_panels(k, c, v);
     choose_tile(c, taken, size);
     choose_interior(k, c, v, size);
     return true;
@@ -344,5 +375,5 @@ bool contraction_in_memory(Kernels *k, const View *v) {
     Contraction c;
     Scatter s;
     if (scatter_of(k, v, &s) || !contraction_of(k, v, TILES_LARGE, &c)) return false;
-    return c.outer_folds > 0 || c.panel;
+    return c.outer_folds > 0 || c.in_parts;
 }

@@ -5,7 +5,6 @@
 #include "guards.h"
 
 enum { MAX_TILE_VARS = 2, MOST_ROWS = 12 };
-enum { PANEL_LANES = 64, PANEL_FOLDS = 256 };    /* of the wide operand, copied at a time */
 
 /* How a load runs along a variable: not at all; from element to element of its last axis;
  * with coefficient 1 in another axis; otherwise. */
@@ -36,7 +35,9 @@ typedef struct Contraction {
     int vectors;              /* of a tile */
     int fold[MAX_VARS];       /* the folds in the order in which an element's terms are added */
     int outer_folds;          /* the first of them, outside of tiles: sums are added up in memory */
-    bool panel;               /* the wide operand is copied panel by panel; sums are in memory */
+    int64_t panel_lanes;      /* of the wide operand, for which all rows are visited; 0: of all */
+    int64_t panel_folds;      /* of it, copied so many at a time; 0: not copied */
+    bool in_parts;            /* that is not all of them: in between sums are in memory */
     ExprList conditions;      /* of the guards; over variables outside of tiles, or: */
     Interior inner[2];        /* rows are of the first in its interior; outside of that, of the
                                * second in its; or there is one row. var -1: no such */

@@ -25,7 +25,7 @@ static void output_loops(Tiling *t, int axis);
 
 /* All lanes of the tile's rows; or those of a panel. */
 static void lanes_of_rows(Tiling *t) {
-    if (t->panel.array)
+    if (t->c.panel_lanes)
         panel_blocks(t);
     else if (streams(t))
         stream_rows(t);
@@ -242,10 +242,10 @@ bool schedule_contraction(Builder *b) {
         t.base[i] = tile_number(&t, 0);
     }
     if (t.c.outer_folds > 0) t.split = split_of(&t);
-    if (t.c.outer_folds > 0 || t.c.panel) b->in_memory = v->node;
+    if (t.c.outer_folds > 0 || t.c.in_parts) b->in_memory = v->node;
     b->tiled = size == TILES_LARGE && wants_small_body(&t);
     for (int i = 0; i < v->node->rank; i++) take_all(&t, i);
-    if (t.c.panel)
+    if (t.c.panel_lanes)
         panel_loops(&t, output_loops);
     else if (t.c.inner[0].var >= 0)
         interior_and_edges(&t);

@@ -6,9 +6,9 @@
  * taken in chunks whose sums are in a small array; a few of the matrix's rows at a time are
  * read from left to right, in the order of memory.
  *
- * panel_loops: a large matrix that many rows meet. Panels of it are copied into a small array,
- * so that they are contiguous and in the nearest caches for all rows; sums are kept in the
- * output between panels. */
+ * panel_loops: a large matrix that many rows meet. Some of its lanes at a time are taken for all
+ * rows. Where these are many, a panel of them is copied into an array of its own, in the order
+ * in which tiles read it; of long folds a part at a time, with the sums kept in the output. */
 #include "schedule_tile.h"
 
 enum {
@@ -26,11 +26,12 @@ static int last_fold(const Tiling *t) {
 static void open_steps(Tiling *t, int64_t step) {
     Builder *b = t->b;
     int64_t extent = t->c.node->fold_dim[last_fold(t)];
+    LoopExpr *end = builder_extent(b, extent);
     LoopVar *v = loop_var(b->a, LT_INDEX, "start");
-    builder_open(b, v, tile_number(t, 0), tile_number(t, extent), step, 0);
+    builder_open(b, v, tile_number(t, 0), end, step, 0);
     t->fold_lo = lx_var(b->a, v);
     t->fold_hi = lx_add(b->a, t->fold_lo, tile_number(t, step));
-    if (extent % step) t->fold_hi = lx_min(b->a, t->fold_hi, tile_number(t, extent));
+    if (extent == DIM_BATCH || extent % step) t->fold_hi = lx_min(b->a, t->fold_hi, end);
 }
 
 /* ---- few rows ------------------------------------------------------------------------ */
@@ -58,7 +59,6 @@ static void stream_chunk(Tiling *t, int64_t lanes) {
     LoopArray *sums = loop_array(b->a, PT_F32, tile_rows(t) * width, "sums");
     ls_array(b->a, builder_block(b), sums);
     t->sums = (SumArray){.array = sums, .lanes = width};
-    t->panel.lane = first;
     t->going_on = true;
     tile_open_folds(t, 0, t->c.node->nfold - 1);
     open_steps(t, STREAM_FOLDS);
@@ -92,22 +92,56 @@ void stream_rows(Tiling *t) {
 
 /* ---- panels -------------------------------------------------------------------------- */
 
-static void copy_panel(Tiling *t, LoopExpr *lane, int64_t lanes) {
+LoopExpr *panel_index(Tiling *t, int v) {
+    Builder *b = t->b;
+    LoopExpr *fold = lx_sub(b->a, b->var[t->c.node->rank + last_fold(t)], t->panel.first);
+    LoopExpr *at = lx_mul(b->a, t->offset, t->panel.folds);
+    at = lx_add(b->a, at, lx_mul(b->a, fold, (int64_t)t->vectors * LANES));
+    return lx_add(b->a, at, tile_number(t, (int64_t)v * LANES));
+}
+
+/* Lanes [offset, offset + lanes) of the panel, one block. */
+static void copy_block(Tiling *t, LoopExpr *offset, int64_t lanes) {
     Builder *b = t->b;
     const Expr *e = t->c.operand[1];
-    Panel *panel = &t->panel;
-    FoldLoop loop = {.lo = t->fold_lo, .hi = t->fold_hi, .step = 1};
-    fold_enter(b, t->c.node, last_fold(t), loop.lo, &loop);
-    LoopExpr *row = lx_sub(b->a, b->var[t->c.node->rank + last_fold(t)], panel->first);
-    for (int64_t v = 0; v < lanes; v += LANES) {
-        LoopExpr *at[2] = {row, tile_number(t, v)};
-        b->var[t->c.vec] = lx_add(b->a, lane, tile_number(t, v));
+    t->offset = offset;
+    t->vectors = (int)((lanes + LANES - 1) / LANES);
+    for (int v = 0; v < t->vectors; v++) {
+        LoopExpr *lane = lx_add(b->a, offset, tile_number(t, (int64_t)v * LANES));
+        b->var[t->c.vec] = lx_add(b->a, t->panel.lane, lane);
         Access from = build_access(b, view_of(b->k, e->node)->storage, e->node, e->arg);
-        int part = lanes - v < LANES ? (int)(lanes - v) : LANES;
+        int64_t left = lanes - (int64_t)v * LANES;
+        int part = left < LANES ? (int)left : LANES;
+        LoopExpr *at = panel_index(t, v);
         LoopExpr *x = lx_vload(b->a, from.array, from.rank, from.dim, from.index, part);
-        ls_vstore(b->a, builder_block(b), panel->array, 2, panel->dim, at, x, LANES);
+        ls_vstore(b->a, builder_block(b), t->panel.array, 1, &t->panel.array->elements, &at, x,
+                LANES);
     }
-    builder_close(b);
+}
+
+static void copy_panel(Tiling *t, LoopExpr *lane, int64_t lanes) {
+    Builder *b = t->b;
+    const Node *n = t->c.node;
+    int depth = b->depth;
+    int64_t size = (int64_t)t->c.vectors * LANES, whole = lanes / size * size;
+    FoldLoop loop = {.lo = t->fold_lo, .hi = t->fold_hi, .step = 1};
+    if (!t->c.in_parts) {
+        loop.lo = tile_number(t, 0);
+        loop.hi = builder_extent(b, n->fold_dim[last_fold(t)]);
+    }
+    t->panel = (Panel){.first = loop.lo, .lane = lane, .lanes = lanes, .folds = t->c.panel_folds};
+    int64_t elements = t->panel.folds * ((lanes + LANES - 1) / LANES * LANES);
+    t->panel.array = loop_array(b->a, PT_F32, elements, "panel");
+    ls_array(b->a, builder_block(b), t->panel.array)->filled = true;
+    fold_enter(b, n, last_fold(t), loop.lo, &loop);
+    if (whole) {
+        LoopVar *v = loop_var(b->a, LT_INDEX, "block");
+        builder_open(b, v, tile_number(t, 0), tile_number(t, whole), size, 0);
+        copy_block(t, lx_var(b->a, v), size);
+        builder_close(b);
+    }
+    if (whole < lanes) copy_block(t, tile_number(t, whole), lanes - whole);
+    builder_close_to(b, depth);
 }
 
 /* Loops over all elements of lanes [0, lanes) from `lane` on. */
@@ -134,46 +168,37 @@ static void panel_epilogue(Tiling *t, LoopExpr *lane, int64_t lanes) {
     builder_close_to(b, depth);
 }
 
-static void panel_block(Tiling *t) {
-    t->panel.lane = t->offset;
-    tile_compute(t);
-}
-
 void panel_blocks(Tiling *t) {
-    tile_blocks(t, t->sums.lane, t->sums.lanes, panel_block);
+    tile_blocks(t, t->panel.lane, t->panel.lanes, tile_compute);
 }
 
 /* All rows of lanes [0, lanes) from `lane` on. */
 static void one_panel(Tiling *t, LoopExpr *lane, int64_t lanes, void (*rows)(Tiling *t, int axis)) {
     Builder *b = t->b;
     int depth = b->depth;
-    open_elements(t, lane, lanes);
-    build_store(b, t->c.node, t->to, lx_real(b->a, 0), false);
-    builder_close_to(b, depth);
-    open_steps(t, PANEL_FOLDS);
-    t->panel.dim[0] = PANEL_FOLDS;
-    t->panel.dim[1] = (lanes + LANES - 1) / LANES * LANES;
-    t->panel.first = t->fold_lo;
-    t->panel.array = loop_array(b->a, PT_F32, PANEL_FOLDS * t->panel.dim[1], "panel");
-    ls_array(b->a, builder_block(b), t->panel.array)->filled = true;
-    copy_panel(t, lane, lanes);
-    t->sums = (SumArray){.lane = lane, .lanes = lanes};
-    t->going_on = true;
+    if (t->c.in_parts) {
+        open_elements(t, lane, lanes);
+        build_store(b, t->c.node, t->to, lx_real(b->a, 0), false);
+        builder_close_to(b, depth);
+        open_steps(t, t->c.panel_folds);
+    }
+    t->panel = (Panel){.lane = lane, .lanes = lanes};
+    if (t->c.panel_folds) copy_panel(t, lane, lanes);
+    t->going_on = t->c.in_parts;
     rows(t, 0);
     builder_close_to(b, depth);
-    t->panel.array = NULL;
-    if (!t->direct) panel_epilogue(t, lane, lanes);
+    t->fold_lo = t->fold_hi = NULL;
+    if (t->c.in_parts && !t->direct) panel_epilogue(t, lane, lanes);
 }
 
 void panel_loops(Tiling *t, void (*rows)(Tiling *t, int axis)) {
     Builder *b = t->b;
-    int64_t width = t->c.width, whole = width / PANEL_LANES * PANEL_LANES;
+    int64_t width = t->c.width, size = t->c.panel_lanes, whole = width / size * size;
     if (whole) {
         LoopVar *v = loop_var(b->a, LT_INDEX, "columns");
-        LoopStmt *loop =
-                builder_open(b, v, tile_number(t, 0), tile_number(t, whole), PANEL_LANES, 0);
+        LoopStmt *loop = builder_open(b, v, tile_number(t, 0), tile_number(t, whole), size, 0);
         tile_divide(t, loop);
-        one_panel(t, lx_var(b->a, v), PANEL_LANES, rows);
+        one_panel(t, lx_var(b->a, v), size, rows);
         builder_close(b);
     }
     if (whole == width) return;

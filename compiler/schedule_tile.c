@@ -44,10 +44,8 @@ typedef struct Registers {
 
 static LoopExpr *from_panel(Tiling *t, int v) {
     Builder *b = t->b;
-    LoopExpr *fold = b->var[t->c.node->rank + t->c.fold[t->c.node->nfold - 1]];
-    LoopExpr *at[2] = {lx_sub(b->a, fold, t->panel.first),
-            lx_add(b->a, t->panel.lane, tile_number(t, (int64_t)v * LANES))};
-    return lx_vload(b->a, t->panel.array, 2, t->panel.dim, at, LANES);
+    LoopExpr *at = panel_index(t, v);
+    return lx_vload(b->a, t->panel.array, 1, &t->panel.array->elements, &at, LANES);
 }
 
 static LoopExpr *operand(Tiling *t, int which, int64_t r, int v) {

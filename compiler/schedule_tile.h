@@ -17,11 +17,12 @@ typedef struct SumArray {
     int64_t lanes;                /* of a row */
 } SumArray;
 
-/* A copy of the wide operand: for values of the innermost fold from `first` on, `lanes` lanes. */
+/* A copy of the wide operand's lanes [lane, lane + lanes) for `folds` values of the innermost
+ * fold, from `first` on: block after block of a tile's vectors, of each all its folds. */
 typedef struct Panel {
     LoopArray *array;             /* NULL: the operand is read where it is */
     LoopExpr *first, *lane;
-    int64_t dim[2];
+    int64_t lanes, folds;
 } Panel;
 
 typedef struct Tiling {
@@ -62,5 +63,6 @@ void stream_rows(Tiling *t);
 /* Tiles of all rows beside a panel of the wide operand, which is copied for them. */
 void panel_loops(Tiling *t, void (*rows)(Tiling *t, int axis));
 void panel_blocks(Tiling *t);                  /* the lanes of a panel, for a tile's rows */
+LoopExpr *panel_index(Tiling *t, int v);       /* of vector v of this tile, at this fold */
 
 #endif
