@@ -135,6 +135,40 @@ def several(name, inputs, body, function, params):
         [(path, v.numpy()) for path, v in params], list(zip(labels, grads)))
 
 
+def typed(kind, name, dtype, value):
+    return "    %s %s: %s%s" % (kind, name, dtype, axes(np.shape(value)))
+
+
+def loss_case(name, call, inputs, targets, function):
+    """A loss: its value, and its gradient by every input.
+
+    inputs: name -> array of reals; targets: name -> (type, array); function takes them by name, as
+    tensors of tensorflow, and gives the scalar.
+    """
+    tensors = {k: tf.constant(v) for k, v in inputs.items()}
+    others = {
+        k: tf.constant(v, tf.float64 if t == "f32" else tf.int32) for k, (t, v) in targets.items()
+    }
+    with tf.GradientTape() as tape:
+        tape.watch(list(tensors.values()))
+        loss = function(**tensors, **others)
+    grads = tape.gradient(loss, tensors)
+    grads = {k: tf.convert_to_tensor(g).numpy() for k, g in grads.items()}
+    write_loss(name, call, inputs, targets, float(loss), grads)
+
+
+def write_loss(name, call, inputs, targets, loss, grads):
+    lines = [typed("input", k, "f32", v) for k, v in inputs.items()]
+    lines += [typed("target", k, t, v) for k, (t, v) in targets.items()]
+    first = next(iter(inputs))
+    lines += ["    output y = %s * 1" % first, "    loss " + call]
+    tensors = [("input", k, v) for k, v in inputs.items()]
+    tensors += [("target", k, v) for k, (_, v) in targets.items()]
+    tensors += [("loss", "loss", loss)]
+    tensors += [("gradient", k, g) for k, g in grads.items()]
+    write(name, "\n".join(["model m {"] + lines + ["}"]), tensors)
+
+
 def randomise(layer):
     """Random values for all weights, so that biases, gains and statistics matter."""
     for v in layer.weights:

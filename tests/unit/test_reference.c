@@ -336,3 +336,12 @@ Test(reference, attention) { run_file("tests/ref/attention.ref", 3); }
 Test(reference, optimizers) {
     run_file("tests/ref/optimizers.ref", 10);
 }
+Test(reference, class_losses) {
+    run_file("tests/ref/class_losses.ref", 35);
+}
+Test(reference, other_losses) {
+    run_file("tests/ref/other_losses.ref", 45);
+}
+Test(reference, more_activations) {
+    run_file("tests/ref/more_activations.ref", 48);
+}
