@@ -279,19 +279,45 @@ static LoopExpr *clamped(Builder *b, LoopExpr *index, int64_t dim) {
     return lx_min(b->a, lx_max(b->a, index, lx_int(b->a, LT_INDEX, 0)), last);
 }
 
+/* Where axes from k on are indexed by the digits of one number, x / 6, x / 2 % 3, x % 2: that
+ * number, and how many axes these are. A flattened tensor is read so. */
+static Expr *number_in_digits(const Builder *b, const Node *n, Expr *const *index, int k,
+        int *count) {
+    for (int last = n->rank - 1; last > k; last--) {
+        int64_t size = n->dim[last];
+        if (!by_constant(index[last], OP_imod) || (int64_t)index[last]->arg[1]->value != size)
+            continue;
+        Expr *x = index[last]->arg[0];
+        int axis = last - 1;
+        for (; axis >= k && n->dim[axis] != DIM_BATCH; axis--) {
+            Expr *digit = ex_op2(b->g, OP_idiv, x, ex_int(b->g, size));
+            if (axis > k) digit = ex_op2(b->g, OP_imod, digit, ex_int(b->g, n->dim[axis]));
+            if (digit != index[axis]) break;
+            size *= n->dim[axis];
+        }
+        if (axis >= k) continue;
+        *count = last - k + 1;
+        return x;
+    }
+    return NULL;
+}
+
 /* Axes from `from` on; `rows`: how many there are, DIM_BATCH: as many as in the call, but for
  * the first axis. */
 static void add_axes(Builder *b, Access *to, const Node *n, Expr *const *index, int from,
         int64_t rows, bool caller) {
     for (int k = from; k < n->rank;) {
         int count = merged_at(b, n, index, k);
+        Expr *number = count > 1 ? NULL : number_in_digits(b, n, index, k, &count);
+        Expr *first = number ? number : index[k];
         int64_t dim = n->dim[k];
         if (dim == DIM_BATCH && (!caller || k == 0)) dim = rows;
         for (int i = 1; i < count; i++) dim *= n->dim[k + i];
         to->dim[to->rank] = dim;
-        bool own = count > 1 || (n->dim[k] == DIM_BATCH && builder_is_row(b, index[k]));
-        LoopExpr *at = own ? b->var[index[k]->var] : build_index(b, index[k]);
-        to->index[to->rank++] = wants_clamp(b, index[k]) ? clamped(b, at, dim) : at;
+        bool merged = !number && count > 1;
+        bool own = merged || (n->dim[k] == DIM_BATCH && builder_is_row(b, first));
+        LoopExpr *at = own ? b->var[first->var] : build_index(b, first);
+        to->index[to->rank++] = wants_clamp(b, first) ? clamped(b, at, dim) : at;
         k += count;
     }
 }

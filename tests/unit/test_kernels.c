@@ -47,6 +47,37 @@ Test(kernels, dense_text) {
     check_golden(t, "dense");
 }
 
+/* [batch, a, b, c] as [batch, a b c]. */
+static Node *flat_of(Trial *t, Node *x) {
+    Graph *g = t->g;
+    int64_t size = x->dim[1] * x->dim[2] * x->dim[3], inner = x->dim[2] * x->dim[3];
+    Expr *i = ex_var(g, 1, size);
+    Expr *a = ex_op2(g, OP_idiv, i, ex_int(g, inner));
+    Expr *b = ex_op2(g, OP_imod, ex_op2(g, OP_idiv, i, ex_int(g, x->dim[3])),
+            ex_int(g, x->dim[2]));
+    Expr *c = ex_op2(g, OP_imod, i, ex_int(g, x->dim[3]));
+    Expr *body = ex_load(g, x, (Expr *[]){ex_var(g, 0, DIM_BATCH), a, b, c}, NULL);
+    return node_comp(g, 2, (int64_t[]){DIM_BATCH, size}, F_NONE, 0, NULL, NULL, body, (Span){0});
+}
+
+/* Digits of an index that only make up the index again are not computed. */
+Test(kernels, flattening_costs_nothing) {
+    Trial *t = trial_new(8, 8);
+    Node *x = trial_leaf(t, 4, (int64_t[]){DIM_BATCH, 3, 4, 2}, -1, 1);
+    Node *w = trial_leaf(t, 2, (int64_t[]){24, 40}, -1, 1);
+    Node *b = trial_leaf(t, 1, (int64_t[]){40}, -1, 1);
+    trial_root(t, dense_of(t, flat_of(t, x), w, b));
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    trial_emit(t, f, 0);
+    fclose(f);
+    cr_expect(strstr(text, "row * 24 + p]"));
+    cr_expect_not(strstr(text, " % 2"));
+    free(text);
+    arena_free(t->arena);
+}
+
 Test(kernels, padded_convolution_text) {
     Trial *t = trial_new(8, 8);
     Node *x = trial_leaf(t, 4, (int64_t[]){DIM_BATCH, 6, 6, 4}, -1, 1);
