@@ -202,11 +202,11 @@ static void look_for_plateau(Train *t) {
     DlWatch *w = &t->run.reduce;
     const DlControl *c = &t->job.config->control;
     if (!c->reduces) return;
-    bool better = dl_watch_look(w, &t->run.record);
     if (w->cooling > 0) {
         w->cooling--;
         w->waited = 0;
     }
+    bool better = dl_watch_look(w, &t->run.record);
     if (better || w->cooling > 0 || w->waited < (c->reduce_patience > 1 ? c->reduce_patience : 1))
         return;
     reduce_numbers(t);

@@ -21,8 +21,8 @@ static bool no_column(const char *name, const char *setting, const DlRecord *r, 
     }
     dl_near_hint(&near, hint, sizeof hint);
     if (strncmp(name, "validation_", 11) == 0 && !(r->split && strcmp(r->split, "validation") == 0))
-        return dl_fail(e, "%s: nothing is validated, so that there is no '%s'; add a line to the "
-                "train block, as in validation 0.1", setting, name);
+        return dl_fail(e, "%s: nothing is validated, so that there is no '%s'; add `validation 0.1` "
+                "to the train block", setting, name);
     return dl_fail(e, "%s: there is no '%s' to monitor%s There are %s", setting, name,
             hint[0] ? hint : ".", list);
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The examples whose data are always there, trained three ways: by dlc train, as programs of
-# their own (--main), and by both interpreters; and what they say to bad input.
+# their own (--main), and by both interpreters; what they say to bad input; and, in control.sh, what
+# watches and steers a run.
 #     tests/e2e/train.sh DLC BUILD_FOLDER
 set -u
 dlc=$(realpath "$1") build=$(realpath "$2")
@@ -111,6 +112,8 @@ refused "data cut short" 1 "cut short after 1000 bytes" \
 sed 's/rate: 0.01/rate: 1e20/' "$linear" >wild.dl
 refused "a loss that is not finite" 1 "the loss is not finite in epoch 1, batch 2" "$dlc" train wild.dl --weights wild.w
 check "no weights are left of it" [ ! -e wild.w ]
+
+. "$here/control.sh"
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
