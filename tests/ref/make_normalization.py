@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """make_normalization.py - reference numbers of normalization; see reference.py."""
 
-from reference import layer_case, normal, save  # first: it sets what Keras reads
+from reference import differentiated, layer_case, normal, randomise, save, word_case  # first
 import keras
+import tensorflow as tf
 
 L = keras.layers
 
@@ -43,5 +44,56 @@ def normalization():
         )
 
 
+def case(word, kind, name, shape, options, names, **more):
+    word_case(word, kind, name, normal(*shape), (), options, names, **more)
+
+
+def other_groups():
+    moving = ["moving_mean", "moving_variance"]
+    case("batch_norm", L.BatchNormalization, "axis", (3, 2, 4), {"axis": 1}, ["gamma", "beta"],
+        mode=True, states=moving)
+    case("batch_norm", L.BatchNormalization, "image_axis", (2, 3, 2, 2), {"axis": -3},
+        ["gamma", "beta"], mode=True, states=moving)
+    for name, shape, options in [("axes", (2, 3, 4), {"axis": (1, 2)}), ("axis", (2, 3, 4), {"axis": 1})]:
+        case("layer_norm", L.LayerNormalization, name, shape, options, ["gamma", "beta"])
+    for name, shape, options in [
+        ("2", (2, 3, 2, 4), {"groups": 2}),
+        ("matrix", (3, 6), {"groups": 3}),
+        ("all", (2, 3, 4), {"groups": 1, "epsilon": 0.1}),
+        ("each", (2, 4, 3), {"groups": -1}),
+        ("axis", (2, 4, 3), {"groups": 2, "axis": 1}),
+        ("plain", (2, 3, 4), {"groups": 2, "center": False, "scale": False}),
+    ]:
+        names = [] if name == "plain" else ["gamma", "beta"]
+        case("group_norm", L.GroupNormalization, name, shape, options, names)
+    for name, shape in [("image", (2, 3, 2, 2)), ("sequence", (1, 4, 3))]:
+        layer_case("instance_norm_" + name, "x |> instance_norm", L.GroupNormalization(groups=-1),
+            normal(*shape), "instance_norm", ["gamma", "beta"])
+    for name, shape, options in [
+        ("matrix", (3, 5), {}),
+        ("axes", (2, 3, 4), {"axis": (1, 2)}),
+        ("one", (2, 1), {"epsilon": 0.01}),
+    ]:
+        case("rms_norm", L.RMSNormalization, name, shape, options, ["gamma"])
+    for name, shape, options in [("matrix", (3, 5), {}), ("axis", (2, 3, 4), {"axis": 1})]:
+        case("unit_normalization", L.UnitNormalization, name, shape, options, [])
+
+
+def frozen():
+    """A layer that is frozen computes as in evaluation, and its statistics stay."""
+    layer = L.BatchNormalization(trainable=False)
+    x = normal(4, 3)
+    layer(tf.constant(x))
+    randomise(layer)
+    named = [
+        ("state" if v.name.startswith("moving") else "param", "batch_norm." + v.name, v)
+        for v in layer.weights
+    ]
+    differentiated("batch_frozen", "x |> batch_norm", x, lambda v, training: layer(v, training=training),
+        [], before=['freeze "batch_norm"'], fixed=named)
+
+
 normalization()
+other_groups()
+frozen()
 save()

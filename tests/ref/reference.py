@@ -54,14 +54,16 @@ def axes(shape):
     return "[" + ", ".join(["batch"] + [str(d) for d in shape[1:]]) + "]"
 
 
-def differentiated(name, call, x, function, params, x_type="f32", states=None):
+def differentiated(name, call, x, function, params, x_type="f32", states=None, fixed=(), before=()):
     """A function of one tensor: its values, and the gradients of sum(y * up).
 
     call: our expression for it, over x; function(x, training) computes it; params are pairs
-    (path, tf.Variable); states are (path, tf.Variable), whose values change in training.
+    (path, tf.Variable); states are (path, tf.Variable), whose values change in training; fixed
+    are (kind, path, tf.Variable) that neither change nor have a gradient; before are lines of
+    ours in front of the call.
     """
     states = states or []
-    before = [(path, v.numpy().copy()) for path, v in states]
+    at_first = [(path, v.numpy().copy()) for path, v in states]
     real = x_type == "f32"
     tx = tf.constant(x, dtype=tf.float64 if real else tf.int32)
     y = function(tx, False).numpy()
@@ -76,7 +78,8 @@ def differentiated(name, call, x, function, params, x_type="f32", states=None):
     labels = (["x"] if real else []) + [path for path, _ in params]
     tensors = [("input", "x", x), ("input", "up", up)]
     tensors += [("param", path, v.numpy()) for path, v in params]
-    tensors += [("state", path, v) for path, v in before]
+    tensors += [(kind, path, v.numpy()) for kind, path, v in fixed]
+    tensors += [("state", path, v) for path, v in at_first]
     tensors += [("output", "y", y), ("loss", "loss", loss.numpy())]
     tensors += [
         ("gradient", label, tf.convert_to_tensor(g).numpy()) for label, g in zip(labels, grads)
@@ -87,6 +90,9 @@ def differentiated(name, call, x, function, params, x_type="f32", states=None):
             "model m {",
             "    input x: %s%s" % (x_type, axes(x.shape)),
             "    input up: f32%s" % axes(y.shape),
+        ]
+        + ["    " + line for line in before]
+        + [
             "    y = " + call,
             "    output y",
             "    loss sum(...) y[...] * up[...]",
@@ -191,6 +197,25 @@ def layer_case(name, call, layer, x, path, names, x_type="f32", mode=False, stat
     params = list(zip([path + "." + n for n in names], layer.trainable_weights))
     moving = list(zip([path + "." + n for n in states], layer.non_trainable_weights))
     differentiated(name, call, x, run, params, x_type, moving)
+
+
+def text(v):
+    """A Python argument as ours: a tuple is a list, a string a word."""
+    if isinstance(v, tuple):
+        return "[" + ", ".join(text(x) for x in v) + "]"
+    return ("true" if v else "false") if isinstance(v, bool) else str(v)
+
+
+SHORTER = {"stride": "strides", "dilation": "dilation_rate", "bias": "use_bias", "size": "pool_size"}
+
+
+def word_case(word, kind, name, x, places, options, names=(), **more):
+    """A layer of Keras by our word: arguments by place are Keras's first ones, those by name have
+    our names, which are Keras's but for SHORTER."""
+    args = [text(p) for p in places] + ["%s: %s" % (k, text(v)) for k, v in options.items()]
+    layer = kind(*places, **{SHORTER.get(k, k): v for k, v in options.items()})
+    call = "x |> %s(%s)" % (word, ", ".join(args))
+    layer_case(word + "_" + name, call, layer, x, word, list(names), **more)
 
 
 def save():

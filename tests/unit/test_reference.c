@@ -308,8 +308,20 @@ Test(reference, dense) {
 Test(reference, conv2d) {
     run_file("tests/ref/conv2d.ref", 14);
 }
+Test(reference, convolution) {
+    run_file("tests/ref/convolution.ref", 41);
+}
+Test(reference, transposed_convolution) {
+    run_file("tests/ref/transposed_convolution.ref", 23);
+}
+Test(reference, shapes) {
+    run_file("tests/ref/shapes.ref", 60);
+}
+Test(reference, preparation) {
+    run_file("tests/ref/preparation.ref", 9);
+}
 Test(reference, pooling) {
-    run_file("tests/ref/pooling.ref", 20);
+    run_file("tests/ref/pooling.ref", 66);
 }
 Test(reference, embedding) {
     run_file("tests/ref/embedding.ref", 3);
@@ -321,7 +333,7 @@ Test(reference, conv_lstm) {
     run_file("tests/ref/conv_lstm.ref", 12);
 }
 Test(reference, normalization) {
-    run_file("tests/ref/normalization.ref", 10);
+    run_file("tests/ref/normalization.ref", 28);
 }
 Test(reference, activations) {
     run_file("tests/ref/activations.ref", 20);
