@@ -175,6 +175,25 @@ def write_loss(name, call, inputs, targets, loss, grads):
     write(name, "\n".join(["model m {"] + lines + ["}"]), tensors)
 
 
+def text(v):
+    """A Python argument as ours: a tuple is a list, a string a word."""
+    if isinstance(v, tuple):
+        return "[" + ", ".join(text(x) for x in v) + "]"
+    return ("true" if v else "false") if isinstance(v, bool) else str(v)
+
+
+SHORTER = {"stride": "strides", "dilation": "dilation_rate", "bias": "use_bias", "size": "pool_size"}
+
+
+def word_case(word, kind, name, x, places, options, names=(), **more):
+    """A layer of Keras by our word: arguments by place are Keras's first ones, those by name have
+    our names, which are Keras's but for SHORTER."""
+    args = [text(p) for p in places] + ["%s: %s" % (k, text(v)) for k, v in options.items()]
+    layer = kind(*places, **{SHORTER.get(k, k): v for k, v in options.items()})
+    call = "x |> %s(%s)" % (word, ", ".join(args))
+    layer_case(word + "_" + name, call, layer, x, word, list(names), **more)
+
+
 def randomise(layer):
     """Random values for all weights, so that biases, gains and statistics matter."""
     for v in layer.weights:
@@ -197,25 +216,6 @@ def layer_case(name, call, layer, x, path, names, x_type="f32", mode=False, stat
     params = list(zip([path + "." + n for n in names], layer.trainable_weights))
     moving = list(zip([path + "." + n for n in states], layer.non_trainable_weights))
     differentiated(name, call, x, run, params, x_type, moving)
-
-
-def text(v):
-    """A Python argument as ours: a tuple is a list, a string a word."""
-    if isinstance(v, tuple):
-        return "[" + ", ".join(text(x) for x in v) + "]"
-    return ("true" if v else "false") if isinstance(v, bool) else str(v)
-
-
-SHORTER = {"stride": "strides", "dilation": "dilation_rate", "bias": "use_bias", "size": "pool_size"}
-
-
-def word_case(word, kind, name, x, places, options, names=(), **more):
-    """A layer of Keras by our word: arguments by place are Keras's first ones, those by name have
-    our names, which are Keras's but for SHORTER."""
-    args = [text(p) for p in places] + ["%s: %s" % (k, text(v)) for k, v in options.items()]
-    layer = kind(*places, **{SHORTER.get(k, k): v for k, v in options.items()})
-    call = "x |> %s(%s)" % (word, ", ".join(args))
-    layer_case(word + "_" + name, call, layer, x, word, list(names), **more)
 
 
 def save():
