@@ -150,18 +150,27 @@ static void no_argument(Lower *L, const Ast *x, const char *setting) {
         lower_error(L, x->span, "the values of `%s` have names: %s", setting, list);
 }
 
+static const char *value_name(const Ast *x) { return x->kind == A_ARG ? x->name : NULL; }
+
+/* A value of the same name, or of none, before x. */
+static bool came_before(const Ast *list, const Ast *x) {
+    for (; list != x; list = list->next)
+        if (same_name(value_name(list), value_name(x))) return true;
+    return false;
+}
+
 static void set_values(Lower *L, const Ast *s) {
-    bool unnamed = false;
     for (const Ast *x = s->list; x; x = x->next) {
-        bool named = x->kind == A_ARG;
-        const Argument *k = find_argument(s->name, named ? x->name : NULL);
-        if (k && !named && unnamed) {
+        const char *name = value_name(x);
+        const Argument *k = find_argument(s->name, name);
+        if (k && came_before(s->list, x) && name)
+            lower_error(L, x->span, "`%s` is there twice", name);
+        else if (k && came_before(s->list, x))
             lower_error(L, x->span, "`%s` has one value without a name", s->name);
-            return;
-        }
-        unnamed = unnamed || !named;
-        if (k) set_argument(L, named ? x->a : x, k);
-        else no_argument(L, x, s->name);
+        else if (k)
+            set_argument(L, name ? x->a : x, k);
+        else
+            no_argument(L, x, s->name);
     }
 }
 
