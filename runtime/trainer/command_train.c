@@ -110,7 +110,9 @@ static bool begin_or_resume(Train *t) {
     if (r->batch > 0)
         fprintf(stderr, ", batch %lld of %lld", (long long)r->batch, (long long)dl_run_batches(r));
     fputc('\n', stderr);
-    if (r->epoch >= t->epochs)
+    if (t->run.stopped)
+        fprintf(stderr, "nothing is left to train: stop_early has ended this run\n");
+    else if (r->epoch >= t->epochs)
         fprintf(stderr, "nothing is left to train; --epochs N, of more than %lld, goes on\n",
                 (long long)r->epoch);
     return true;
@@ -179,9 +181,16 @@ static void look_for_best(Train *t) {
         return;
     }
     k->stopped = k->stop.waited >= (c->stop_patience > 1 ? c->stop_patience : 1);
-    if (k->stopped)
+}
+
+static void say_stopped(Train *t) {
+    const DlWatch *w = &t->run.stop;
+    if (w->best_epoch > 0)
         dl_progress_note(&t->progress, "stopped after epoch %lld: %s was best in epoch %lld, %.6g",
-                (long long)k->record.epoch, k->stop.name, (long long)k->stop.best_epoch, k->stop.best);
+                (long long)t->run.record.epoch, w->name, (long long)w->best_epoch, w->best);
+    else
+        dl_progress_note(&t->progress, "stopped after epoch %lld: %s is not a number",
+                (long long)t->run.record.epoch, w->name);
 }
 
 static void reduce_numbers(Train *t) {
@@ -232,17 +241,18 @@ static bool train_epoch(Train *t) {
     DlTraining *k = &t->run;
     DlError e = {""};
     t->evaluated = false;
-    dl_progress_start(&t->progress);
+    dl_progress_start(&t->progress, &t->run.run);
     if (!train_batches(t)) return false;
     if (t->interrupted && k->run.batch < dl_run_batches(&k->run)) return true;
     if (!evaluate_epoch(t)) return false;
     k->record.epoch = k->run.epoch + 1;
     k->record.step = dl_run_steps(&k->run);
     dl_record_fill(&k->record, k->run.session, dl_run_loss(&k->run), t->job.metric);
-    dl_progress_epoch(&t->progress, &k->run, &k->record);
-    if (!dl_log_row(&t->log, &k->record, &e)) warn(t, &e);
     look_for_best(t);
-    look_for_plateau(t);
+    dl_progress_epoch(&t->progress, &k->run, &k->record, k->stopped);
+    if (!dl_log_row(&t->log, &k->record, &e)) warn(t, &e);
+    if (k->stopped) say_stopped(t);
+    else look_for_plateau(t);
     dl_run_next(&k->run);
     save_checkpoint(t);
     return true;

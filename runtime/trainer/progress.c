@@ -25,6 +25,10 @@ static int width_of(FILE *out) {
     return 80;
 }
 
+static double epochs_done(const DlRun *r) {
+    return (double)r->epoch + (double)r->batch / (double)dl_run_batches(r);
+}
+
 void dl_progress_begin(
         DlProgress *p, FILE *out, FILE *json, bool quiet, const DlRun *r, int64_t epochs) {
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
@@ -40,6 +44,7 @@ void dl_progress_begin(
             .epochs = epochs,
             .batches = dl_run_batches(r),
             .rows = r->data->train.rows,
+            .before = epochs_done(r),
             .begun = now(),
             .epoch_begun = now(),
     };
@@ -120,16 +125,19 @@ static void put_bar(Line *l, const DlProgress *p, double share) {
     put(l, "]");
 }
 
-/* Where the line is too long for the terminal, what stands last is left out. */
+/* Where the line is too long for the terminal, what stands last is left out: two spaces part. */
 static void write_line(const DlProgress *p, Line *l, const char *end) {
-    if (p->terminal && l->shown >= p->width)
-        l->text[l->n - (size_t)(l->shown - p->width + 1)] = '\0';
+    if (p->terminal && l->shown >= p->width) {
+        size_t cut = l->n - (size_t)(l->shown - p->width + 1), at = cut;
+        while (at > 0 && memcmp(l->text + at, "  ", 2) != 0) at--;
+        l->text[at > cut / 2 ? at : cut] = '\0';
+    }
     fprintf(p->out, "%s%s%s", p->terminal ? "\r\x1b[K" : "", l->text, end);
     fflush(p->out);
 }
 
 static double rate(const DlProgress *p, const DlRun *r) {
-    return (double)r->rows_done / (p->trained + 1e-9);
+    return (double)(r->rows_done - p->rows_before) / (p->trained + 1e-9);
 }
 
 /* ---- the line during an epoch ------------------------------------------------------- */
@@ -137,20 +145,21 @@ static double rate(const DlProgress *p, const DlRun *r) {
 static void draw(const DlProgress *p, const DlRun *r, double time) {
     Line l = {.n = 0};
     double share = (double)r->batch / (double)p->batches;
-    double done = (double)r->epoch + share;
+    double done = epochs_done(r) - p->before, left = (double)p->epochs - epochs_done(r);
     put_epoch(&l, p, r->epoch + 1);
     put_bar(&l, p, share);
     put_number(&l, "loss", dl_run_loss(r));
     put(&l, "  ");
+    put_duration(&l, (time - p->begun) / done * left);
+    put(&l, " left  ");
     put_count(&l, rate(p, r));
-    put(&l, " samples/s  ");
-    put_duration(&l, (time - p->begun) / done * ((double)p->epochs - done));
-    put(&l, " left");
+    put(&l, " samples/s");
     write_line(p, &l, "");
 }
 
-void dl_progress_start(DlProgress *p) {
+void dl_progress_start(DlProgress *p, const DlRun *r) {
     p->epoch_begun = now();
+    p->rows_before = r->rows_done;
 }
 
 void dl_progress_batch(DlProgress *p, const DlRun *r) {
@@ -186,10 +195,10 @@ static void print_epoch(const DlProgress *p, const DlRecord *r, const char *end)
     write_line(p, &l, end);
 }
 
-void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record) {
+void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record, bool last) {
     double time = now();
     int64_t every = (p->epochs + LINES - 1) / LINES;
-    bool kept = record->epoch % every == 0 || record->epoch == p->epochs;
+    bool kept = record->epoch % every == 0 || record->epoch == p->epochs || last;
     record->seconds = time - p->epoch_begun;
     record->samples_per_second = rate(p, r);
     if (p->json) {

@@ -13,16 +13,19 @@ typedef struct DlProgress {
     int width;
     const dl_model *table;
     int64_t epochs, batches, rows;    /* in all; in an epoch */
+    double before;                    /* epochs done when this began, of a run that is resumed */
+    int64_t rows_before;              /* of this epoch */
     double begun, epoch_begun, drawn; /* seconds of a clock that never goes back */
     double trained;                   /* seconds of this epoch's steps, without evaluation */
 } DlProgress;
 
 void dl_progress_begin(
         DlProgress *p, FILE *out, FILE *json, bool quiet, const DlRun *r, int64_t epochs);
-void dl_progress_start(DlProgress *p); /* an epoch: from here on its time counts */
+/* An epoch, or the rest of one: from here on its time counts. */
+void dl_progress_start(DlProgress *p, const DlRun *r);
 void dl_progress_batch(DlProgress *p, const DlRun *r);
-/* Notes in the record how long the epoch took, and shows it. */
-void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record);
+/* Notes in the record how long the epoch took, and shows it; last: there is none after it. */
+void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record, bool last);
 /* A line of its own, such as "epoch 7: rate 0.01 -> 0.001". */
 void dl_progress_note(DlProgress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void dl_progress_end(DlProgress *p); /* leaves the cursor on a line of its own */
