@@ -87,16 +87,22 @@ void abandon(Lower *L) {
 
 void lower_check(Lower *L, const Ast *call) {
     const Ast *cond = call->list, *message = cond ? cond->next : NULL;
+    const Ast *found = message ? message->next : NULL;
     bool holds;
-    if (!message || message->next) {
+    if (!message || (found && found->next)) {
         lower_error(L, call->span,
-                "check takes a condition and a message: check(n > 0, \"n is positive\")");
+                "check takes a condition, a message, and maybe what was found: "
+                "check(n > 0, \"n is positive\", n)");
         return;
     }
     Value v = lower_expr(L, cond->a), text = lower_expr(L, message->a);
     if (!value_to_bool(L, v, cond->span, "what is checked", &holds) || holds) return;
-    lower_error(L, user_span(L, call->span), "%s",
-            text.kind == V_STRING ? text.text : "a check failed");
+    const char *what = text.kind == V_STRING ? text.text : "a check failed";
+    if (found)
+        lower_error(L, user_span(L, call->span), "%s; this is %s", what,
+                value_text_of(L, lower_expr(L, found->a)));
+    else
+        lower_error(L, user_span(L, call->span), "%s", what);
     abandon(L);
 }
 
