@@ -168,8 +168,7 @@ static bool check_kind(const char *path, DlError *e) {
 
 /* A run goes on with the data and the batches that it began with. */
 static bool check_data(const DlTraining *t, const char *path, DlError *e) {
-    static const char *const what[] = {
-            "training rows", "rows a batch", "batches a step", "as `shuffle`"};
+    static const char *const what[] = {"training rows", "rows a batch", "batches a step"};
     char mine[TEXT], its[TEXT];
     long long a[4] = {0}, b[4] = {0};
     describe_data(t, mine);
@@ -178,11 +177,15 @@ static bool check_data(const DlTraining *t, const char *path, DlError *e) {
     if (strcmp(mine, its) == 0) return true;
     sscanf(mine, "%lld %lld %lld %lld", &a[0], &a[1], &a[2], &a[3]);
     sscanf(its, "%lld %lld %lld %lld", &b[0], &b[1], &b[2], &b[3]);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         if (a[i] != b[i])
             return dl_fail(e, "%s: the run that is resumed has %lld %s, and now there are %lld; a run "
                     "goes on as it began, or begins anew without --resume",
                     path, b[i], what[i], a[i]);
+    if (a[3] != b[3])
+        return dl_fail(e, "%s: the run that is resumed was%s shuffled, and now it would%s be; a run "
+                "goes on as it began, or begins anew without --resume",
+                path, b[3] ? "" : " not", a[3] ? "" : " not");
     return dl_fail(e, "%s: the training data are not those that the run began with; begin anew "
             "without --resume", path);
 }

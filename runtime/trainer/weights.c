@@ -94,10 +94,10 @@ static void tell(void *context, const dl_found *f) {
     if (f->loaded || !b->wanted[f->tensor]) return;
     const dl_tensor *t = &b->table->tensor[f->tensor];
     snprintf(text, sizeof text, "%.200s (", t->name);
-    put_shape(text, sizeof text, t->rank, t->shape, NULL);
+    put_shape(text, sizeof text - 32, t->rank, t->shape, NULL);
     strcat(text, " here, ");
-    put_shape(text, sizeof text - 2, f->rank, NULL, f->shape);
-    strcat(text, ")");
+    put_shape(text, sizeof text - 16, f->rank, NULL, f->shape);
+    strcat(text, " there)");
     add_name(&b->other_shape, text);
 }
 

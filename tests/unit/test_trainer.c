@@ -263,7 +263,7 @@ static void explain(void *context, const dl_model *table, const void *model, voi
 static const DlArg wild[] = {{"slope", "1e6"}, {"intercept", "1e6"}, {"noise", "1e6"}};
 
 Test(trainer, a_loss_that_is_not_finite) {
-    Line line = {3, 1e30f, 0};
+    Line line = {.rate = 3, .w = 1e30f};
     config.explain = explain;
     DlError e = {""};
     DlRequest q = {.table = &line_model, .config = &config};

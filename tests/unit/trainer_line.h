@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../runtime/dl_object.h"
 #include "../../runtime/trainer/reader.h"
 
 /* ---- y = w x + b -------------------------------------------------------------------- */
 
 typedef struct Line {
+    dl_head head; /* as every model has it: seed and step are saved from there */
     float rate, w, b;
 } Line;
 typedef struct LineWork {
@@ -53,7 +55,7 @@ static size_t line_work_size(int threads) {
 
 static int line_init(void *mem, size_t size, uint64_t seed, void **model) {
     if (!mem || size < sizeof(Line) || (uintptr_t)mem % 64 != 0) return DL_E_SIZE;
-    *(Line *)mem = (Line){0.1f, (float)(seed % 7) - 3, 0};
+    *(Line *)mem = (Line){.head = {.seed = seed}, .rate = 0.1f, .w = (float)(seed % 7) - 3};
     *model = mem;
     return DL_OK;
 }
@@ -87,6 +89,7 @@ static int line_accumulate(
 static int line_apply(void *model, void *work) {
     Line *l = model;
     const LineWork *k = work;
+    l->head.step++;
     l->w -= l->rate * k->dw;
     l->b -= l->rate * k->db;
     return DL_OK;
