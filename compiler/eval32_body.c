@@ -64,7 +64,7 @@ void body_close(Body *b) {
     for (int k = 0; k < b->instr.n; k++) {
         if (b->instr.at[k].kind != I_GATHER) continue;
         b->instr.at[k].offsets = b->registers;
-        b->registers += 2;
+        b->registers += b->instr.at[k].lenient ? 3 : 2;
     }
     b->spare = b->registers;
     b->registers += 3;
@@ -209,14 +209,14 @@ static bool find_path(Eval32 *e, const Space *s, Expr *x, const ConditionList *g
 static bool add_walk(Body *b, Expr *x, Instr32 *in) {
     Path p;
     if (!find_path(b->e, b->space, x, &b->guard, &p)) return false;
-    if (p.ncheck > 0 && (p.rest.n > 0 || b->guard.n > 0)) return false;
+    if (p.ncheck > 0 && (b->lenient || p.rest.n > 0 || b->guard.n > 0)) return false;
     in->walk = walk_new(b->e->arena, b->space, 1 + p.nbound + p.ncheck, p.form, p.nbound, p.below);
     int64_t step;
     bool near = walk_is_linear(in->walk, &step) && step == 1 && dtype_size(x->node->dtype) == 4;
     in->kind = near && !in->fixed ? I_NEAR : I_WALK;
     Expr *rest = all_of(b->e->graph, &p.rest);
     if (!rest) return true;
-    int value = push(b, *in), mask = body_add(b, rest);
+    int value = push(b, *in), mask = body_add_condition(b, rest);
     *in = (Instr32){.kind = I_MASK, .expr = x, .fixed = in->fixed, .src = {mask, value}};
     return true;
 }
@@ -245,7 +245,10 @@ static void add_gather(Body *b, Expr *x, Instr32 *in) {
     Form f = {0};
     int64_t stride = 1;
     ConditionList when = {0};
+    bool lenient = b->lenient;
     in->kind = I_GATHER;
+    in->lenient = lenient;
+    b->lenient = lenient || x->guard;
     in->term = NEW_ARRAY(b->e->arena, struct GatherTerm, x->node->rank * MAX_TERMS);
     conditions_of(b->e->arena, x->guard, &when);
     for (int k = x->node->rank - 1; k >= 0; k--) {
@@ -254,13 +257,11 @@ static void add_gather(Body *b, Expr *x, Instr32 *in) {
         if (index_in_bounds(x->node, k, x->arg[k])) continue;
         in->check[in->ncheck++] = (struct GatherCheck){body_add(b, x->arg[k]), k};
     }
+    b->lenient = lenient;
     for (int k = 0; in->ncheck > 0 && k < b->guard.n; k++)
         vec_push(b->e->arena, &when, b->guard.at[k]);
     Expr *mask = all_of(b->e->graph, &when);
-    ConditionList guard = b->guard;
-    b->guard = (ConditionList){0}; /* what conditions load is in bounds wherever they are asked */
-    in->src[0] = mask ? body_add(b, mask) : -1;
-    b->guard = guard;
+    in->src[0] = mask ? body_add_condition(b, mask) : -1;
     in->walk = walk_of_form(b, &f);
 }
 
@@ -286,6 +287,17 @@ int body_add(Body *b, Expr *x) {
     return reg;
 }
 
+int body_add_condition(Body *b, Expr *x) {
+    ConditionList guard = b->guard;
+    bool lenient = b->lenient;
+    b->guard = (ConditionList){0};
+    b->lenient = true;
+    int reg = body_add(b, x);
+    b->guard = guard;
+    b->lenient = lenient;
+    return reg;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 static void fill_constant(const Expr *x, int n, void *out) {
@@ -304,6 +316,19 @@ static bool fail(Frame *f, const Instr32 *in, int axis, int64_t index) {
     return false;
 }
 
+/* The mask, without the points where an index is outside of its axis. */
+static const int32_t *inside_of(const Body *b, const Frame *f, const Instr32 *in, int n,
+        const int32_t *mask) {
+    int32_t *inside = f->reg[in->offsets + 2];
+    for (int i = 0; i < n; i++) inside[i] = !mask || mask[i];
+    for (int k = 0; k < in->ncheck; k++) {
+        const int32_t *index = f->reg[in->check[k].reg];
+        int64_t extent = eval32_extent(b->e, in->expr->node->dim[in->check[k].axis]);
+        for (int i = 0; i < n; i++) inside[i] &= index[i] >= 0 && index[i] < extent;
+    }
+    return inside;
+}
+
 static bool run_gather(
         const Body *b, Frame *f, const Instr32 *in, int64_t first, int n, void *out) {
     const Node *node = in->expr->node;
@@ -311,7 +336,8 @@ static bool run_gather(
     const int32_t *mask = in->src[0] >= 0 ? f->reg[in->src[0]] : NULL;
     walk_offsets(in->walk, first, n, at);
     for (int k = 0; k < in->nterm; k++) column_add(n, in->term[k].c, f->reg[in->term[k].reg], at);
-    for (int k = 0; k < in->ncheck; k++) {
+    if (in->lenient) mask = inside_of(b, f, in, n, mask);
+    for (int k = 0; k < in->ncheck && !in->lenient; k++) {
         const int32_t *index = f->reg[in->check[k].reg];
         int axis = in->check[k].axis;
         int i = column_outside(n, mask, index, eval32_extent(b->e, node->dim[axis]));

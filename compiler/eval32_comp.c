@@ -239,7 +239,7 @@ static void compile_fold(Eval32 *e, Comp *c) {
     c->space = fold_space(e, n, body, named);
     c->body = body_new(e, &c->space, n->span);
     Expr *mask = all_of(e->graph, &guard);
-    c->mask = mask ? body_add(c->body, mask) : -1;
+    c->mask = mask ? body_add_condition(c->body, mask) : -1;
     c->body->guard = guard;
     int64_t stride = 1;
     for (int v = n->rank - 1; v >= 0; v--) {

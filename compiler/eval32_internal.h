@@ -139,7 +139,9 @@ typedef struct Instr32 {
     struct GatherTerm { int64_t c; int reg; } *term;
     int ncheck;                /* and indices that are looked at */
     struct GatherCheck { int reg, axis; } check[MAX_RANK];
-    int offsets;               /* of a gather: the first of two further registers */
+    bool lenient;              /* what is outside is 0, not an error */
+    int offsets;               /* of a gather: the first of two further registers; three if
+                                * lenient */
 } Instr32;
 
 typedef struct Body {
@@ -152,6 +154,8 @@ typedef struct Body {
     int *reg_of;               /* by expression id, + 1; while compiling */
     bool tables;               /* what variables alone decide is computed once, now */
     ConditionList guard;       /* what holds wherever the results count: loads may rely on it */
+    bool lenient;              /* what is added is asked where it does not count, too: a condition
+                                * where those before it are false, an index beside its guard */
 } Body;
 
 /* Columns of one thread, and which instruction failed on which axis. */
@@ -172,6 +176,7 @@ bool depends_on_one(const Expr *x, int var, int64_t extent);
 
 Body *body_new(Eval32 *e, const Space *s, Span span);
 int body_add(Body *b, Expr *x);                 /* its register */
+int body_add_condition(Body *b, Expr *x);       /* the same; it may load outside of arrays */
 void body_close(Body *b);
 void body_begin(const Body *b);                 /* once a run, then by every thread: */
 void frame_begin(const Body *b, Frame *f, int64_t points);

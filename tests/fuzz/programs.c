@@ -6,9 +6,10 @@
  * compiled in a process of its own; the C of a group of them is built into one shared object
  * by $CC with $CFLAGS (and -include QUICK); then each process runs its own against the
  * definition (trial.c). Of every EVERYth the gradients are held to differences, too, and
- * the interpreter's table is run like generated code.
+ * the interpreter's tables, in double and in single precision, are run like generated code.
  * A random program that fails is made smaller (reduce.c) with TRIES tries, printed and kept;
- * 0: neither. With -g nothing is generated: only gradients and differences. */
+ * 0: neither. With -g nothing is generated: gradients and differences, and the interpreter in
+ * single precision. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -130,6 +131,8 @@ static void child_main(const Case *c, int in, int to) {
     t.interpreted = true;
     t.name = "interpreted";
     if (tables && slow) trial_table(m, interpret_table(a, m), &t, &out);
+    t.name = "in single precision";
+    if (!tables || slow) trial_table(m, interpret_table32(a, m), &t, &out);
     fflush(stdout);
     bool ok = write(to, &out, sizeof out) == (ssize_t)sizeof out;
     _exit(ok ? 0 : 2);
