@@ -8,6 +8,7 @@
 #include "dump.h"
 #include "embedded.h"
 #include "emit_text.h"
+#include "factor.h"
 #include "graph_tables.h"
 #include "hoist.h"
 #include "mechanism.h"
@@ -336,6 +337,9 @@ static const Routine *prepare(Codegen *cg, const Routine *r) {
     memcpy(before, root, (size_t)count * sizeof *root);
     demand(cg->graph, root, count);
     dump_roots("demand", cg->graph, r, before, root, count);
+    memcpy(before, root, (size_t)count * sizeof *root);
+    factor(cg->graph, root, count);
+    dump_roots("factor", cg->graph, r, before, root, count);
     return with_roots(cg, r, root);
 }
 

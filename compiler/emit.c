@@ -508,6 +508,14 @@ static void print_vstore(Printer *p, const LoopStmt *s) {
     text_add(&p->text, ";\n");
 }
 
+static void print_prefetch(Printer *p, const LoopStmt *s) {
+    bool one = s->rows == 1 && s->lines == 1;
+    text_printf(&p->text, "dl_prefetch%s(%s, ", one ? "" : "_rows", s->array->text);
+    print_flat_index(p, s->rank, s->dim, s->index);
+    if (!one) text_printf(&p->text, ", %d, %d, %d", (int)s->rows, (int)s->step, s->lines);
+    text_add(&p->text, ");\n");
+}
+
 static void print_definition(Printer *p, const LoopStmt *s) {
     const char *name = s->kind == S_SET ? s->var->text : unique(p, s->var->name);
     if (s->kind == S_LET) text_add(&p->text, "const ");
@@ -545,6 +553,9 @@ static void print_statement(Printer *p, const LoopStmt *s) {
         break;
     case S_VSTORE:
         print_vstore(p, s);
+        break;
+    case S_PREFETCH:
+        print_prefetch(p, s);
         break;
     case S_TRANSPOSE:
         text_printf(&p->text, "dl_transpose16(%s);\n", s->array->text);

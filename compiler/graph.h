@@ -166,6 +166,7 @@ struct Node {
     Span span;                 /* where it comes from; a gradient has its primal's */
     const char *name;          /* leaf: path or name; else a hint for people, or NULL */
     bool is_grad;
+    bool kept;                 /* stored, not made again where it is used (factor.h) */
     /* leaf */
     LeafKind leaf;
     const double *data;        /* L_DATA: row-major */

@@ -214,6 +214,7 @@ static void rebuild_changed(Replace *r) {
         if (r->wanted && r->wanted[n->id]) to = r->make(r->ctx, r->g, to);
         if (!to->name && to != n) to->name = n->name;
         to->is_grad = to->is_grad || n->is_grad;
+        to->kept = to->kept || n->kept;
         r->map[n->id] = to;
     }
     for (int k = 0; k < r->order.n; k++)

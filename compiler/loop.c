@@ -297,6 +297,17 @@ static LoopStmt *store(Arena *a, LoopBlock *to, LoopStmtKind kind, LoopArray *ar
     return s;
 }
 
+LoopStmt *ls_prefetch(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
+        LoopExpr *const *index) {
+    LoopStmt *s = append(a, to, S_PREFETCH);
+    s->array = array;
+    s->rank = rank;
+    s->dim = rank ? arena_copy(a, dim, (size_t)rank * sizeof *dim) : NULL;
+    s->index = rank ? arena_copy(a, index, (size_t)rank * sizeof *index) : NULL;
+    s->rows = s->lines = 1;
+    return s;
+}
+
 LoopStmt *ls_store(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
         LoopExpr *const *index, LoopExpr *value, bool add) {
     LoopStmt *s = store(a, to, S_STORE, array, rank, dim, index, value);

@@ -98,6 +98,8 @@ typedef enum {
     S_STORE,                  /* array[index...] = value, or += */
     S_VSTORE,                 /* the same for a vector; see VectorPart */
     S_TRANSPOSE,              /* a local array of 16 x 16 floats: its rows become columns */
+    S_PREFETCH,               /* lines from array[index...] on will be needed; nothing is read, and
+                               * indices may be out of bounds */
     S_IF,
     S_BLOCK,                  /* statements for which the names are reused after it */
     S_COMMENT
@@ -118,6 +120,8 @@ struct LoopStmt {
     bool add;                 /* a store that accumulates */
     bool filled;              /* an array: every element is stored before it is read */
     VectorPart part;          /* S_VSTORE */
+    int64_t rows;             /* S_PREFETCH: so many, each `step` elements behind the one before, */
+    int lines;                /* of so many lines of the cache */
     LoopBlock body;
     const char *text;
 };
@@ -189,6 +193,8 @@ LoopStmt *ls_vstore(Arena *a, LoopBlock *to, LoopArray *array, int rank, const i
 LoopStmt *ls_vstore_part(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
                          LoopExpr *const *index, LoopExpr *value, VectorPart part);
 void ls_transpose(Arena *a, LoopBlock *to, LoopArray *array);
+LoopStmt *ls_prefetch(Arena *a, LoopBlock *to, LoopArray *array, int rank, const int64_t *dim,
+                      LoopExpr *const *index);   /* of one row and line */
 LoopStmt *ls_if(Arena *a, LoopBlock *to, LoopExpr *condition);
 LoopStmt *ls_block(Arena *a, LoopBlock *to);
 void ls_comment(Arena *a, LoopBlock *to, const char *text);

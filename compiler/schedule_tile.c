@@ -21,7 +21,7 @@ LoopExpr *tile_number(const Tiling *t, int64_t v) {
 }
 
 /* The tile's variables stand for row r, lanes from vector v on. */
-static void at_row(Tiling *t, int64_t r, int v) {
+void tile_at_row(Tiling *t, int64_t r, int v) {
     Builder *b = t->b;
     for (int i = t->c.ntile - 1; i >= 0; i--) {
         b->var[t->c.tile_var[i]] = lx_add(b->a, t->base[i], tile_number(t, r % t->count[i]));
@@ -51,7 +51,7 @@ static LoopExpr *from_panel(Tiling *t, int v) {
 static LoopExpr *operand(Tiling *t, int which, int64_t r, int v) {
     Builder *b = t->b;
     const Expr *e = t->c.operand[which];
-    at_row(t, r, v);
+    tile_at_row(t, r, v);
     if (which == 1 && t->panel.array) return from_panel(t, v);
     Access at = build_access(b, view_of(b->k, e->node)->storage, e->node, e->arg);
     LoopExpr *x = t->c.wide[which]
@@ -69,6 +69,7 @@ static LoopExpr *named(Tiling *t, const char *name, int64_t number, LoopExpr *va
 /* One step of the folds. */
 static void multiply(Tiling *t, Registers *reg) {
     Builder *b = t->b;
+    prefetch_operands(t);
     for (int v = 0; v < t->vectors; v++) reg->wide[v] = named(t, "w", v, operand(t, 1, 0, v));
     for (int64_t r = 0; r < tile_rows(t); r++) {
         if (!t->c.wide[0]) reg->narrow[r] = named(t, "x", r, operand(t, 0, r, 0));
@@ -85,7 +86,7 @@ static Access sums_at(Tiling *t, int64_t r, int v) {
     Builder *b = t->b;
     const Node *n = t->c.node;
     Expr *index[MAX_RANK];
-    at_row(t, r, v);
+    tile_at_row(t, r, v);
     if (t->sums.array) {
         Access at = {.array = t->sums.array, .rank = 1, .dim = {t->sums.array->elements}};
         LoopExpr *first = tile_number(t, r * t->sums.lanes + (int64_t)v * LANES);
@@ -167,17 +168,23 @@ static void store_sums(Tiling *t, Registers *reg) {
         }
 }
 
-/* Loops over the rows and lanes of the tile; inside, the variables stand for an element. */
-static LoopExpr *open_elements(Tiling *t, int64_t width, int64_t lanes) {
+LoopExpr *tile_open_rows(Tiling *t, int vars) {
     Builder *b = t->b;
     LoopExpr *row = tile_number(t, 0);
-    for (int i = 0; i < t->c.ntile; i++) {
+    for (int i = 0; i < vars; i++) {
         int var = t->c.tile_var[i];
         LoopVar *v = loop_var(b->a, LT_INDEX, "r");
         builder_open(b, v, tile_number(t, 0), tile_number(t, t->count[i]), 1, 1u << var);
         b->var[var] = lx_add(b->a, t->base[i], lx_var(b->a, v));
         row = lx_add(b->a, lx_mul(b->a, row, t->count[i]), lx_var(b->a, v));
     }
+    return row;
+}
+
+/* Loops over the rows and lanes of the tile; inside, the variables stand for an element. */
+static LoopExpr *open_elements(Tiling *t, int64_t width, int64_t lanes) {
+    Builder *b = t->b;
+    LoopExpr *row = tile_open_rows(t, t->c.ntile);
     LoopVar *v = loop_var(b->a, LT_INDEX, "lane");
     builder_open(b, v, tile_number(t, 0), tile_number(t, lanes), 1, 1u << t->c.vec);
     b->var[t->c.vec] = lx_add(b->a, t->lane, lx_var(b->a, v));
@@ -210,9 +217,11 @@ static void finish_tile(Tiling *t, Registers *reg) {
 
 void tile_compute(Tiling *t) {
     Registers reg;
+    bool partly = t->going_on || t->c.outer_folds > 0;
+    if (!partly && !t->b->unit->adds) prefetch_epilogue(t);
     start_sums(t, &reg);
     fold_inner(t, &reg);
-    if (t->direct || t->going_on || t->c.outer_folds > 0)
+    if (t->direct || partly)
         store_sums(t, &reg);
     else
         finish_tile(t, &reg);

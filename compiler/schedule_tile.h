@@ -46,6 +46,9 @@ typedef struct Tiling {
 int64_t tile_rows(const Tiling *t);
 int tile_index(const Tiling *t, int var);      /* which tile variable it is; -1: none */
 LoopExpr *tile_number(const Tiling *t, int64_t v);
+void tile_at_row(Tiling *t, int64_t r, int v);  /* the variables stand for row r, vector v */
+LoopExpr *tile_open_rows(Tiling *t, int vars); /* loops over the first variables' values;
+                                                * the number of these */
 void tile_open_folds(Tiling *t, int from, int to);
 void tile_compute(Tiling *t);
 /* Calls for lanes [0, lanes) from `start` in blocks of the tile's vectors, set in t. */
@@ -54,6 +57,11 @@ void tile_blocks(Tiling *t, LoopExpr *start, int64_t lanes, void (*call)(Tiling 
 void tile_epilogue(Tiling *t, LoopArray *tile, int64_t width, int64_t lanes);
 /* A loop just opened over the output: divided among threads, if it may be. */
 void tile_divide(Tiling *t, LoopStmt *loop);
+
+/* ---- schedule_prefetch.c: asking for lines before they are needed --------------------- */
+
+void prefetch_epilogue(Tiling *t);             /* before the folds of a tile that completes sums */
+void prefetch_operands(Tiling *t);             /* in a step of them */
 
 /* ---- schedule_panel.c: other orders of the same sums ---------------------------------- */
 

@@ -12,7 +12,8 @@
  *     as much as a load: at most two loads and a few cheap operators; or
  *   - a contraction loads it and it is more than another node's elements: the operands
  *     of contractions are read many times, and directly; or
- *   - it is all that becomes of a fold, element by element: then it is stored instead. */
+ *   - it is all that becomes of a fold, element by element: then it is stored instead; or
+ *   - it is a gradient's factor that is to be kept (factor.h). */
 #include "contract.h"
 #include "graph_tables.h"
 #include "kernel.h"
@@ -184,7 +185,7 @@ static bool must_store(Kernels *k, const View *v) {
     if (n->fold != F_NONE || v->forced) return true;
     if (is_substitution(v->body)) return false;
     if (ends_fold(k, v)) return true;
-    if (v->operand) return true;
+    if (v->operand || n->kept) return true;
     if (cheap_as_load(v->body)) return false;
     double elements = points_of(k, n) * node_steps(n);
     return v->load_count > 1 || v->evaluations > elements;

@@ -41,6 +41,26 @@ DL_INLINE size_t dl_thread(void) { return (size_t)omp_get_thread_num(); }
 DL_INLINE size_t dl_thread(void) { return 0; }
 #endif
 
+/* Asks for the line of word `index` of an array of floats or int32, into the second level of the
+ * cache. Nothing is read: the index may lie outside of the array, so the address is a number. */
+DL_INLINE void dl_prefetch(const void *array, int64_t index) {
+#ifdef __GNUC__
+    __builtin_prefetch((const void *)((uintptr_t)array + (uintptr_t)index * 4), 0, 2);
+#else
+    (void)array, (void)index;
+#endif
+}
+
+/* The same of `rows` times `lines` lines, each row `step` words behind the one before. Never
+ * inlined: its addresses would take the registers of the tile behind it. */
+#ifdef __GNUC__
+__attribute__((noinline, unused))
+#endif
+static void dl_prefetch_rows(const void *array, int64_t index, int rows, int step, int lines) {
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < lines; k++) dl_prefetch(array, index + (int64_t)i * step + k * 16);
+}
+
 DL_INLINE int64_t dl_least(int64_t x, int64_t y) { return x < y ? x : y; }
 DL_INLINE int64_t dl_most(int64_t x, int64_t y) { return x > y ? x : y; }
 

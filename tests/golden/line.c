@@ -72,18 +72,16 @@ DL_KERNEL void map_kernel(int64_t n, const float *restrict x, const float *restr
     const float t6 = t1[0];
     for (int64_t row = 0; row < n - 15; row += 16) {
         const dl_v16 t7 = dl_v_sub(dl_v_add(dl_v_mul(dl_load16(&x[row]), dl_set16(t4)), dl_set16(t5)), dl_load16(&y[row]));
-        const dl_v16 t8 = dl_v_mul(dl_set16(t6), t7);
-        const dl_v16 t9 = dl_v_add(t8, t8);
+        const dl_v16 t8 = dl_v_mul(dl_set16(t6), dl_v_add(t7, t7));
         dl_store16(&t2[row], t7);
-        dl_store16(&t3[row], t9);
+        dl_store16(&t3[row], t8);
     }
     for (int64_t row_2 = n / 16 * 16; row_2 < n; row_2 += 16) {
         const int64_t count = dl_least(16, n - row_2);
-        const dl_v16 t10 = dl_v_sub(dl_v_add(dl_v_mul(dl_load_part(&x[row_2], (int)count), dl_set16(t4)), dl_set16(t5)), dl_load_part(&y[row_2], (int)count));
-        const dl_v16 t11 = dl_v_mul(dl_set16(t6), t10);
-        const dl_v16 t12 = dl_v_add(t11, t11);
-        dl_store_part(&t2[row_2], t10, (int)count);
-        dl_store_part(&t3[row_2], t12, (int)count);
+        const dl_v16 t9 = dl_v_sub(dl_v_add(dl_v_mul(dl_load_part(&x[row_2], (int)count), dl_set16(t4)), dl_set16(t5)), dl_load_part(&y[row_2], (int)count));
+        const dl_v16 t10 = dl_v_mul(dl_set16(t6), dl_v_add(t9, t9));
+        dl_store_part(&t2[row_2], t9, (int)count);
+        dl_store_part(&t3[row_2], t10, (int)count);
     }
 }
 
@@ -527,7 +525,7 @@ static const int64_t shape_7[] = {-1, 1};
 static const dl_tensor tensors[] = {
     {"rate", DL_NUMBER, DL_F32, 0, NULL, offsetof(line, rate), 4, 0, 14},
     {"dense.w", DL_PARAMETER, DL_F32, 2, shape_0, offsetof(line, dense_w), 4, 0, 7},
-    {"dense.b", DL_PARAMETER, DL_F32, 1, shape_1, offsetof(line, dense_b), 4, 0, 10},
+    {"dense.b", DL_PARAMETER, DL_F32, 1, shape_1, offsetof(line, dense_b), 4, 0, 11},
     {"dense.w", DL_GRADIENT, DL_F32, 2, shape_2, offsetof(line_work, gradient_dense_w), 4, 0, 6},
     {"dense.b", DL_GRADIENT, DL_F32, 1, shape_3, offsetof(line_work, gradient_dense_b), 4, 0, 6},
     {"x", DL_INPUT, DL_F32, 2, shape_4, 0, 128, 0, 3},
