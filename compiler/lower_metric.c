@@ -130,7 +130,9 @@ static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
     Scope *before = L->scope, *s = scope_new(L, fn->scope);
     bool in_library = L->in_library;
     Span call_site = L->call_site;
+    Value nothing = value_none(), *returned = L->returned; /* so that a check gives the text up */
     int errors = diag_errors();
+    L->returned = &nothing;
     L->call_site = args.span;
     L->called = fn->name;
     L->in_library = fn->scope == L->library;
@@ -141,6 +143,8 @@ static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
     }
     L->scope = before;
     L->metric = NULL;
+    L->returned = returned;
+    L->abandoned = false;
     L->in_library = in_library;
     L->call_site = call_site;
     return diag_errors() == errors && m->result;

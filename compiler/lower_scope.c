@@ -73,6 +73,20 @@ static bool is_definition(AstKind k) {
            k == A_UPDATE;
 }
 
+/* `const mse = mean_squared_error` is another name of a definition in each space of names that
+ * has it; true where that is all that it is. */
+static bool add_other_name(Lower *L, Scope *s, const Ast *d) {
+    static const AstKind kinds[] = {A_METRIC, A_OPTIMIZER, A_UPDATE, A_INITIALIZER};
+    bool found = false;
+    for (size_t k = 0; d->a->kind == A_NAME && k < sizeof kinds / sizeof *kinds; k++) {
+        Binding *b = scope_find(s, qualified(L, kinds[k], d->a->name));
+        if (!b) continue;
+        scope_bind(L, s, qualified(L, kinds[k], d->name), b->value, d->span);
+        found = true;
+    }
+    return found && !scope_find(s, d->a->name);
+}
+
 void scope_add_globals(Lower *L, Scope *s, const Ast *program) {
     for (const Ast *d = program ? program->list : NULL; d; d = d->next) {
         if (!is_definition(d->kind)) continue;
@@ -83,7 +97,8 @@ void scope_add_globals(Lower *L, Scope *s, const Ast *program) {
     Scope *before = L->scope;
     L->scope = s;
     for (const Ast *d = program ? program->list : NULL; d; d = d->next)
-        if (d->kind == A_CONST) scope_bind(L, s, d->name, lower_expr(L, d->a), d->span);
+        if (d->kind == A_CONST && !add_other_name(L, s, d))
+            scope_bind(L, s, d->name, lower_expr(L, d->a), d->span);
     L->scope = before;
 }
 

@@ -25,7 +25,8 @@ static const char *const c_words[] = {"auto", "break", "case", "char", "const", 
         "class", "delete", "new", "operator", "private", "public", "template", "this", "virtual",
         /* names that the emitted functions use themselves */
         "n", "model", "work", "totals", "arena", "head", "loss", "row", "rows", "status", "mem",
-        "size", "threads", "seed", "out", "data", "path", "main",
+        "size", "threads", "seed", "out", "data", "path", "main", "magic", "tensors", "metrics",
+        "results", "entries", "table", "moved", "summed",
         /* macros of the standard headers */
         "errno", "NULL", "EOF", "offsetof", "unix", "linux"};
 

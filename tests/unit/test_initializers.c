@@ -102,6 +102,32 @@ Test(initializers, distributions) {
     arena_free(a);
 }
 
+Test(initializers, variance_scaling) {
+    static const char text[] =
+            "model m {\n"
+            "    input x: f32[batch, 60]\n"
+            "    param a: f32[60, 40] = variance_scaling()\n"
+            "    param b: f32[60, 40] = variance_scaling(2, mode: fan_out, distribution: uniform)\n"
+            "    param c: f32[60, 40] = variance_scaling(mode: fan_avg,\n"
+            "                                            distribution: untruncated_normal)\n"
+            "    param d: f32[3, 5, 8, 20] = variance_scaling(0.5, fan_out, normal)\n"
+            "    param e: f32[2400] = variance_scaling(2400, distribution: uniform)\n"
+            "    output y = x @ (a + b + c) + d[0, 0, 0, 0] + e[0]\n"
+            "}\n";
+    const double cut = 0.87962566103423978;
+    Arena *a = arena_new();
+    Model *m = model_of(a, text);
+    Eval *e = eval_new(m->graph, 1, 12, 0);
+    expect_moments(e, var_named(m, "a"), 0, sqrt(1.0 / 60), 2 * sqrt(1.0 / 60) / cut);
+    expect_moments(e, var_named(m, "b"), 0, sqrt(2.0 / 40), sqrt(6.0 / 40));
+    expect_moments(e, var_named(m, "c"), 0, sqrt(1.0 / 50), 1);
+    double s = sqrt(0.5 / (3 * 5 * 20));
+    expect_moments(e, var_named(m, "d"), 0, s, 2 * s / cut);
+    expect_moments(e, var_named(m, "e"), 0, 1, sqrt(3.0));
+    eval_free(e);
+    arena_free(a);
+}
+
 /* ---- orthogonal -------------------------------------------------------------------- */
 
 /* The values as a matrix of all axes but the last by the last; rows or columns, whichever

@@ -357,3 +357,6 @@ Test(reference, other_losses) {
 Test(reference, more_activations) {
     run_file("tests/ref/more_activations.ref", 48);
 }
+Test(reference, more_metrics) {
+    run_file("tests/ref/more_metrics.ref", 130);
+}
