@@ -416,7 +416,7 @@ static const struct Setting {
         {"validation", "0.1", false, true},
         {"optimizer", "adam(rate: 0.001)", true, false},
         {"batch", "64", false, false},
-        {"epochs", "64", false, false},
+        {"epochs", "10", false, false},
         {"shuffle", "false", false, false},
         {"loss", "64", false, false},
         {"accumulate", "4", false, false},
