@@ -337,6 +337,14 @@ static void unbind_numbers(Lower *L, const UpdateLine *u, const Course *c) {
         if (!has_formal(u, f->name)) scope_restore(L->scope, f->name, (Binding){0});
 }
 
+/* A parameter's states are no other's: their names are free again after its round. */
+static void forget_states(Lower *L) {
+    for (int k = 0; k < L->scope->binding.n; k++) {
+        Binding *b = &L->scope->binding.at[k];
+        if (b->var && b->var->leaf->leaf == L_SLOT && strchr(b->var->path, '/')) b->var = NULL;
+    }
+}
+
 static void for_each_param(Lower *L, const Ast *s) {
     UpdateLine *u = L->optimizing;
     int errors = diag_errors();
@@ -351,6 +359,7 @@ static void for_each_param(Lower *L, const Ast *s) {
         if (assigns_current(u)) take_gradient(L, s, c);
         if (!is_optimizer(u)) take_numbers(L, u, c, s->span);
         if (!is_optimizer(u)) unbind_numbers(L, u, c);
+        forget_states(L);
         u->current = NULL;
     }
     u->each = NULL;

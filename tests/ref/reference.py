@@ -9,8 +9,8 @@ tensorflow-cpu and keras). The tests need neither: they read NAME.ref, text, sev
 
 KIND is what a tensor is for: input, target, param, state (values to bind, by name or path),
 output, loss, gradient (of the loss, by name or path), next (a state after a training step),
-metric (a result), given (a parameter's gradients, a row a step), after (the parameter after
-each of those steps).
+metric (a result), given (a parameter's gradients, a row a step), after (a parameter or state of an
+optimizer after each of those steps).
 """
 
 import os
@@ -216,6 +216,59 @@ def layer_case(name, call, layer, x, path, names, x_type="f32", mode=False, stat
     params = list(zip([path + "." + n for n in names], layer.trainable_weights))
     moving = list(zip([path + "." + n for n in states], layer.non_trainable_weights))
     differentiated(name, call, x, run, params, x_type, moving)
+
+
+def literal(a):
+    """An array as the language writes it."""
+    if a.ndim:
+        return "[" + ", ".join(literal(row) for row in a) + "]"
+    return number(a)
+
+
+def stepping(shapes, lines):
+    """A model with the parameters, at values that single precision has, and its train block."""
+    starts = [np.round(normal(*shape) * 64) / 64 for _, shape in shapes]
+    program = ["model m {", "    input x: f32[batch]"]
+    for (path, shape), start in zip(shapes, starts):
+        dims = ", ".join(str(d) for d in shape)
+        program.append("    param %s: f32[%s] = %s" % (path, dims, literal(start)))
+    terms = ["(sum(...) %s[...] * %s[...])" % (path, path) for path, _ in shapes]
+    program += ["    y = x * (%s)" % " + ".join(terms), "    output y", "    loss mean(y)", "}"]
+    program += ["train m {"] + ["    " + line for line in lines] + ["    batch 1", "}"]
+    return starts, "\n".join(program)
+
+
+def given_gradients(count, shape):
+    given = normal(count, *shape)
+    given[3] = 0
+    given.reshape(count, -1)[:, -1] = 0  # a place that never has a gradient
+    given[7] *= 100
+    if given[0].size == 1:
+        given += 1
+    return given
+
+
+def steps_case(name, lines, optimizer, shapes, count=20, after=None, constraints=None):
+    """Steps of a Keras optimizer on given gradients. shapes: (path, shape) of the parameters;
+    after(variables): more (path, array) to be compared after each step; constraints: by path."""
+    starts, program = stepping(shapes, lines)
+    w = [
+        keras.Variable(start, dtype="float64", name=path)
+        for (path, _), start in zip(shapes, starts)
+    ]
+    for v in w:
+        v.constraint = (constraints or {}).get(v.name)
+    given = [given_gradients(count, shape) for _, shape in shapes]
+    values = {path: [] for path, _ in shapes}
+    for step in range(count):
+        optimizer.apply([keras.ops.convert_to_tensor(g[step]) for g in given], w)
+        for (path, _), v in zip(shapes, w):
+            values[path].append(np.array(v))
+        for path, v in after(w) if after else []:
+            values.setdefault(path, []).append(np.array(v))
+    tensors = [("given", path, g) for (path, _), g in zip(shapes, given)]
+    tensors += [("after", path, np.array(v)) for path, v in values.items()]
+    write(name, program, tensors)
 
 
 def save():

@@ -14,7 +14,7 @@
 #include "../../compiler/grad.h"
 #include "../../compiler/model.h"
 
-enum { TENSORS = 32, WORD = 64 };
+enum { TENSORS = 64, WORD = 64 };
 static const double TOLERANCE = 1e-9; /* relative to the larger of 1 and the number */
 
 typedef struct Tensor {
@@ -214,24 +214,51 @@ static double *keep(Eval *e, Node *node, int64_t n) {
     return copy;
 }
 
-static void expect_steps(const Case *c, const Model *m, const Tensor *after) {
-    const Tensor *given = find(c, "given", after->name), *start = find(c, "param", after->name);
-    const Var *p = m->param.at[0];
-    int64_t n = start->size;
-    double *value = start->value, *slot[8];
+/* The next values of what is stored, each put in its present value's place. */
+static void advance(Eval *e, Var *const *var, int n, double **value) {
+    for (int k = 0; k < n; k++)
+        if (var[k]->next) value[k] = keep(e, var[k]->next, node_elements(var[k]->leaf, 1));
+}
+
+static void bind_numbers(Eval *e, const Model *m) {
+    for (int i = 0; i < m->number.n; i++)
+        eval_bind(e, m->number.at[i].leaf, &m->number.at[i].value);
+}
+
+static void run_step(const Case *c, const Model *m, int64_t step, double **value, double **slot) {
+    Eval *e = eval_new(m->graph, 1, 1, (uint32_t)step);
+    for (int k = 0; k < m->param.n; k++) {
+        const Var *v = m->param.at[k];
+        const Tensor *given = find(c, "given", v->path);
+        eval_bind(e, v->leaf, value[k]);
+        if (given) eval_bind(e, v->grad_leaf, given->value + step * node_elements(v->leaf, 1));
+    }
+    for (int k = 0; k < m->slot.n; k++) eval_bind(e, m->slot.at[k]->leaf, slot[k]);
+    bind_numbers(e, m);
+    advance(e, m->slot.at, m->slot.n, slot);
+    advance(e, m->param.at, m->param.n, value);
+    eval_free(e);
+}
+
+/* Row `step` of what a stored tensor is after each step. */
+static void expect_after(const Case *c, const Var *v, int64_t step, const double *value) {
+    const Tensor *after = find(c, "after", v->path);
+    int64_t n = node_elements(v->leaf, 1);
+    if (after) compare(c, after, value, after->value + step * n, n);
+}
+
+static void expect_steps(const Case *c, const Model *m, const Tensor *last) {
+    double *value[TENSORS], *slot[TENSORS];
+    cr_assert(m->param.n <= TENSORS && m->slot.n <= TENSORS);
     Eval *first = eval_new(m->graph, 1, 1, 0);
-    for (int k = 0; k < m->slot.n; k++) slot[k] = keep(first, m->slot.at[k]->init, n);
-    for (int64_t step = 0; step < given->dim[0]; step++) {
-        Eval *e = eval_new(m->graph, 1, 1, (uint32_t)step);
-        eval_bind(e, p->leaf, value);
-        eval_bind(e, p->grad_leaf, given->value + step * n);
-        for (int k = 0; k < m->slot.n; k++) eval_bind(e, m->slot.at[k]->leaf, slot[k]);
-        for (int i = 0; i < m->number.n; i++)
-            eval_bind(e, m->number.at[i].leaf, &m->number.at[i].value);
-        value = keep(e, p->next, n);
-        for (int k = 0; k < m->slot.n; k++) slot[k] = keep(e, m->slot.at[k]->next, n);
-        compare(c, after, value, after->value + step * n, n);
-        eval_free(e);
+    for (int k = 0; k < m->param.n; k++)
+        value[k] = keep(first, m->param.at[k]->init, node_elements(m->param.at[k]->leaf, 1));
+    for (int k = 0; k < m->slot.n; k++)
+        slot[k] = keep(first, m->slot.at[k]->init, node_elements(m->slot.at[k]->leaf, 1));
+    for (int64_t step = 0; step < last->dim[0]; step++) {
+        run_step(c, m, step, value, slot);
+        for (int k = 0; k < m->param.n; k++) expect_after(c, m->param.at[k], step, value[k]);
+        for (int k = 0; k < m->slot.n; k++) expect_after(c, m->slot.at[k], step, slot[k]);
     }
     eval_free(first);
 }
@@ -324,7 +351,10 @@ Test(reference, pooling) {
     run_file("tests/ref/pooling.ref", 66);
 }
 Test(reference, embedding) {
-    run_file("tests/ref/embedding.ref", 3);
+    run_file("tests/ref/embedding.ref", 17);
+}
+Test(reference, blocks) {
+    run_file("tests/ref/blocks.ref", 21);
 }
 Test(reference, recurrent) {
     run_file("tests/ref/recurrent.ref", 67);
@@ -344,10 +374,11 @@ Test(reference, losses) {
 Test(reference, metrics) {
     run_file("tests/ref/metrics.ref", 11);
 }
-Test(reference, attention) { run_file("tests/ref/attention.ref", 3); }
-Test(reference, optimizers) {
-    run_file("tests/ref/optimizers.ref", 10);
-}
+Test(reference, attention) { run_file("tests/ref/attention.ref", 20); }
+Test(reference, optimizers) { run_file("tests/ref/optimizers.ref", 30); }
+Test(reference, schedules) { run_file("tests/ref/schedules.ref", 15); }
+Test(reference, updates) { run_file("tests/ref/updates.ref", 15); }
+Test(reference, regularizers) { run_file("tests/ref/regularizers.ref", 10); }
 Test(reference, class_losses) {
     run_file("tests/ref/class_losses.ref", 35);
 }
