@@ -20,7 +20,7 @@ typedef struct Options {
     bool standalone, with_main, dependencies;
     bool time_passes, list_passes;
     bool interpret, definition;    /* in single, or in double precision */
-    bool gradients, dot;
+    bool gradients, dot, paths;
     bool timed;                    /* generated code times its kernels */
     bool json;
     const char *seconds, *threads; /* of bench */

@@ -1,5 +1,6 @@
 /* show.c - `dlc show`: layers with shapes and parameters, what training stores, and the
- * memory plan of a training step. With --dot: the graph for graphviz. */
+ * memory plan of a training step. With --dot: the graph for graphviz; with --paths: what a
+ * file of weights holds, for programs that write one. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,18 @@ static void print_dot(Arena *a, const Model *m) {
     printf("}\n");
 }
 
+static void print_paths(Arena *a, const char *what, Var *const *var, int n) {
+    for (int i = 0; i < n; i++)
+        printf("%s %s %s%s\n", what, var[i]->path, dtype_name(var[i]->leaf->dtype),
+                shape_text(a, var[i]->leaf));
+}
+
 int show_model(Arena *a, const Options *o, Model *m) {
+    if (o->paths) {
+        print_paths(a, "parameter", m->param.at, m->param.n);
+        print_paths(a, "state", m->state.at, m->state.n);
+        return 0;
+    }
     if (o->dot) {
         print_dot(a, m);
         return 0;
