@@ -67,6 +67,7 @@ static const Flag flags[] = {
     TEXT("--threads", "N", threads, "(bench) one thread, and N (default: one a processor)"),
     FLAG("--json", json, "(bench) one object a line"),
     FLAG("--dot", dot, "(show) the graph for graphviz"),
+    FLAG("--paths", paths, "(show) path, type and shape of each parameter and state, a line each"),
     TEXT("--dump", "PASS", dump, "print what a pass made, if it changed anything; `all`: each"),
     TEXT("--stop-after", "PASS", stop_after, "go no further"),
     FLAG("--time-passes", time_passes, "say how long each pass took"),
@@ -88,8 +89,10 @@ static void print_help(FILE *f) {
                 flags[i].value ? flags[i].value : "");
         fprintf(f, "  %-22s %s\n", left, flags[i].help);
     }
-    fprintf(f, "  %-22s %s\n", "--freeze=PATTERN", "keep parameters of these paths as they are, as `freeze` does; may be there several times");
-    fprintf(f, "  %-22s %s\n", "--unfreeze=PATTERN", "train parameters of these paths although the text freezes them");
+    fprintf(f, "  %-22s %s\n", "--freeze=PATTERN", "keep parameters of these paths as they are, "
+            "as `freeze` does; may be there several times");
+    fprintf(f, "  %-22s %s\n", "--unfreeze=PATTERN", "train parameters of these paths although "
+            "the text freezes them");
     fprintf(f, "  %-22s %s\n", "--batch=N", "most rows of a training step (default: the train block's, or 32)");
     fprintf(f, "\nOptions of train, evaluate, predict and gradients\n");
     dl_print_options(f, NULL);
