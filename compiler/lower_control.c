@@ -13,33 +13,33 @@ typedef enum Kind { WORD, TARGET, FLAG, COUNT, SHARE, AMOUNT, BETTER } Kind;
 
 /* A value of a setting: by its name, or the only one without a name. */
 typedef struct Argument {
-    const char *setting, *name;      /* name NULL: without one */
+    const char *setting, *name; /* name NULL: without one */
     Kind kind;
-    int64_t least;                   /* of a count */
-    size_t at;                       /* in DlControl */
+    int64_t least; /* of a count */
+    size_t at;     /* in DlControl */
 } Argument;
 
 #define AT(member) offsetof(DlControl, member)
 
 static const Argument arguments[] = {
-    {"validation", NULL, SHARE, 0, AT(validation)},
-    {"validation", "last", FLAG, 0, AT(validation_last)},
-    {"accumulate", NULL, COUNT, 1, AT(accumulate)},
-    {"class_weight", NULL, TARGET, 0, AT(weight)},
-    {"class_weight", "of", TARGET, 0, AT(weight_of)},
-    {"stop_early", "monitor", WORD, 0, AT(stop.name)},
-    {"stop_early", "mode", BETTER, 0, AT(stop.better)},
-    {"stop_early", "min_delta", AMOUNT, 0, AT(stop.min_delta)},
-    {"stop_early", "patience", COUNT, 0, AT(stop_patience)},
-    {"stop_early", "restore_best_weights", FLAG, 0, AT(restore_best)},
-    {"reduce_on_plateau", "monitor", WORD, 0, AT(reduce.name)},
-    {"reduce_on_plateau", "mode", BETTER, 0, AT(reduce.better)},
-    {"reduce_on_plateau", "min_delta", AMOUNT, 0, AT(reduce.min_delta)},
-    {"reduce_on_plateau", "patience", COUNT, 0, AT(reduce_patience)},
-    {"reduce_on_plateau", "cooldown", COUNT, 0, AT(cooldown)},
-    {"reduce_on_plateau", "factor", SHARE, 0, AT(factor)},
-    {"reduce_on_plateau", "min_rate", AMOUNT, 0, AT(least)},
-    {"reduce_on_plateau", "number", WORD, 0, AT(number)},
+        {"validation", NULL, SHARE, 0, AT(validation)},
+        {"validation", "last", FLAG, 0, AT(validation_last)},
+        {"accumulate", NULL, COUNT, 1, AT(accumulate)},
+        {"class_weight", NULL, TARGET, 0, AT(weight)},
+        {"class_weight", "of", TARGET, 0, AT(weight_of)},
+        {"stop_early", "monitor", WORD, 0, AT(stop.name)},
+        {"stop_early", "mode", BETTER, 0, AT(stop.better)},
+        {"stop_early", "min_delta", AMOUNT, 0, AT(stop.min_delta)},
+        {"stop_early", "patience", COUNT, 0, AT(stop_patience)},
+        {"stop_early", "restore_best_weights", FLAG, 0, AT(restore_best)},
+        {"reduce_on_plateau", "monitor", WORD, 0, AT(reduce.name)},
+        {"reduce_on_plateau", "mode", BETTER, 0, AT(reduce.better)},
+        {"reduce_on_plateau", "min_delta", AMOUNT, 0, AT(reduce.min_delta)},
+        {"reduce_on_plateau", "patience", COUNT, 0, AT(reduce_patience)},
+        {"reduce_on_plateau", "cooldown", COUNT, 0, AT(cooldown)},
+        {"reduce_on_plateau", "factor", SHARE, 0, AT(factor)},
+        {"reduce_on_plateau", "min_rate", AMOUNT, 0, AT(least)},
+        {"reduce_on_plateau", "number", WORD, 0, AT(number)},
 };
 enum { ARGUMENTS = sizeof arguments / sizeof *arguments };
 
@@ -66,18 +66,26 @@ static bool number_of(Lower *L, const Ast *e, const char *what, double *out) {
 
 static void set_count(Lower *L, const Ast *e, const Argument *k, const char *what, int64_t *to) {
     int64_t n;
-    if (!value_to_int(L, lower_expr(L, e), e->span, arena_printf(L->arena, "`%s`", what), &n)) return;
-    if (n >= k->least && n <= INT32_MAX) *to = n;
-    else lower_error(L, e->span, "`%s` is at least %" PRId64 "; this is %" PRId64, what, k->least, n);
+    if (!value_to_int(L, lower_expr(L, e), e->span, arena_printf(L->arena, "`%s`", what), &n))
+        return;
+    if (n >= k->least && n <= INT32_MAX)
+        *to = n;
+    else
+        lower_error(
+                L, e->span, "`%s` is at least %" PRId64 "; this is %" PRId64, what, k->least, n);
 }
 
 static void set_real(Lower *L, const Ast *e, const Argument *k, const char *what, double *to) {
     double v;
     if (!number_of(L, e, what, &v)) return;
     bool share = k->kind == SHARE;
-    if (isfinite(v) && (share ? v > 0 && v < 1 : v >= 0)) *to = v;
-    else lower_error(L, e->span, share ? "`%s` lies between 0 and 1; this is %g"
-                                       : "`%s` is 0 or greater; this is %g", what, v);
+    if (isfinite(v) && (share ? v > 0 && v < 1 : v >= 0))
+        *to = v;
+    else
+        lower_error(L, e->span,
+                share ? "`%s` lies between 0 and 1; this is %g"
+                      : "`%s` is 0 or greater; this is %g",
+                what, v);
 }
 
 static void set_better(Lower *L, const Ast *e, int *to) {
@@ -85,7 +93,8 @@ static void set_better(Lower *L, const Ast *e, int *to) {
     if (!word) return;
     *to = !strcmp(word, "max") ? 1 : !strcmp(word, "min") ? -1 : 0;
     if (!*to)
-        lower_error(L, e->span, "`mode` is max (a greater value is better) or min; this is `%s`", word);
+        lower_error(
+                L, e->span, "`mode` is max (a greater value is better) or min; this is `%s`", word);
 }
 
 /* The name of one of the model's targets; the model's text has not been run yet. */
@@ -99,8 +108,10 @@ static void set_target(Lower *L, const Ast *e, const char **to) {
     }
     if (!word || *to) return;
     near = diag_nearest(word, known, n);
-    lower_error(L, e->span, near ? "the model has no target `%s`; did you mean `%s`?"
-                                 : "the model has no target `%s`", word, near);
+    lower_error(L, e->span,
+            near ? "the model has no target `%s`; did you mean `%s`?"
+                 : "the model has no target `%s`",
+            word, near);
 }
 
 static void set_argument(Lower *L, const Ast *e, const Argument *k) {
@@ -108,15 +119,27 @@ static void set_argument(Lower *L, const Ast *e, const Argument *k) {
     const char *what = k->name ? k->name : k->setting;
     bool flag;
     switch (k->kind) {
-    case WORD: *(const char **)(void *)to = word_of(L, e); break;
-    case TARGET: set_target(L, e, (const char **)(void *)to); break;
+    case WORD:
+        *(const char **)(void *)to = word_of(L, e);
+        break;
+    case TARGET:
+        set_target(L, e, (const char **)(void *)to);
+        break;
     case FLAG:
-        if (value_to_bool(L, lower_expr(L, e), e->span, arena_printf(L->arena, "`%s`", what), &flag))
+        if (value_to_bool(
+                    L, lower_expr(L, e), e->span, arena_printf(L->arena, "`%s`", what), &flag))
             *(bool *)(void *)to = flag;
         break;
-    case COUNT: set_count(L, e, k, what, (int64_t *)(void *)to); break;
-    case SHARE: case AMOUNT: set_real(L, e, k, what, (double *)(void *)to); break;
-    case BETTER: set_better(L, e, (int *)(void *)to); break;
+    case COUNT:
+        set_count(L, e, k, what, (int64_t *)(void *)to);
+        break;
+    case SHARE:
+    case AMOUNT:
+        set_real(L, e, k, what, (double *)(void *)to);
+        break;
+    case BETTER:
+        set_better(L, e, (int *)(void *)to);
+        break;
     }
 }
 
@@ -150,7 +173,9 @@ static void no_argument(Lower *L, const Ast *x, const char *setting) {
         lower_error(L, x->span, "the values of `%s` have names: %s", setting, list);
 }
 
-static const char *value_name(const Ast *x) { return x->kind == A_ARG ? x->name : NULL; }
+static const char *value_name(const Ast *x) {
+    return x->kind == A_ARG ? x->name : NULL;
+}
 
 /* A value of the same name, or of none, before x. */
 static bool came_before(const Ast *list, const Ast *x) {
@@ -189,7 +214,8 @@ static void check_class_weight(Lower *L, const Ast *s) {
     const DlControl *c = &L->model->control;
     if (c->weight && c->weight_of && strcmp(c->weight, c->weight_of) != 0) return;
     if (!diag_errors())
-        lower_error(L, s->span, "say which target gets the weights, and whose classes they balance: "
+        lower_error(L, s->span,
+                "say which target gets the weights, and whose classes they balance: "
                 "class_weight weight, of: label");
 }
 
@@ -231,7 +257,8 @@ static const char *count_text(Arena *a, const char *text, const char *member, in
     return n ? member_text(a, text, member, arena_printf(a, "%" PRId64, n)) : text;
 }
 
-static const char *monitor_text(Arena *a, const char *text, const char *member, const DlMonitor *m) {
+static const char *monitor_text(
+        Arena *a, const char *text, const char *member, const DlMonitor *m) {
     text = word_text(a, text, arena_printf(a, "%s.name", member), m->name);
     text = count_text(a, text, arena_printf(a, "%s.better", member), m->better);
     return real_text(a, text, arena_printf(a, "%s.min_delta", member), m->min_delta);

@@ -61,7 +61,7 @@ typedef struct dl_found {
 
 typedef struct dl_matching {
     const unsigned char *wanted;     /* by tensor of the table; NULL: all */
-    void (*tell)(void *context, const dl_found *found);     /* of each tensor of the file, or NULL */
+    void (*tell)(void *context, const dl_found *found);     /* each of the file's, or NULL */
     void *context;
 } dl_matching;
 

@@ -139,12 +139,13 @@ bool dl_checkpoint_save(const DlTraining *t, const char *path, DlError *e) {
     for (int i = 0; i < PAIRS - 1; i++) pair[i] = (dl_pair){key[i], text[i]};
     pair[PAIRS - 1] = (dl_pair){"run.set", settings};
     for (int i = 0; i < t->meta->n; i++) pair[PAIRS + i] = t->meta->pair[i];
-    int status = dl_save_file(&both.table, both.block, DL_CHECKPOINT, t->meta->n + PAIRS, pair, path);
+    int status =
+            dl_save_file(&both.table, both.block, DL_CHECKPOINT, t->meta->n + PAIRS, pair, path);
     int why = errno;
     pair_close(&both);
     free(pair);
     return status == DL_OK || dl_fail(e, "%s: the checkpoint cannot be written: %s", path,
-            status == DL_E_OPEN ? strerror(why) : dl_message(status));
+                                      status == DL_E_OPEN ? strerror(why) : dl_message(status));
 }
 
 /* ---- loading ------------------------------------------------------------------------ */
@@ -157,13 +158,17 @@ static bool value_of(const char *path, const char *key, char *text, size_t size)
 static bool check_kind(const char *path, DlError *e) {
     dl_kind kind;
     if (access(path, F_OK) != 0)
-        return dl_fail(e, "there is nothing to resume: %s is not here; a run leaves it with "
-                "--checkpoint-every N, or when it is interrupted", path);
+        return dl_fail(e,
+                "there is nothing to resume: %s is not here; a run leaves it with "
+                "--checkpoint-every N, or when it is interrupted",
+                path);
     int status = dl_file_kind(path, &kind);
     if (status == DL_E_OPEN) return dl_fail(e, "%s: cannot be read: %s", path, strerror(errno));
     if (status != DL_OK) return dl_fail(e, "%s: cannot be read: %s", path, dl_message(status));
-    return kind == DL_CHECKPOINT || dl_fail(e, "%s: holds weights alone, and no run to resume; "
-            "--initial-weights %s begins a new one with them", path, path);
+    return kind == DL_CHECKPOINT || dl_fail(e,
+                                            "%s: holds weights alone, and no run to resume; "
+                                            "--initial-weights %s begins a new one with them",
+                                            path, path);
 }
 
 /* A run goes on with the data and the batches that it began with. */
@@ -179,15 +184,19 @@ static bool check_data(const DlTraining *t, const char *path, DlError *e) {
     sscanf(its, "%lld %lld %lld %lld", &b[0], &b[1], &b[2], &b[3]);
     for (int i = 0; i < 3; i++)
         if (a[i] != b[i])
-            return dl_fail(e, "%s: the run that is resumed has %lld %s, and now there are %lld; a run "
+            return dl_fail(e,
+                    "%s: the run that is resumed has %lld %s, and now there are %lld; a run "
                     "goes on as it began, or begins anew without --resume",
                     path, b[i], what[i], a[i]);
     if (a[3] != b[3])
-        return dl_fail(e, "%s: the run that is resumed was%s shuffled, and now it would%s be; a run "
+        return dl_fail(e,
+                "%s: the run that is resumed was%s shuffled, and now it would%s be; a run "
                 "goes on as it began, or begins anew without --resume",
                 path, b[3] ? "" : " not", a[3] ? "" : " not");
-    return dl_fail(e, "%s: the training data are not those that the run began with; begin anew "
-            "without --resume", path);
+    return dl_fail(e,
+            "%s: the training data are not those that the run began with; begin anew "
+            "without --resume",
+            path);
 }
 
 static bool read_watch(const char *path, const char *key, DlWatch *w, long long *last) {
@@ -212,11 +221,12 @@ static bool read_position(const DlTraining *t, const char *path, Position *p, Dl
     char text[TEXT];
     p->stop = t->stop;
     p->reduce = t->reduce;
-    bool ok = value_of(path, "run.position", text, sizeof text) &&
-              sscanf(text, "%lld %lld %la %lld", &p->epoch, &p->batch, &p->loss_sum, &p->rows) == 4 &&
-              read_watch(path, "run.stop", &p->stop, &p->stopped) &&
-              read_watch(path, "run.reduce", &p->reduce, &p->cooling) && p->epoch >= 0 &&
-              p->batch >= 0 && p->batch <= dl_run_batches(&t->run);
+    bool ok =
+            value_of(path, "run.position", text, sizeof text) &&
+            sscanf(text, "%lld %lld %la %lld", &p->epoch, &p->batch, &p->loss_sum, &p->rows) == 4 &&
+            read_watch(path, "run.stop", &p->stop, &p->stopped) &&
+            read_watch(path, "run.reduce", &p->reduce, &p->cooling) && p->epoch >= 0 &&
+            p->batch >= 0 && p->batch <= dl_run_batches(&t->run);
     return ok || dl_fail(e, "%s: is damaged: it does not say where the run stands", path);
 }
 
@@ -232,8 +242,8 @@ static void take_position(DlTraining *t, const Position *p) {
 }
 
 /* What the file holds beside the model, by the first tensor that only a best has. */
-static int load_into(Pair *p, const DlSession *s, const char *path, bool *has_best, dl_fault *f,
-        DlError *e) {
+static int load_into(
+        Pair *p, const DlSession *s, const char *path, bool *has_best, dl_fault *f, DlError *e) {
     int status = DL_E_MISMATCH;
     for (int both = 0; both < 2 && status == DL_E_MISMATCH; both++) {
         if (!pair_open(p, s, NULL, both, e)) return DL_E_MEMORY;
@@ -244,8 +254,8 @@ static int load_into(Pair *p, const DlSession *s, const char *path, bool *has_be
     return status;
 }
 
-static bool load_model(const DlSession *s, const char *path, unsigned char *best, bool *has_best,
-        DlError *e) {
+static bool load_model(
+        const DlSession *s, const char *path, unsigned char *best, bool *has_best, DlError *e) {
     Pair p;
     dl_fault f = {.tensor = -1};
     int status = load_into(&p, s, path, has_best, &f, e);
@@ -256,8 +266,10 @@ static bool load_model(const DlSession *s, const char *path, unsigned char *best
         return true;
     }
     if (status == DL_E_MISMATCH)
-        return dl_fail(e, "%s: is the checkpoint of another model, or of other optimisers; a run goes "
-                "on as it began, or begins anew without --resume", path);
+        return dl_fail(e,
+                "%s: is the checkpoint of another model, or of other optimisers; a run goes "
+                "on as it began, or begins anew without --resume",
+                path);
     return dl_fail(e, "%s: cannot be read: %s", path,
             status == DL_E_OPEN ? strerror(errno) : dl_message(status));
 }
@@ -283,8 +295,8 @@ bool dl_checkpoint_load(DlTraining *t, const char *path, DlError *e) {
         return false;
     uint64_t seed = ((const dl_head *)t->run.session->model)->seed;
     if (o->seed_given && o->seed != seed)
-        return dl_fail(e, "%s: the run that is resumed has the seed %llu, and --seed %llu is given", path,
-                (unsigned long long)seed, (unsigned long long)o->seed);
+        return dl_fail(e, "%s: the run that is resumed has the seed %llu, and --seed %llu is given",
+                path, (unsigned long long)seed, (unsigned long long)o->seed);
     t->has_best = has_best && t->best;
     take_position(t, &p);
     return set_new(t, path, e);

@@ -18,9 +18,9 @@ typedef struct Train {
     DlTraining run;
     DlProgress progress;
     DlLog log;
-    int64_t epochs;      /* of the whole run */
+    int64_t epochs; /* of the whole run */
     char checkpoint[512];
-    bool evaluated;      /* job.metric are those of the model as it is, on the rows to report */
+    bool evaluated; /* job.metric are those of the model as it is, on the rows to report */
     bool interrupted, watched; /* watched: signals are */
 } Train;
 
@@ -45,7 +45,8 @@ static bool check_writable(Job *j) {
 static bool check_trainable(Job *j) {
     const dl_model *m = j->table;
     if (m->train_step) return true;
-    return dl_fail(&j->error, "%s: has nothing to train: add a loss to the model %s", m->source, m->name);
+    return dl_fail(
+            &j->error, "%s: has nothing to train: add a loss to the model %s", m->source, m->name);
 }
 
 static int count_numbers(const Job *j, const char *name) {
@@ -69,7 +70,8 @@ static bool open_watches(Train *t) {
     if (count_numbers(j, number_to_reduce(j)) == 0)
         return dl_fail(&j->error, "reduce_on_plateau: the optimiser of %s has no number '%s'",
                 j->table->name, number_to_reduce(j));
-    return dl_watch_open(&t->run.reduce, &c->reduce, "reduce_on_plateau", &t->run.record, &j->error);
+    return dl_watch_open(
+            &t->run.reduce, &c->reduce, "reduce_on_plateau", &t->run.record, &j->error);
 }
 
 static const char *split_of_epochs(const DlData *d) {
@@ -90,9 +92,8 @@ static void say_data(const Job *j) {
 static bool begin_model(Train *t) {
     Job *j = &t->job;
     const DlOptions *o = j->options;
-    if (o->initial_weights &&
-            !dl_weights_begin(&j->session, o->initial_weights, o->nmatch, o->match,
-                    o->quiet ? NULL : stderr, &j->error))
+    if (o->initial_weights && !dl_weights_begin(&j->session, o->initial_weights, o->nmatch,
+                                      o->match, o->quiet ? NULL : stderr, &j->error))
         return false;
     for (int i = 0; i < o->nset; i++)
         if (!dl_number_set(&j->session, o->set[i], &j->error)) return false;
@@ -123,7 +124,8 @@ static bool open_run(Train *t) {
     const DlOptions *o = j->options;
     DlRequest q = dl_job_request(j, NULL);
     j->data = dl_data_open(&q, &j->error);
-    if (!j->data || !dl_session_open(&j->session, j->table, o->threads, o->seed, &j->error)) return false;
+    if (!j->data || !dl_session_open(&j->session, j->table, o->threads, o->seed, &j->error))
+        return false;
     say_data(j);
     t->run = (DlTraining){.options = o, .meta = &j->data->meta};
     if (!dl_run_open(&t->run.run, &j->session, j->data, j->config, o->seed, &j->error) ||
@@ -251,8 +253,10 @@ static bool train_epoch(Train *t) {
     look_for_best(t);
     dl_progress_epoch(&t->progress, &k->run, &k->record, k->stopped);
     if (!dl_log_row(&t->log, &k->record, &e)) warn(t, &e);
-    if (k->stopped) say_stopped(t);
-    else look_for_plateau(t);
+    if (k->stopped)
+        say_stopped(t);
+    else
+        look_for_plateau(t);
     dl_run_next(&k->run);
     save_checkpoint(t);
     return true;
@@ -274,8 +278,10 @@ static void say_again(const DlOptions *o) {
         }
         fputs(" '", stderr);
         for (; *word != '\0'; word++) {
-            if (*word == '\'') fputs("'\\''", stderr);
-            else fputc(*word, stderr);
+            if (*word == '\'')
+                fputs("'\\''", stderr);
+            else
+                fputc(*word, stderr);
         }
         fputc('\'', stderr);
     }
@@ -285,7 +291,8 @@ static void say_again(const DlOptions *o) {
 static bool save_interrupted(Train *t) {
     const DlRun *r = &t->run.run;
     if (!dl_checkpoint_save(&t->run, t->checkpoint, &t->job.error)) return false;
-    fprintf(stderr, "interrupted after epoch %lld of %lld, batch %lld of %lld; %s has the run, and\n",
+    fprintf(stderr,
+            "interrupted after epoch %lld of %lld, batch %lld of %lld; %s has the run, and\n",
             (long long)r->epoch, (long long)t->epochs, (long long)r->batch,
             (long long)dl_run_batches(r), t->checkpoint);
     say_again(t->job.options);
@@ -304,7 +311,8 @@ static void add_files(Train *t) {
     used = strlen(e->text);
     if (saved)
         snprintf(e->text + used, sizeof e->text - used,
-                "\n%s is from before: --resume goes on there, with --set rate=... at a smaller rate.",
+                "\n%s is from before: --resume goes on there, with --set rate=... at a smaller "
+                "rate.",
                 t->checkpoint);
 }
 
@@ -319,8 +327,10 @@ static bool train_epochs(Train *t) {
     while (ok && !t->interrupted && !k->stopped && k->run.epoch < t->epochs) ok = train_epoch(t);
     dl_progress_end(&t->progress);
     if (!ok) add_files(t);
-    if (ok && t->interrupted && !k->stopped && k->run.epoch < t->epochs) ok = save_interrupted(t);
-    else t->interrupted = false;
+    if (ok && t->interrupted && !k->stopped && k->run.epoch < t->epochs)
+        ok = save_interrupted(t);
+    else
+        t->interrupted = false;
     return ok;
 }
 

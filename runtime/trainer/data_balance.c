@@ -31,8 +31,7 @@ bool dl_balance_hide(DlReading *r, dl_model *without) {
     if (t->type != DL_F32 || t->rank != 1 || t->shape[0] >= 0)
         return dl_fail(r->error, "%s:%d: the target '%s' holds a weight for each row: f32[batch]",
                 m->source, t->line, t->name);
-    dl_tensor *list = dl_pool_array(
-            r->data->pool, m->ninput + m->ntarget, sizeof *list, r->error);
+    dl_tensor *list = dl_pool_array(r->data->pool, m->ninput + m->ntarget, sizeof *list, r->error);
     if (!list) return false;
     *without = *m;
     for (int k = 0, n = 0; k < m->ninput + m->ntarget; k++)
@@ -88,8 +87,7 @@ static bool count_classes(DlReading *r, const DlArray *a, Classes *c) {
     for (int64_t i = 0; i < s->rows; i++) c->weight[(int64_t)label_of(a, i)]++;
     for (int64_t k = 0; k < c->n; k++) present += c->weight[k] > 0;
     for (int64_t k = 0; k < c->n; k++)
-        c->weight[k] = c->weight[k] > 0
-                ? (double)s->rows / ((double)present * c->weight[k]) : 1;
+        c->weight[k] = c->weight[k] > 0 ? (double)s->rows / ((double)present * c->weight[k]) : 1;
     return true;
 }
 
@@ -141,7 +139,8 @@ bool dl_balance_insert(DlReading *r) {
     const DlControl *c = &r->request->config->control;
     DlData *d = r->data;
     int at = target_named(m, c->weight), of = target_named(m, c->weight_of);
-    if (of < 0) return dl_fail(r->error, "class_weight: the model has no target '%s'", c->weight_of);
+    if (of < 0)
+        return dl_fail(r->error, "class_weight: the model has no target '%s'", c->weight_of);
     const DlArray *label = &d->train.array[of - (of > at)];
     const char *text = dl_meta_get(r->request->stored, key);
     Classes k = {0, NULL};

@@ -63,8 +63,10 @@ static void put_csv(FILE *f, const DlRecord *r) {
 
 bool dl_log_row(DlLog *l, const DlRecord *r, DlError *e) {
     if (!l->file) return true;
-    if (l->json) dl_json_record(l->file, r);
-    else put_csv(l->file, r);
+    if (l->json)
+        dl_json_record(l->file, r);
+    else
+        put_csv(l->file, r);
     if (fflush(l->file) == 0) return true;
     cannot(l->path, e);
     dl_log_close(l);

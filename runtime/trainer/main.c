@@ -26,7 +26,8 @@ static void print_help(FILE *f, const char *program) {
         fprintf(f, "\nOptions of %s\n", commands[i].name);
         dl_print_options(f, commands[i].name);
     }
-    fprintf(f, "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong, 130 interrupted.\n");
+    fprintf(f,
+            "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong, 130 interrupted.\n");
 }
 
 static const Command *command_named(const char *word) {
@@ -37,7 +38,9 @@ static const Command *command_named(const char *word) {
 
 int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv) {
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
-    DlOptions o = {.program = slash ? slash + 1 : argc > 0 ? argv[0] : table->name,
+    DlOptions o = {.program = slash      ? slash + 1
+                              : argc > 0 ? argv[0]
+                                         : table->name,
             .argc = argc,
             .argv = argv};
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {

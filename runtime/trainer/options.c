@@ -170,7 +170,8 @@ static const Option options[] = {
         {"--initial-weights", "FILE", TRAIN, set_initial,
                 "begin with what fits of a file of any model: tensors of the same path and shape"},
         {"--match", "PATTERN", TRAIN, set_match,
-                "of --initial-weights only these paths, as in \"conv2d*\"; may be there several times"},
+                "of --initial-weights only these paths, as in \"conv2d*\"; may be there several "
+                "times"},
         {"--checkpoint-every", "N", TRAIN, set_checkpoint,
                 "save the run after every N epochs, beside the weights: NAME.checkpoint"},
         {"--resume", NULL, TRAIN, set_resume,

@@ -178,7 +178,8 @@ static void put_record(Line *l, const DlProgress *p, const DlRecord *r) {
     for (int i = r->metric; i < r->rate; i++) {
         char name[160];
         const char *metric = r->name[i] + strlen(r->split) + 1;
-        snprintf(name, sizeof name, i == r->metric ? "| %.20s %.100s" : "%.0s%.100s", r->split, metric);
+        snprintf(name, sizeof name, i == r->metric ? "| %.20s %.100s" : "%.0s%.100s", r->split,
+                metric);
         put_number(l, name, r->value[i]);
     }
     for (int i = r->rate; p->rates && i < r->n; i++) put_number(l, r->name[i], r->value[i]);

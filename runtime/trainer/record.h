@@ -35,8 +35,8 @@ typedef struct DlWatch {
 } DlWatch;
 
 /* `setting` begins the messages. */
-bool dl_watch_open(DlWatch *w, const DlMonitor *m, const char *setting, const DlRecord *r,
-        DlError *e);
+bool dl_watch_open(
+        DlWatch *w, const DlMonitor *m, const char *setting, const DlRecord *r, DlError *e);
 /* Whether this epoch's value is the best so far, which it then is; else one more was waited. */
 bool dl_watch_look(DlWatch *w, const DlRecord *r);
 

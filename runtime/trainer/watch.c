@@ -21,8 +21,10 @@ static bool no_column(const char *name, const char *setting, const DlRecord *r, 
     }
     dl_near_hint(&near, hint, sizeof hint);
     if (strncmp(name, "validation_", 11) == 0 && !(r->split && strcmp(r->split, "validation") == 0))
-        return dl_fail(e, "%s: nothing is validated, so that there is no '%s'; add `validation 0.1` "
-                "to the train block", setting, name);
+        return dl_fail(e,
+                "%s: nothing is validated, so that there is no '%s'; add `validation 0.1` "
+                "to the train block",
+                setting, name);
     return dl_fail(e, "%s: there is no '%s' to monitor%s There are %s", setting, name,
             hint[0] ? hint : ".", list);
 }
@@ -30,11 +32,13 @@ static bool no_column(const char *name, const char *setting, const DlRecord *r, 
 bool dl_watch_open(
         DlWatch *w, const DlMonitor *m, const char *setting, const DlRecord *r, DlError *e) {
     const char *name = m->name;
-    if (!name) name = dl_record_column(r, "validation_loss") >= 0 ? "validation_loss" : "train_loss";
+    if (!name)
+        name = dl_record_column(r, "validation_loss") >= 0 ? "validation_loss" : "train_loss";
     *w = (DlWatch){.monitor = m, .name = name, .column = dl_record_column(r, name)};
     if (w->column < 0) return no_column(name, setting, r, e);
     if (m->better == 0 && !ends_with(name, "loss"))
-        return dl_fail(e, "%s: is a greater '%s' better, or a smaller one? Add mode: max, or mode: min",
+        return dl_fail(e,
+                "%s: is a greater '%s' better, or a smaller one? Add mode: max, or mode: min",
                 setting, name);
     w->greater = m->better > 0;
     w->best = w->greater ? -INFINITY : INFINITY;

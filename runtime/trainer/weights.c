@@ -76,7 +76,8 @@ typedef struct Beginning {
     Names other_shape, other_name;
 } Beginning;
 
-static void put_shape(char *text, size_t size, int rank, const int64_t *here, const uint64_t *there) {
+static void put_shape(
+        char *text, size_t size, int rank, const int64_t *here, const uint64_t *there) {
     size_t used = strlen(text);
     for (int i = 0; i < rank && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? ", " : "[",
@@ -115,8 +116,10 @@ static bool choose(Beginning *b, int npattern, const char *const *pattern, DlErr
             met++;
         }
         if (!met)
-            return dl_fail(e, "--match %s: no parameter of %s has such a path; `*` is any text, as in "
-                    "--match \"conv2d*\"", pattern[k], b->table->name);
+            return dl_fail(e,
+                    "--match %s: no parameter of %s has such a path; `*` is any text, as in "
+                    "--match \"conv2d*\"",
+                    pattern[k], b->table->name);
     }
     for (int i = 0; i < b->table->ntensor && npattern == 0; i++)
         b->wanted[i] = is_weight(&b->table->tensor[i]);
@@ -157,7 +160,8 @@ bool dl_weights_begin(const DlSession *s, const char *path, int npattern,
     unsigned char *flags = calloc(3, n);
     bool ok = (b && flags) || dl_fail(e, "out of memory");
     if (ok) {
-        *b = (Beginning){.table = s->table, .wanted = flags, .loaded = flags + n, .told = flags + 2 * n};
+        *b = (Beginning){
+                .table = s->table, .wanted = flags, .loaded = flags + n, .told = flags + 2 * n};
         ok = choose(b, npattern, pattern, e) && load_matching(s, b, path, e);
     }
     if (ok && say) say_beginning(b, path, say);

@@ -34,8 +34,8 @@ static char train_loss[] = "train_loss", validation_loss[] = "validation_loss",
 static char *columns[] = {train_loss, validation_loss, validation_hits};
 
 static DlRecord record_of(double *value) {
-    return (DlRecord){.n = 3, .metric = 1, .rate = 3, .split = "validation", .name = columns,
-            .value = value};
+    return (DlRecord){
+            .n = 3, .metric = 1, .rate = 3, .split = "validation", .name = columns, .value = value};
 }
 
 /* For each epoch's value whether it was the best: "1" or "0". */
@@ -68,8 +68,10 @@ Test(control, a_metric_needs_a_direction) {
     double row[3] = {0};
     DlRecord r = record_of(row);
     DlWatch w;
-    cr_expect_not(dl_watch_open(&w, &(DlMonitor){.name = "validation_hits"}, "stop_early", &r, &failure));
-    expect_message("stop_early: is a greater 'validation_hits' better, or a smaller one? Add mode: max");
+    cr_expect_not(
+            dl_watch_open(&w, &(DlMonitor){.name = "validation_hits"}, "stop_early", &r, &failure));
+    expect_message(
+            "stop_early: is a greater 'validation_hits' better, or a smaller one? Add mode: max");
     const double hits[] = {0.1, 0.3, 0.2, 0.4};
     look(&(DlMonitor){.name = "validation_hits", .better = 1}, hits, 4, "1101");
 }
@@ -78,11 +80,15 @@ Test(control, a_column_that_is_not_there) {
     double row[3] = {0};
     DlRecord r = record_of(row);
     DlWatch w;
-    cr_expect_not(dl_watch_open(&w, &(DlMonitor){.name = "validation_hit"}, "stop_early", &r, &failure));
-    expect_message("did you mean 'validation_hits'? There are train_loss, validation_loss, validation_hits");
+    cr_expect_not(
+            dl_watch_open(&w, &(DlMonitor){.name = "validation_hit"}, "stop_early", &r, &failure));
+    expect_message("did you mean 'validation_hits'? There are train_loss, validation_loss, "
+                   "validation_hits");
     r.split = "test";
-    cr_expect_not(dl_watch_open(&w, &(DlMonitor){.name = "validation_x"}, "stop_early", &r, &failure));
-    expect_message("nothing is validated, so that there is no 'validation_x'; add `validation 0.1`");
+    cr_expect_not(
+            dl_watch_open(&w, &(DlMonitor){.name = "validation_x"}, "stop_early", &r, &failure));
+    expect_message(
+            "nothing is validated, so that there is no 'validation_x'; add `validation 0.1`");
 }
 
 /* ---- the log ------------------------------------------------------------------------ */
@@ -250,7 +256,8 @@ Test(control, what_are_no_classes) {
     write_text("classes.csv", "x,label\n1,0\n2,-1\n3,0\n");
     cr_expect_null(open_data(&d, "csv", NULL));
     failure = d.error;
-    expect_message("class_weight: 'label' has no class in each row, a whole number from 0 on: row 1");
+    expect_message(
+            "class_weight: 'label' has no class in each row, a whole number from 0 on: row 1");
     close_described(&d, NULL);
     describe(&d, 1, vector);
     d.config.control = (DlControl){.weight = "weight", .weight_of = "label"};
@@ -269,7 +276,8 @@ Test(control, numbers_are_set_by_name) {
     cr_expect_eq(*dl_number(&s, "rate"), 0.25f);
     static const char *const wrong[][2] = {
             {"rate", "a value is missing: --set rate=0.001"},
-            {"rates=1", "there is no number 'rates'; did you mean 'rate'? The numbers of line are rate"},
+            {"rates=1", "there is no number 'rates'; did you mean 'rate'? The numbers of line are "
+                        "rate"},
             {"rate=", "'' is not a number"},
             {"rate=1e99", "'1e99' is not a number"},
             {"rate=nan", "'nan' is not a number"},
@@ -281,7 +289,8 @@ Test(control, numbers_are_set_by_name) {
     }
     cr_expect_eq(*dl_number(&s, "rate"), 0.25f);
     dl_tensor t = {.name = "adam_1.rate"};
-    cr_expect(dl_number_is(&t, "rate") && !dl_number_is(&t, "ate") && dl_number_is(&t, "adam_1.rate"));
+    cr_expect(dl_number_is(&t, "rate") && !dl_number_is(&t, "ate") &&
+              dl_number_is(&t, "adam_1.rate"));
     dl_session_close(&s);
 }
 
@@ -290,10 +299,18 @@ Test(control, patterns_are_those_of_the_language) {
         const char *pattern, *path;
         bool matches;
     } row[] = {
-            {"dense", "dense", true}, {"dense", "dense.w", true}, {"dense", "dense_1.w", false},
-            {"dense*", "dense_1.w", true}, {"*.w", "a.b.w", true}, {"*.w", "a.b.wide", false},
-            {"*", "", true}, {"", "a", false}, {"a*c", "abc", true}, {"a*c", "ab", false},
-            {"block.*.w", "block.3.dense.w", true}, {"**", "x", true},
+            {"dense", "dense", true},
+            {"dense", "dense.w", true},
+            {"dense", "dense_1.w", false},
+            {"dense*", "dense_1.w", true},
+            {"*.w", "a.b.w", true},
+            {"*.w", "a.b.wide", false},
+            {"*", "", true},
+            {"", "a", false},
+            {"a*c", "abc", true},
+            {"a*c", "ab", false},
+            {"block.*.w", "block.3.dense.w", true},
+            {"**", "x", true},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
         cr_expect_eq(dl_pattern_matches(row[i].pattern, row[i].path), row[i].matches, "%s %s",
