@@ -80,7 +80,7 @@ $(B)/tests/%: tests/e2e/%.c $(ARCHIVES)
 PROGRAMS = $(B)/tests/compare $(B)/tests/first_losses
 ROWS = attention gradient_penalty key_value_cache nested_scans row_state tied_embedding
 SMALL = tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl
-FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh
+FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh tests/coverage.sh
 SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
        "$(B)/tests/compare -s -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
        "tests/e2e/bench.sh $(B)/dlc" \
