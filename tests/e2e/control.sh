@@ -75,6 +75,27 @@ check "a plateau cools: $(grep -e '->' err | tr '\n' ' ')" [ "$(grep -e '->' err
 refused "a number that is not there" 1 "the optimiser of rise has no number 'momentum'" \
     rise "reduce_on_plateau number: momentum"
 
+# ---- gradients of several batches: the same line as by one batch with all their rows ----
+
+sed 's/batch .*/batch 2/' rise.dl >two_rows.dl
+sed 's/stop_early .*/accumulate 4/' two_rows.dl >parts.dl
+"$dlc" train parts.dl --interpret --epochs 6 --log parts.csv --weights a.w >out 2>err
+check "4 batches of 2 rows: $(cat err)" near "$(column 4 6 parts.csv)" "$(column 4 6 rise.csv)" 1e-6
+check "4 batches of 2 rows are a step" [ "$(column 2 6 parts.csv)" = 6 ]
+sed -e 's/batch 2/batch 3/' -e 's/accumulate 4/accumulate 2/' parts.dl >short.dl
+"$dlc" train short.dl --interpret --epochs 5 --log short.csv --weights a.w >out 2>err
+check "the last step of an epoch has what is left: $(cat err)" [ "$(column 2 5 short.csv)" = 10 ]
+check "w is 1 - 0.9^step" near "$(column 4 3 short.csv)" 0.000988537 1e-7
+
+# ---- averages are what is validated, and the result ----
+
+rise "average 0.5" --epochs 3 --log average.csv --weights a.w --checkpoint-every 3 >out 2>err
+check "an average is validated: $(cat err)" near "$(column 4 2 average.csv)" 0.126025 1e-6
+"$dlc" predict changed.dl --interpret --weights a.w --input one.csv >out
+check "an average is the result" near "$(awk 'NR == 2 { print $3 }' out)" 0.208 1e-6
+"$dlc" predict changed.dl --interpret --weights a.w.checkpoint --input one.csv >out
+check "a checkpoint has what is averaged" near "$(awk 'NR == 2 { print $3 }' out)" 0.271 1e-6
+
 # ---- a share of the rows: which ones depends on nothing but their number ----
 
 awk 'BEGIN { print "x,y"; for (i = 0; i < 40; i++) print i / 40 "," i * i / 1600 }' >square.csv
