@@ -93,7 +93,36 @@ def frozen():
         [], before=['freeze "batch_norm"'], fixed=named)
 
 
+def spectral():
+    """Keras assigns the divided kernel in training and uses it undivided otherwise; here it is
+    divided always, by the singular value that the vector kept shows."""
+    layer = L.SpectralNormalization(L.Dense(4), power_iterations=2)
+    x = normal(3, 5)
+    layer(tf.constant(x))
+    randomise(layer)
+    layer.vector_u.assign(normal(1, 4))
+    dense = layer.layer
+
+    def divided(u):
+        v = tf.linalg.l2_normalize(u @ tf.transpose(dense.kernel.value))
+        u = tf.linalg.l2_normalize(u)
+        return dense.kernel.value / (v @ dense.kernel.value @ tf.transpose(u))
+
+    def function(v, training):
+        if not training:
+            return v @ divided(layer.vector_u.value) + dense.bias
+        u, kernel = layer.normalized_weights()
+        vectors[0].assign(u[0])
+        return v @ kernel + dense.bias
+
+    vectors = [tf.Variable(layer.vector_u.value[0])]
+    differentiated("spectral_norm", "x |> dense(4, parametrization: spectral_norm(iterations: 2))", x,
+        function, [("dense.w", dense.kernel), ("dense.b", dense.bias)],
+        states=[("spectral_norm.u", vectors[0])])
+
+
 normalization()
 other_groups()
 frozen()
+spectral()
 save()

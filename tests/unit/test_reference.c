@@ -363,7 +363,7 @@ Test(reference, conv_lstm) {
     run_file("tests/ref/conv_lstm.ref", 12);
 }
 Test(reference, normalization) {
-    run_file("tests/ref/normalization.ref", 28);
+    run_file("tests/ref/normalization.ref", 29);
 }
 Test(reference, activations) {
     run_file("tests/ref/activations.ref", 20);
