@@ -84,13 +84,13 @@ void *build_library(Arena *a, const Options *o, const Model *m, bool timed) {
     all.standalone = true;
     all.with_main = false;
     all.timed = timed;
-    all.prefix = c_identifier(a, m->name);
+    all.prefix = c_type_name(a, m->name);
     return build(a, &all, m, NULL);
 }
 
 const dl_model *library_table(Arena *a, void *library, const Model *m) {
     const dl_model *(*table)(void) = NULL;
-    void *symbol = dlsym(library, arena_printf(a, "%s_model", c_identifier(a, m->name)));
+    void *symbol = dlsym(library, arena_printf(a, "%s_model", c_type_name(a, m->name)));
     memcpy(&table, &symbol, sizeof table);
     if (symbol) return table();
     fprintf(stderr, "dlc: error: cannot load the generated code: %s\n", dlerror());

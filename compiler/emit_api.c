@@ -186,7 +186,7 @@ static void add_structs(Api *api) {
 
 static const char *add_shape(Api *api, const Node *n) {
     if (n->rank == 0) return "NULL";
-    const char *name = arena_printf(api->arena, "shape_%d", api->shapes++);
+    const char *name = arena_printf(api->arena, "dl_shape_%d", api->shapes++);
     Dict *d = dict_add(api->top, "shape");
     const char *text = "";
     for (int i = 0; i < n->rank; i++)
@@ -340,7 +340,7 @@ static void add_entry(Api *api, const EntryUse *er) {
     dict_set(d, "inputs", "%d", e->input.n);
     dict_set(d, "outputs", "%d", e->output.n);
     dict_set(d, "max_rows", "%s", e->writes.n ? arena_printf(a, " || n > %s_BATCH", upper(a, api->p->prefix)) : "");
-    dict_set(d, "reset", "%s", api->m->row_state.n ? "any_reset" : "NULL");
+    dict_set(d, "reset", "%s", api->m->row_state.n ? "dl_any_reset" : "NULL");
 }
 
 /* ---- metrics ---------------------------------------------------------------------------------- */
@@ -374,7 +374,7 @@ static void set_result(Api *api, Dict *d, const Metric *k, const char *name) {
 /* The function of a metric returns a number, or writes a tensor's elements. */
 static void add_metric(Api *api, int number, int64_t place, bool described) {
     const Metric *k = &api->m->metric.at[number];
-    const char *name = c_identifier(api->arena, k->name);
+    const char *name = c_api_name(api->arena, k->name);
     bool tensor = k->result->rank > 0;
     Dict *d = dict_add(api->top, "metric");
     if (described) {

@@ -18,6 +18,12 @@
 
 #include "../runtime/dl_object.h"
 
+/* ---- names in C ----------------------------------------------------------------------------
+ *
+ * What users name (models, tensors, entries, metrics) and what the emitted file names for itself
+ * cannot meet: names of the latter begin with dl_ or end in kernel, those of C's types in _t,
+ * and c_identifier makes none of these of a user's name. */
+
 static const char *const c_words[] = {"auto", "break", "case", "char", "const", "continue",
         "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if",
         "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
@@ -25,19 +31,71 @@ static const char *const c_words[] = {"auto", "break", "case", "char", "const", 
         "class", "delete", "new", "operator", "private", "public", "template", "this", "virtual",
         /* names that the emitted functions use themselves */
         "n", "model", "work", "totals", "arena", "head", "loss", "row", "rows", "status", "mem",
-        "size", "threads", "seed", "out", "data", "path", "main", "magic", "tensors", "metrics",
-        "results", "entries", "table", "moved", "summed",
+        "size", "threads", "seed", "step", "out", "data", "path", "main", "metric", "result",
         /* macros of the standard headers */
-        "errno", "NULL", "EOF", "offsetof", "unix", "linux"};
+        "errno", "NULL", "EOF", "NAN", "INFINITY", "HUGE_VAL", "RAND_MAX", "BUFSIZ", "offsetof",
+        "assert", "bool", "true", "false", "unix", "linux"};
+
+/* Functions of the C library in the headers that an emitted file includes, and in those that
+ * its users are likely to; of math.h's there is one with an f and one with an l behind it, too. */
+static const char *const c_functions[] = {"abort", "abs", "atexit", "atof", "atoi", "atol", "bsearch",
+        "calloc", "clock", "div", "exit", "free", "getenv", "index", "labs", "ldiv", "llabs", "lldiv",
+        "malloc", "mblen", "memchr", "memcmp", "memcpy", "memmove", "memset", "perror", "printf",
+        "puts", "qsort", "raise", "rand", "read", "realloc", "remove", "rename", "rewind", "scanf",
+        "select", "signal", "sleep", "srand", "strcat", "strchr", "strcmp", "strcoll", "strcpy",
+        "strcspn", "strdup", "strerror", "strlen", "strncat", "strncmp", "strncpy", "strndup",
+        "strnlen", "strpbrk", "strrchr", "strspn", "strstr", "strtod", "strtof", "strtok", "strtol",
+        "strtold", "strtoll", "strtoul", "strtoull", "strxfrm", "system", "time", "write",
+        "posix_memalign", "random", "link", "pipe", "fork", "wait", "stat", "access", "FILE"};
+static const char *const c_math[] = {"acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt",
+        "ceil", "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "fdim",
+        "floor", "fma", "fmax", "fmin", "fmod", "frexp", "gamma", "hypot", "ilogb", "j0", "j1", "jn",
+        "ldexp", "lgamma", "llrint", "llround", "log", "log10", "log1p", "log2", "logb", "lrint",
+        "lround", "modf", "nan", "nearbyint", "nextafter", "nexttoward", "pow", "remainder", "remquo",
+        "rint", "round", "scalbln", "scalbn", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc",
+        "y0", "y1", "yn"};
+
+/* What the interface has for every model, behind its name. */
+static const char *const api_words[] = {"init", "work_init", "create", "free", "work_create",
+        "work_free", "work_size", "work", "train_step", "accumulate", "apply", "evaluate", "totals",
+        "reset", "save", "load", "message", "batch"};
+
+#define IS_ONE_OF(name, list) is_one_of(name, list, sizeof(list) / sizeof *(list))
+static bool is_one_of(const char *name, const char *const *list, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, list[i]) == 0) return true;
+    return false;
+}
+
+static bool ends_in(const char *name, const char *end) {
+    size_t n = strlen(name), size = strlen(end);
+    return n >= size && strcmp(name + n - size, end) == 0;
+}
 
 const char *c_identifier(Arena *a, const char *path) {
     char *name = arena_printf(a, "%s%s", isdigit((unsigned char)path[0]) ? "_" : "", path);
     for (char *p = name; *p; p++)
         if (!isalnum((unsigned char)*p)) *p = '_';
-    if (strncmp(name, "dl_", 3) == 0 || strncmp(name, "DL_", 3) == 0) return arena_printf(a, "_%s", name);
-    for (size_t i = 0; i < sizeof c_words / sizeof *c_words; i++)
-        if (strcmp(name, c_words[i]) == 0) return arena_printf(a, "%s_", name);
-    return name;
+    if (strncmp(name, "dl_", 3) == 0 || strncmp(name, "DL_", 3) == 0) name = arena_printf(a, "_%s", name);
+    bool taken = ends_in(name, "kernel") || ends_in(name, "_t") || IS_ONE_OF(name, c_words);
+    return taken ? arena_printf(a, "%s_", name) : name;
+}
+
+/* With an underscore behind it what would be the name of a type or function of the library. */
+const char *c_type_name(Arena *a, const char *model) {
+    const char *name = c_identifier(a, model);
+    if (strcmp(name, "dl") == 0 || strcmp(name, "DL") == 0) return arena_printf(a, "_%s", name);
+    bool taken = IS_ONE_OF(name, c_functions) || IS_ONE_OF(name, c_math);
+    size_t n = strlen(name);
+    if (n > 1 && (name[n - 1] == 'f' || name[n - 1] == 'l'))
+        taken = taken || IS_ONE_OF(arena_printf(a, "%.*s", (int)n - 1, name), c_math);
+    return taken ? arena_printf(a, "%s_", name) : name;
+}
+
+/* Of an entry or metric: the interface has it behind the model's name. */
+const char *c_api_name(Arena *a, const char *wish) {
+    const char *name = c_identifier(a, wish);
+    return IS_ONE_OF(name, api_words) ? arena_printf(a, "%s_", name) : name;
 }
 
 int place_bytes(PlaceType t) { return t == PT_U8 ? 1 : t == PT_F64 || t == PT_I64 ? 8 : 4; }
@@ -304,8 +362,20 @@ static bool has_rows(const Port *port, int n) {
     return false;
 }
 
+/* Another one than those of the metrics and of the entries before it. */
+static const char *entry_name(Arena *a, const Program *p, const Entry *e) {
+    const char *name = c_api_name(a, e->name);
+    for (int i = 0; i < p->model->metric.n; i++)
+        if (strcmp(name, c_api_name(a, p->model->metric.at[i].name)) == 0)
+            return arena_printf(a, "%s_entry", name);
+    for (int i = 0; i < p->entry.n; i++)
+        if (strcmp(name, arena_printf(a, "%s_one", p->entry.at[i].c_name)) == 0)
+            return arena_printf(a, "%s_", name);
+    return name;
+}
+
 static void build_entry(Arena *a, Program *p, const Entry *e) {
-    const char *name = c_identifier(a, e->name);
+    const char *name = entry_name(a, p, e);
     EntryUse use = {.entry = e, .c_name = name};
     use.run = build_entry_use(a, p, e, arena_printf(a, "run_%s", name),
             arena_printf(a, "Entry %s.", e->name), 0);
@@ -318,7 +388,7 @@ static void build_entry(Arena *a, Program *p, const Entry *e) {
 Program *program_build(Arena *a, const Model *m, const char *prefix) {
     Program *p = NEW(a, Program);
     p->model = m;
-    p->prefix = prefix ? prefix : c_identifier(a, m->name);
+    p->prefix = prefix ? prefix : c_type_name(a, m->name);
     add_members(a, p);
     p->init = build_init(a, p);
     if (m->loss) {

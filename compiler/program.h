@@ -55,6 +55,8 @@ Program *program_build(Arena *a, const Model *m, const char *prefix);
 
 /* A C identifier for a path, distinct from those already taken. */
 const char *c_identifier(Arena *a, const char *path);
+const char *c_type_name(Arena *a, const char *model);    /* the prefix of a model's names */
+const char *c_api_name(Arena *a, const char *wish);      /* of an entry or metric */
 
 /* emit_api.c: generates all kernels and prints the two files. */
 typedef struct EmitOptions {

@@ -447,7 +447,7 @@ static void print_head(Driver *d) {
     static const char *const fixed[] = {"model", "work", "arena", "n", "threads", "seed", "step"};
     if (r->comment) text_printf(&d->text, "/* %s */\n", r->comment);
     text_printf(&d->text,
-            "static int %s(%schar *model, char *work, char *arena, int64_t n, int threads,\n",
+            "static int dl_%s(%schar *model, char *work, char *arena, int64_t n, int threads,\n",
             r->name, writes_model(r) ? "" : "const ");
     text_printf(&d->text, "        uint64_t seed, uint32_t step");
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) unique(d, fixed[i]);

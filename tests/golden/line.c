@@ -5,7 +5,6 @@
  * From top to bottom: the two objects, the kernels (one function each, headed by what it
  * computes), the routines that call them in order, and the interface of line.h. */
 #include "dl_arithmetic.h"
-#include "line.h"
 
 #include "dl_double.h"
 #include "dl_file.h"
@@ -18,6 +17,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* After the runtime's, so that none of its locals hides a name of the model. What this file
+ * defines for itself begins with dl_, or is a kernel. */
+#include "line.h"
 
 struct line {
     _Alignas(64) dl_head head;
@@ -217,7 +220,7 @@ DL_KERNEL void line_2_kernel(const float *restrict x, const float *restrict dens
 }
 
 /* Draws the initial values of parameters, states and slots. */
-static int initial_values(char *model, char *work, char *arena, int64_t n, int threads,
+static int dl_initial_values(char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step)
 {
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
@@ -229,7 +232,7 @@ static int initial_values(char *model, char *work, char *arena, int64_t n, int t
 }
 
 /* One training step: the loss, its gradients, the update. */
-static int step(char *model, char *work, char *arena, int64_t n, int threads,
+static int dl_step(char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step, const float *x, const float *y, float *loss_out)
 {
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
@@ -252,7 +255,7 @@ static int step(char *model, char *work, char *arena, int64_t n, int threads,
 }
 
 /* The loss and its gradients, added to the running mean. */
-static int gradients(const char *model, char *work, char *arena, int64_t n, int threads,
+static int dl_gradients(const char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step, const float *x, const float *y, float *loss_out)
 {
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
@@ -277,7 +280,7 @@ static int gradients(const char *model, char *work, char *arena, int64_t n, int 
 }
 
 /* The optimiser's step from gradients in memory. */
-static int update(char *model, char *work, char *arena, int64_t n, int threads,
+static int dl_update(char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step)
 {
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
@@ -292,7 +295,7 @@ static int update(char *model, char *work, char *arena, int64_t n, int threads,
 }
 
 /* Adds what some rows contribute to the metrics' totals. */
-static int add_totals(const char *model, char *work, char *arena, int64_t n, int threads,
+static int dl_add_totals(const char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step, const float *x, const float *y, line_totals *totals)
 {
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
@@ -309,7 +312,7 @@ static int add_totals(const char *model, char *work, char *arena, int64_t n, int
 }
 
 /* Entry predict. */
-static int run_predict(const char *model, char *work, char *arena, int64_t n, int threads,
+static int dl_run_predict(const char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step, const float *x, float *prediction)
 {
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
@@ -322,7 +325,7 @@ static int run_predict(const char *model, char *work, char *arena, int64_t n, in
 }
 
 /* Entry predict, one row. */
-static int run_predict_one(const char *model, char *work, char *arena, int64_t n, int threads,
+static int dl_run_predict_one(const char *model, char *work, char *arena, int64_t n, int threads,
         uint64_t seed, uint32_t step, const float *x, float *prediction)
 {
     (void)model, (void)work, (void)arena, (void)n, (void)threads, (void)seed, (void)step;
@@ -337,7 +340,7 @@ static int run_predict_one(const char *model, char *work, char *arena, int64_t n
 
 /* ---- the objects ------------------------------------------------------------------- */
 
-static const uint64_t magic = UINT64_C(0xe91ab945a8585b79);
+static const uint64_t dl_magic = UINT64_C(0xe91ab945a8585b79);
 
 size_t line_size(void) { return sizeof(line); }
 
@@ -353,10 +356,10 @@ int line_init(void *mem, size_t size, uint64_t seed, line **out) {
     if (status) return status;
     line *model = (line *)mem;
     memset(model, 0, sizeof *model);
-    model->head.magic = magic;
+    model->head.magic = dl_magic;
     model->head.seed = seed;
     model->rate = 0.01f;
-    initial_values((char *)model, NULL, NULL, 1, 1, seed, 0);
+    dl_initial_values((char *)model, NULL, NULL, 1, 1, seed, 0);
     *out = model;
     return DL_OK;
 }
@@ -368,7 +371,7 @@ int line_work_init(void *mem, size_t size, int threads, line_work **out) {
     if (status) return status;
     line_work *work = (line_work *)mem;
     memset(work, 0, sizeof *work);
-    work->head.magic = magic;
+    work->head.magic = dl_magic;
     work->head.threads = threads;
     *out = work;
     return DL_OK;
@@ -392,15 +395,15 @@ line_work *line_work_create(int threads) {
 
 void line_work_free(line_work *work) { free(work); }
 
-static char *arena_of(line_work *work) { return (char *)work + offsetof(line_work, arena); }
+static char *dl_arena_of(line_work *work) { return (char *)work + offsetof(line_work, arena); }
 
-static int check_objects(const line *model, const line_work *work) {
+static int dl_check_objects(const line *model, const line_work *work) {
     if (!model || !work) return DL_E_NULL;
-    return model->head.magic != magic || work->head.magic != magic ? DL_E_OBJECT : DL_OK;
+    return model->head.magic != dl_magic || work->head.magic != dl_magic ? DL_E_OBJECT : DL_OK;
 }
 
 /* The caller's arrays: present, and every index and label in its range. */
-static int check_data(line_work *work, int64_t n, const float *x /* [n,1] */,
+static int dl_check_data(line_work *work, int64_t n, const float *x /* [n,1] */,
         const float *y /* [n,1] */) {
     if (!x) return dl_refuse(&work->head, DL_E_NULL, 5, -1);
     if (!y) return dl_refuse(&work->head, DL_E_NULL, 6, -1);
@@ -411,56 +414,56 @@ static int check_data(line_work *work, int64_t n, const float *x /* [n,1] */,
 /* ---- training ---------------------------------------------------------------------- */
 
 /* What training moves, and the gradients that it accumulates. */
-static const dl_span moved[] = {
+static const dl_span dl_moved[] = {
     {offsetof(line, dense_w), 1, 1},
     {offsetof(line, dense_b), 1, 2},
     {0}
 };
-static const dl_span summed[] = {
+static const dl_span dl_summed[] = {
     {offsetof(line_work, gradient_dense_w), 1, 3},
     {offsetof(line_work, gradient_dense_b), 1, 4},
     {0}
 };
 
-static int check_step(const line *model, line_work *work, int64_t n, const float *x /* [n,1] */,
+static int dl_check_step(const line *model, line_work *work, int64_t n, const float *x /* [n,1] */,
         const float *y /* [n,1] */,
         const float *loss) {
-    int status = check_objects(model, work);
+    int status = dl_check_objects(model, work);
     if (status) return status;
     if (!loss) return dl_refuse(&work->head, DL_E_NULL, -1, -1);
     if (n < 1 || n > LINE_BATCH) return dl_refuse(&work->head, DL_E_ROWS, -1, -1);
-    return check_data(work, n, x, y);
+    return dl_check_data(work, n, x, y);
 }
 
 int line_train_step(line *model, line_work *work, int64_t n,
         const float *x /* [n,1] */,
         const float *y /* [n,1] */, float *loss) {
-    int status = check_step(model, work, n, x, y, loss);
-    if (!status) status = step((char *)model, (char *)work, arena_of(work), n, work->head.threads,
+    int status = dl_check_step(model, work, n, x, y, loss);
+    if (!status) status = dl_step((char *)model, (char *)work, dl_arena_of(work), n, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x, y, loss);
     if (status) return status == DL_E_LOSS ? dl_refuse(&work->head, status, -1, -1) : status;
     model->head.step++;
-    return dl_check_finite(&work->head, model, moved);
+    return dl_check_finite(&work->head, model, dl_moved);
 }
 
 int line_accumulate(line *model, line_work *work, int64_t n,
         const float *x /* [n,1] */,
         const float *y /* [n,1] */, float *loss) {
-    int status = check_step(model, work, n, x, y, loss);
+    int status = dl_check_step(model, work, n, x, y, loss);
     if (status) return status;
     work->head.share = (float)n / (work->head.rows + (float)n);
-    status = gradients((const char *)model, (char *)work, arena_of(work), n, work->head.threads,
+    status = dl_gradients((const char *)model, (char *)work, dl_arena_of(work), n, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x, y, loss);
     if (status) return dl_refuse(&work->head, status, -1, -1);
     work->head.rows += (float)n;
-    return dl_check_finite(&work->head, work, summed);
+    return dl_check_finite(&work->head, work, dl_summed);
 }
 
 int line_apply(line *model, line_work *work) {
-    int status = check_objects(model, work);
+    int status = dl_check_objects(model, work);
     if (status) return status;
     if (work->head.rows <= 0) return dl_refuse(&work->head, DL_E_ROWS, -1, -1);
-    status = update((char *)model, (char *)work, arena_of(work), 1, work->head.threads,
+    status = dl_update((char *)model, (char *)work, dl_arena_of(work), 1, work->head.threads,
             model->head.seed, (uint32_t)model->head.step);
     if (status) return status;
     work->head.rows = 0;
@@ -473,14 +476,14 @@ int line_apply(line *model, line_work *work) {
 int line_evaluate(const line *model, line_work *work, int64_t n,
         const float *x /* [n,1] */,
         const float *y /* [n,1] */, line_totals *totals) {
-    int status = check_objects(model, work);
+    int status = dl_check_objects(model, work);
     if (status) return status;
     if (!totals) return dl_refuse(&work->head, DL_E_NULL, -1, -1);
     if (n < 0) return dl_refuse(&work->head, DL_E_ROWS, -1, -1);
-    if ((status = check_data(work, n, x, y))) return status;
+    if ((status = dl_check_data(work, n, x, y))) return status;
     for (int64_t row = 0; row < n; row += LINE_BATCH) {
         int64_t rows = n - row < LINE_BATCH ? n - row : LINE_BATCH;
-        if ((status = add_totals((const char *)model, (char *)work, arena_of(work), rows, work->head.threads,
+        if ((status = dl_add_totals((const char *)model, (char *)work, dl_arena_of(work), rows, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x + row, y + row, totals))) return status;
     }
     return DL_OK;
@@ -496,17 +499,17 @@ double line_loss(const line_totals *totals) {
 int line_predict(const line *model, line_work *work, int64_t n,
         const float *x /* [n,1] */,
         float *prediction /* [n,1] */) {
-    int status = check_objects(model, work);
+    int status = dl_check_objects(model, work);
     if (status) return status;
     if (n < 0) return dl_refuse(&work->head, DL_E_ROWS, -1, -1);
     if (!x) return dl_refuse(&work->head, DL_E_NULL, -1, -1);
     if (!prediction) return dl_refuse(&work->head, DL_E_NULL, -1, -1);
     if (n == 1)
-        return run_predict_one((const char *)model, (char *)work, arena_of(work), n,
+        return dl_run_predict_one((const char *)model, (char *)work, dl_arena_of(work), n,
             work->head.threads, model->head.seed, (uint32_t)model->head.step, x, prediction);
     for (int64_t row = 0; row < n; row += LINE_BATCH) {
         int64_t rows = n - row < LINE_BATCH ? n - row : LINE_BATCH;
-        if ((status = run_predict((const char *)model, (char *)work, arena_of(work), rows, work->head.threads,
+        if ((status = dl_run_predict((const char *)model, (char *)work, dl_arena_of(work), rows, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x + row, prediction + row))) return status;
     }
     return DL_OK;
@@ -514,106 +517,106 @@ int line_predict(const line *model, line_work *work, int64_t n,
 
 /* ---- the table ----------------------------------------------------------------------- */
 
-static const int64_t shape_0[] = {1, 1};
-static const int64_t shape_1[] = {1};
-static const int64_t shape_2[] = {1, 1};
-static const int64_t shape_3[] = {1};
-static const int64_t shape_4[] = {-1, 1};
-static const int64_t shape_5[] = {-1, 1};
-static const int64_t shape_6[] = {-1, 1};
-static const int64_t shape_7[] = {-1, 1};
-static const dl_tensor tensors[] = {
+static const int64_t dl_shape_0[] = {1, 1};
+static const int64_t dl_shape_1[] = {1};
+static const int64_t dl_shape_2[] = {1, 1};
+static const int64_t dl_shape_3[] = {1};
+static const int64_t dl_shape_4[] = {-1, 1};
+static const int64_t dl_shape_5[] = {-1, 1};
+static const int64_t dl_shape_6[] = {-1, 1};
+static const int64_t dl_shape_7[] = {-1, 1};
+static const dl_tensor dl_tensors[] = {
     {"rate", DL_NUMBER, DL_F32, 0, NULL, offsetof(line, rate), 4, 0, 14},
-    {"dense.w", DL_PARAMETER, DL_F32, 2, shape_0, offsetof(line, dense_w), 4, 0, 7},
-    {"dense.b", DL_PARAMETER, DL_F32, 1, shape_1, offsetof(line, dense_b), 4, 0, 11},
-    {"dense.w", DL_GRADIENT, DL_F32, 2, shape_2, offsetof(line_work, gradient_dense_w), 4, 0, 6},
-    {"dense.b", DL_GRADIENT, DL_F32, 1, shape_3, offsetof(line_work, gradient_dense_b), 4, 0, 6},
-    {"x", DL_INPUT, DL_F32, 2, shape_4, 0, 128, 0, 3},
-    {"y", DL_TARGET, DL_F32, 2, shape_5, 0, 128, 0, 4},
+    {"dense.w", DL_PARAMETER, DL_F32, 2, dl_shape_0, offsetof(line, dense_w), 4, 0, 7},
+    {"dense.b", DL_PARAMETER, DL_F32, 1, dl_shape_1, offsetof(line, dense_b), 4, 0, 11},
+    {"dense.w", DL_GRADIENT, DL_F32, 2, dl_shape_2, offsetof(line_work, gradient_dense_w), 4, 0, 6},
+    {"dense.b", DL_GRADIENT, DL_F32, 1, dl_shape_3, offsetof(line_work, gradient_dense_b), 4, 0, 6},
+    {"x", DL_INPUT, DL_F32, 2, dl_shape_4, 0, 128, 0, 3},
+    {"y", DL_TARGET, DL_F32, 2, dl_shape_5, 0, 128, 0, 4},
     {0}
 };
-static const char *const metrics[] = {"loss"};
+static const char *const dl_metrics[] = {"loss"};
 
-static int any_init(void *mem, size_t size, uint64_t seed, void **out) {
+static int dl_any_init(void *mem, size_t size, uint64_t seed, void **out) {
     return line_init(mem, size, seed, (line **)out);
 }
-static int any_work_init(void *mem, size_t size, int threads, void **out) {
+static int dl_any_work_init(void *mem, size_t size, int threads, void **out) {
     return line_work_init(mem, size, threads, (line_work **)out);
 }
-static int any_train_step(void *model, void *work, int64_t n, const void *const *data, float *loss) {
+static int dl_any_train_step(void *model, void *work, int64_t n, const void *const *data, float *loss) {
     return data ? line_train_step(model, work, n, data[0], data[1], loss) : DL_E_NULL;
 }
-static int any_accumulate(void *model, void *work, int64_t n, const void *const *data, float *loss) {
+static int dl_any_accumulate(void *model, void *work, int64_t n, const void *const *data, float *loss) {
     return data ? line_accumulate(model, work, n, data[0], data[1], loss) : DL_E_NULL;
 }
-static int any_apply(void *model, void *work) { return line_apply(model, work); }
-static int any_evaluate(const void *model, void *work, int64_t n, const void *const *data, void *totals) {
+static int dl_any_apply(void *model, void *work) { return line_apply(model, work); }
+static int dl_any_evaluate(const void *model, void *work, int64_t n, const void *const *data, void *totals) {
     return data ? line_evaluate(model, work, n, data[0], data[1], totals) : DL_E_NULL;
 }
-static void any_results(const void *totals, double *metric) {
+static void dl_any_results(const void *totals, double *metric) {
     metric[0] = line_loss(totals);
 }
-static int any_predict(const void *model, void *work, int64_t n, const void *const *input,
+static int dl_any_predict(const void *model, void *work, int64_t n, const void *const *input,
         void *const *output) {
     return input && output ? line_predict(model, work, n, input[0], output[0]) : DL_E_NULL;
 }
-static int any_save(const void *model, const char *path) { return line_save(model, path); }
-static int any_load(void *model, const char *path) { return line_load(model, path); }
-static const dl_fault *any_fault(const void *work) {
+static int dl_any_save(const void *model, const char *path) { return line_save(model, path); }
+static int dl_any_load(void *model, const char *path) { return line_load(model, path); }
+static const dl_fault *dl_any_fault(const void *work) {
     return &((const line_work *)work)->head.fault;
 }
 
-static const dl_tensor predict_tensors[] = {
-    {"x", DL_INPUT, DL_F32, 2, shape_6, 0, 128, 0, 3},
-    {"prediction", DL_OUTPUT, DL_F32, 2, shape_7, 0, 128, 0, 8},
+static const dl_tensor dl_predict_tensors[] = {
+    {"x", DL_INPUT, DL_F32, 2, dl_shape_6, 0, 128, 0, 3},
+    {"prediction", DL_OUTPUT, DL_F32, 2, dl_shape_7, 0, 128, 0, 8},
     {0}
 };
-static const dl_entry entries[] = {
-    {"predict", 1, 1, predict_tensors, predict_tensors + 1, any_predict, NULL},
+static const dl_entry dl_entries[] = {
+    {"predict", 1, 1, dl_predict_tensors, dl_predict_tensors + 1, dl_any_predict, NULL},
     {0}
 };
 
-static const dl_model table = {
+static const dl_model dl_table = {
     .abi = DL_ABI,
     .name = "line",
     .source = "line.dl",
     .version = "0.1",
     .batch = LINE_BATCH,
     .ntensor = 7,
-    .tensor = tensors,
+    .tensor = dl_tensors,
     .ninput = 1,
     .ntarget = 1,
-    .input = tensors + 5,
+    .input = dl_tensors + 5,
     .nmetric = 1,
-    .metric = metrics,
+    .metric = dl_metrics,
     .totals_size = sizeof(line_totals),
-    .evaluate = any_evaluate,
-    .results = any_results,
+    .evaluate = dl_any_evaluate,
+    .results = dl_any_results,
     .nentry = 1,
-    .entry = entries,
+    .entry = dl_entries,
     .size = line_size,
     .work_size = line_work_size,
-    .init = any_init,
-    .work_init = any_work_init,
-    .train_step = any_train_step,
-    .accumulate = any_accumulate,
-    .apply = any_apply,
-    .save = any_save,
-    .load = any_load,
-    .fault = any_fault,
+    .init = dl_any_init,
+    .work_init = dl_any_work_init,
+    .train_step = dl_any_train_step,
+    .accumulate = dl_any_accumulate,
+    .apply = dl_any_apply,
+    .save = dl_any_save,
+    .load = dl_any_load,
+    .fault = dl_any_fault,
     .message = dl_message,
 };
 
-const dl_model *line_model(void) { return &table; }
+const dl_model *line_model(void) { return &dl_table; }
 
 const char *line_message(int status) { return dl_message(status); }
 
 int line_save(const line *model, const char *path) {
     if (!model || !path) return DL_E_NULL;
-    return model->head.magic == magic ? dl_save(&table, model, path) : DL_E_OBJECT;
+    return model->head.magic == dl_magic ? dl_save(&dl_table, model, path) : DL_E_OBJECT;
 }
 
 int line_load(line *model, const char *path) {
     if (!model || !path) return DL_E_NULL;
-    return model->head.magic == magic ? dl_load(&table, model, path) : DL_E_OBJECT;
+    return model->head.magic == dl_magic ? dl_load(&dl_table, model, path) : DL_E_OBJECT;
 }
