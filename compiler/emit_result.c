@@ -208,9 +208,10 @@ static const char *element(Printer *p, const Node *n, const char *to, bool flat)
         return to;
     }
     const char *at = "i0";
-    for (int k = 1; k < n->rank; k++)
-        at = arena_printf(p->arena, k < n->rank - 1 ? "(%s * %" PRId64 " + i%d)" : "%s * %" PRId64 " + i%d",
-                at, n->dim[k], k);
+    for (int k = 1; k < n->rank; k++) {
+        const char *form = k < n->rank - 1 ? "(%s * %" PRId64 " + i%d)" : "%s * %" PRId64 " + i%d";
+        at = arena_printf(p->arena, form, at, n->dim[k], k);
+    }
     return arena_printf(p->arena, "%s[%s]", to, at);
 }
 
@@ -284,5 +285,6 @@ void emit_result(Arena *a, FILE *out, Graph *g, const Metric *m, const char *c_n
         return;
     }
     p.done.n = 0;
-    fprintf(out, "    return %s;\n", is_inlined(result) ? print_scalar(&p, result) : array_of(&p, result));
+    const char *value = is_inlined(result) ? print_scalar(&p, result) : array_of(&p, result);
+    fprintf(out, "    return %s;\n", value);
 }

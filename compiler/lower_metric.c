@@ -121,32 +121,66 @@ bool metric_statement(Lower *L, const Ast *s) {
 
 /* ---- uses ----------------------------------------------------------------------- */
 
-static bool run_metric(Lower *L, Function *fn, Args args, Metric *m) {
-    int n = formal_count(fn);
+/* Where the text stands that is about to run, to be put back after it. */
+typedef struct Place {
+    Scope *scope;
+    bool in_library;
+    Span call_site;
+    Value *returned;
+} Place;
+
+static Place place_save(const Lower *L) {
+    return (Place){L->scope, L->in_library, L->call_site, L->returned};
+}
+
+static void place_restore(Lower *L, Place p) {
+    L->scope = p.scope;
+    L->in_library = p.in_library;
+    L->call_site = p.call_site;
+    L->returned = p.returned;
+}
+
+static bool run_metric(Lower *L, Function *fn, Args args, Metric *m, int depth);
+
+/* metric f1(x, t) = fbeta(x, t, beta: 1): another one, of arguments made of its own. */
+static void run_other(Lower *L, const Ast *def, Metric *m, int depth) {
+    const Ast *call = def->a;
+    bool named = call->kind == A_CALL && call->a->kind == A_NAME;
+    Function *other = named ? find_definition(L, A_METRIC, call->a->name) : NULL;
+    if (!other)
+        lower_error(L, call->span,
+                "a metric is defined by its totals and a result, in { }, or by the call of another "
+                "metric");
+    else if (depth > 16)
+        lower_error(L, call->span, "the metric `%s` is defined by itself", def->name);
+    else
+        run_metric(L, other, args_of(L, call->list, NULL, call->span, call->span), m, depth + 1);
+}
+
+static bool run_metric(Lower *L, Function *fn, Args args, Metric *m, int depth) {
+    int n = formal_count(fn), errors = diag_errors();
     Value *given = NEW_ARRAY(L->arena, Value, n + 1);
     Span *given_at = NEW_ARRAY(L->arena, Span, n + 1);
     for (int k = 0; k < n; k++) given[k] = value_none();
     if (!match_args(L, fn, args, false, given, given_at)) return false;
-    Scope *before = L->scope, *s = scope_new(L, fn->scope);
-    bool in_library = L->in_library;
-    Span call_site = L->call_site;
-    Value nothing = value_none(), *returned = L->returned; /* so that a check gives the text up */
-    int errors = diag_errors();
-    L->returned = &nothing;
-    L->call_site = args.span;
+    Scope *s = scope_new(L, fn->scope);
+    Place before = place_save(L);
+    Value nothing = value_none(); /* so that a failed check gives the text up */
+    if (!L->in_library) L->call_site = args.span;
     L->called = fn->name;
     L->in_library = fn->scope == L->library;
+    L->returned = &nothing;
     if (bind_formals(L, fn, s, given, given_at, args.span)) {
         L->scope = s;
         L->metric = m;
-        lower_block(L, fn->def->body);
+        if (fn->def->a)
+            run_other(L, fn->def, m, depth);
+        else
+            lower_block(L, fn->def->body);
     }
-    L->scope = before;
+    place_restore(L, before);
     L->metric = NULL;
-    L->returned = returned;
     L->abandoned = false;
-    L->in_library = in_library;
-    L->call_site = call_site;
     return diag_errors() == errors && m->result;
 }
 
@@ -186,7 +220,7 @@ void lower_metric_use(Lower *L, const Ast *s) {
                                               : intern("metric");
     const char *name = unique_metric_name(L, base);
     Metric m = {.name = name, .span = s->span};
-    bool ok = fn ? run_metric(L, fn, args_of(L, s->a->list, NULL, s->span, s->a->span), &m)
+    bool ok = fn ? run_metric(L, fn, args_of(L, s->a->list, NULL, s->span, s->a->span), &m, 0)
                  : scalar_metric(L, s, name, &m);
     if (ok) vec_push(L->arena, &L->model->metric, m);
 }

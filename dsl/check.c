@@ -399,6 +399,7 @@ static void check_callable(const Ast *s, Where where) {
 
 static void check_metric(const Ast *s) {
     check_callable(s, METRIC_);
+    if (s->a) return;
     need(s, A_RESULT, "the metric `%s` has no result: end it with result NAME or result a / b");
     if (count_kind(s->body, A_RESULT) > 1)
         diag_error(name_span(s), "the metric `%s` has several results; it has one", s->name);

@@ -285,7 +285,8 @@ static int kind_of_name(Layout *l, int i) {
     const Word *w = find_word(text);
     if (w && l->starts_statement && w->use != LOCAL && acts_as_keyword(l, i, w)) {
         int close = raw[i + 1].kind == NAME && raw[i + 2].kind == '(' ? l->match.match[i + 2] : 0;
-        if (w->token == METRIC && close && raw[close + 1].kind == '{') return METRIC_DEFINITION;
+        if (w->token == METRIC && close && (raw[close + 1].kind == '{' || raw[close + 1].kind == '='))
+            return METRIC_DEFINITION;
         l->train_next = w->token == TRAIN;
         return w->token;
     }

@@ -131,6 +131,7 @@ definition:
   | OPTIMIZER NAME params block         { $$ = ast_define(A, A_OPTIMIZER, @$, $2, $3, NULL, $4); }
   | UPDATE NAME params stage block      { $$ = ast_update(A, @$, $2, $3, $4, $5); }
   | METRIC_DEFINITION NAME params block { $$ = ast_define(A, A_METRIC, @$, $2, $3, NULL, $4); }
+  | METRIC_DEFINITION NAME params '=' expr { $$ = ast_define(A, A_METRIC, @$, $2, $3, $5, NULL); }
   | INITIALIZER NAME params FOR NAME block
                                         { $$ = ast_initializer(A, @$, $2, $3, $5, NULL, $6); }
   | INITIALIZER NAME params FOR NAME '=' expr

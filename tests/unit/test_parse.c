@@ -152,6 +152,7 @@ Test(words, are_names_where_they_cannot_be_keywords) {
     expect("loss[n] = x[n]\ntarget[n] = 2", "loss[n] = x[n]\ntarget[n] = 2\n");
     expect("state = input + time * batch\ninput input: f32[batch, time]",
             "state = input + time * batch\ninput input: f32[batch, time]\n");
+    expect("metric near(x) = mean(x, 1)", "metric near(x) = mean(x, 1)\n");
     expect("metric accuracy(a, b)\nmetric top = accuracy(a, b)\nmetric m(x) { result x }",
             "metric accuracy(a, b)\nmetric top = accuracy(a, b)\nmetric m(x) {\n    result x\n}\n");
     expect("x = all h\ny = all(h) + all", "x = all h\ny = all(h) + all\n");
