@@ -94,6 +94,7 @@ static void name_result(Value v, const Function *fn, const char *path) {
 }
 
 static void record_layer(Lower *L, const Function *fn, const char *path, Value v, Span call) {
+    if (v.kind == V_LIST && v.i) v = v.item[0]; /* what it gives first */
     if (L->layer_depth || v.kind != V_TENSOR || L->entry) return;
     for (int k = 0; k < L->model->layer.n; k++) {
         Layer *old = &L->model->layer.at[k];

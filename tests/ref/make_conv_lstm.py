@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_conv_lstm.py - reference numbers of conv_lstm1d and conv_lstm2d; see reference.py."""
+"""make_conv_lstm.py - reference numbers of conv_lstm1d, 2d and 3d; see reference.py."""
 
 from reference import normal, randomise, save, several  # first: it sets what Keras reads
 import keras
@@ -10,12 +10,12 @@ L = keras.layers
 
 
 def text(v):
-    return "[%d, %d]" % v if isinstance(v, tuple) else str(v).lower() if isinstance(v, bool) else str(v)
+    return str(list(v)) if isinstance(v, tuple) else str(v)
 
 
 def case(name, dims, shape, filters, kernel, ours, length=None, start=False, **options):
     """`ours` are our names of the options and their values."""
-    layer = (L.ConvLSTM1D if dims == 1 else L.ConvLSTM2D)(filters, kernel, **options)
+    layer = [L.ConvLSTM1D, L.ConvLSTM2D, L.ConvLSTM3D][dims - 1](filters, kernel, **options)
     inputs = [("x", "f32", normal(*shape))]
     call = "x |> conv_lstm%dd(%d, %s%s" % (dims, filters, text(kernel), ours)
     if length is not None:
@@ -57,4 +57,7 @@ case("image_same", 2, (1, 2, 4, 3, 1), 2, (3, 2), ", padding: same", padding="sa
 case("image_stride", 2, (1, 2, 5, 4, 1), 1, (2, 3), ", stride: [2, 1]", strides=(2, 1))
 case("image_backwards", 2, (2, 3, 3, 3, 1), 1, 2, ", go_backwards: true", go_backwards=True)
 case("image_one", 2, (1, 1, 1, 1, 1), 1, 1, ", padding: same", padding="same")
+case("volume", 3, (1, 2, 3, 2, 3, 2), 1, 2, told, **every)
+case("volume_same", 3, (2, 2, 3, 2, 2, 1), 1, (2, 1, 3), ", padding: same, stride: [2, 1, 1]",
+    padding="same", strides=(2, 1, 1))
 save()
