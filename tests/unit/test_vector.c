@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WITH_FMA "0xb04200d2387e1d14"
-#define WITHOUT_FMA "0xdb4aa1c902d651b8"
+#define WITH_FMA "0xcad1ab163c44e9a7"
+#define WITHOUT_FMA "0x75cc0aa3196d75a7"
 
 static bool exists(const char *cc) {
     char command[64];
