@@ -241,13 +241,14 @@ static void add_index(Body *b, Instr32 *in, Form *f, const Expr *index, int64_t 
     }
 }
 
+/* What is computed once a run knows no point's conditions: it may be outside if none holds. */
 static void add_gather(Body *b, Expr *x, Instr32 *in) {
     Form f = {0};
     int64_t stride = 1;
     ConditionList when = {0};
     bool lenient = b->lenient;
     in->kind = I_GATHER;
-    in->lenient = lenient;
+    in->lenient = lenient || (in->fixed && b->guard.n > 0);
     b->lenient = lenient || x->guard;
     in->term = NEW_ARRAY(b->e->arena, struct GatherTerm, x->node->rank * MAX_TERMS);
     conditions_of(b->e->arena, x->guard, &when);
@@ -258,7 +259,7 @@ static void add_gather(Body *b, Expr *x, Instr32 *in) {
         in->check[in->ncheck++] = (struct GatherCheck){body_add(b, x->arg[k]), k};
     }
     b->lenient = lenient;
-    for (int k = 0; in->ncheck > 0 && k < b->guard.n; k++)
+    for (int k = 0; in->ncheck > 0 && !in->fixed && k < b->guard.n; k++)
         vec_push(b->e->arena, &when, b->guard.at[k]);
     Expr *mask = all_of(b->e->graph, &when);
     in->src[0] = mask ? body_add_condition(b, mask) : -1;
