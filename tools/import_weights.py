@@ -86,8 +86,6 @@ def split_bias(reading, name, bias):
 def by_names(t):
     """Readings of a Keras layer's variables by their names."""
     bias = t.get("bias")
-    if "depthwise_kernel" in t:
-        return None  # two modules: see keras_modules
     if "recurrent_kernel" in t:
         return [split_bias({"w": t["kernel"], "u": t["recurrent_kernel"]}, "b", bias)]
     if "kernel" in t:
@@ -97,10 +95,10 @@ def by_names(t):
     return [t]
 
 
-def by_order(v):
+def by_order(v, cell):
     """Readings of a Keras layer's variables, which a .weights.h5 file only numbers."""
     ranks = tuple(a.ndim for a in v)
-    if len(v) >= 2 and ranks[0] == ranks[1] == 2:
+    if cell or (len(v) >= 2 and ranks[0] == ranks[1] == 2):
         return [dict(zip("wub", v))]
     if ranks and all(r == 1 for r in ranks):
         full = ["gamma", "beta", "moving_mean", "moving_variance"]
@@ -159,14 +157,14 @@ def keras_modules(groups):
     for path, names, arrays in groups:
         t = dict(zip(names, arrays)) if names else {}
         separable = "depthwise_kernel" in t and "pointwise_kernel" in t
-        ranks = [a.ndim for a in arrays]
-        if separable or (not names and len(ranks) >= 2 and ranks[0] == ranks[1] >= 3):
+        ranks, cell = [a.ndim for a in arrays], path.endswith("cell")
+        if separable or (not names and not cell and len(ranks) >= 2 and ranks[0] == ranks[1] >= 3):
             modules[path + ".depthwise"] = [{"k": arrays[0]}]
             modules[path + ".pointwise"] = [dict(zip("kb", arrays[1:]))]
         elif "depthwise_kernel" in t:
             modules[path] = [split_bias({"k": t["depthwise_kernel"]}, "b", t.get("bias"))]
         else:
-            modules[path] = by_names(t) if names else by_order(arrays)
+            modules[path] = by_names(t) if names else by_order(arrays, cell)
     return modules
 
 
