@@ -2,13 +2,14 @@
 if exists('b:current_syntax') | finish | endif
 
 syntax keyword dlControl if then else for in return scan with reversed
-syntax keyword dlOperator and or not all like on
-syntax keyword dlConstant true false training
-syntax keyword dlType f32 i32 u8 bool int real string function
+syntax keyword dlOperator and or not all like on except
+syntax match dlOperator /)\s*\zs\%(before\|after\)\ze\s*{/
+syntax keyword dlConstant true false training none
+syntax keyword dlType f32 i32 u8 bool int real string function list
 syntax match dlFold /\<\%(sum\|prod\|max\|min\|argmax\|argmin\)\ze\s*(/
 
 " These are keywords at the start of a statement only; elsewhere they are names.
-syntax match dlDefine /\%(^\|[{;]\)\s*\zs\%(model\|train\|layer\|fn\|optimizer\|metric\|initializer\|entry\|import\|const\)\ze\s\+["a-zA-Z_]/
+syntax match dlDefine /\%(^\|[{;]\)\s*\zs\%(model\|train\|layer\|fn\|optimizer\|metric\|initializer\|update\|entry\|import\|const\)\ze\s\+["a-zA-Z_]/
 syntax match dlDeclare /\%(^\|[{;]\)\s*\zs\%(input\|target\|param\|state\|output\|loss\|penalty\|freeze\|total\|result\)\ze\s\+[-(["0-9a-zA-Z_]/
 
 " A comment after code has two blanks before it or several words; // divides otherwise.
