@@ -27,7 +27,8 @@ static const Argument arguments[] = {
         {"accumulate", NULL, COUNT, 1, AT(accumulate)},
         {"class_weight", NULL, TARGET, 0, AT(weight)},
         {"class_weight", "of", TARGET, 0, AT(weight_of)},
-        {"stop_early", "monitor", WORD, 0, AT(stop.name)},
+        {"privacy", "delta", SHARE, 0, AT(delta)},
+    {"stop_early", "monitor", WORD, 0, AT(stop.name)},
         {"stop_early", "mode", BETTER, 0, AT(stop.better)},
         {"stop_early", "min_delta", AMOUNT, 0, AT(stop.min_delta)},
         {"stop_early", "patience", COUNT, 0, AT(stop_patience)},
@@ -203,6 +204,7 @@ static void set_values(Lower *L, const Ast *s) {
 static void begin(Lower *L, const Ast *s) {
     DlControl *c = &L->model->control;
     if (!strcmp(s->name, "stop_early")) c->stops = true;
+    if (!strcmp(s->name, "privacy")) c->samples = true;
     if (strcmp(s->name, "reduce_on_plateau") != 0) return;
     c->reduces = true;
     c->factor = 0.1;
@@ -271,6 +273,8 @@ const char *control_initializer(Arena *a, const Model *m) {
     t = count_text(a, t, "accumulate", c->accumulate);
     t = word_text(a, t, "weight", c->weight);
     t = word_text(a, t, "weight_of", c->weight_of);
+    t = count_text(a, t, "samples", c->samples);
+    t = real_text(a, t, "delta", c->delta);
     t = count_text(a, t, "stops", c->stops);
     t = monitor_text(a, t, "stop", &c->stop);
     t = count_text(a, t, "stop_patience", c->stop_patience);

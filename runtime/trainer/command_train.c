@@ -3,6 +3,7 @@
  * wrong before leaves it as it was. */
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -129,14 +130,14 @@ static bool open_run(Train *t) {
     say_data(j);
     t->run = (DlTraining){.options = o, .meta = &j->data->meta};
     if (!dl_run_open(&t->run.run, &j->session, j->data, j->config, o->seed, &j->error) ||
-            !dl_record_open(&t->run.record, j->table, split_of_epochs(j->data), &j->error) ||
+            !dl_record_open(&t->run.record, &t->run.run, split_of_epochs(j->data), &j->error) ||
             !open_watches(t))
         return false;
     if (j->config->control.stops && j->config->control.restore_best) {
         t->run.best = calloc(1, j->table->size());
         if (!t->run.best) return dl_fail(&j->error, "out of memory for the best weights");
     }
-    return begin_or_resume(t) &&
+    return begin_or_resume(t) && (t->run.run.share == 0 || dl_sample_open(&t->run.run, &j->error)) &&
            dl_log_open(&t->log, o->log, &t->run.record, t->run.run.epoch, &j->error);
 }
 
@@ -249,7 +250,7 @@ static bool train_epoch(Train *t) {
     if (!evaluate_epoch(t)) return false;
     k->record.epoch = k->run.epoch + 1;
     k->record.step = dl_run_steps(&k->run);
-    dl_record_fill(&k->record, k->run.session, dl_run_loss(&k->run), t->job.metric);
+    dl_record_fill(&k->record, &k->run, t->job.metric);
     look_for_best(t);
     dl_progress_epoch(&t->progress, &k->run, &k->record, k->stopped);
     if (!dl_log_row(&t->log, &k->record, &e)) warn(t, &e);
@@ -300,19 +301,21 @@ static bool save_interrupted(Train *t) {
     return true;
 }
 
+__attribute__((format(printf, 2, 3))) static void add(DlError *e, const char *fmt, ...) {
+    size_t used = strlen(e->text);
+    va_list list;
+    va_start(list, fmt);
+    vsnprintf(e->text + used, sizeof e->text - used, fmt, list);
+    va_end(list);
+}
+
 /* What the message of a failed step does not know: which files there are. */
 static void add_files(Train *t) {
     DlError *e = &t->job.error;
-    size_t used = strlen(e->text);
-    bool saved = t->job.options->checkpoint_every > 0 && access(t->checkpoint, F_OK) == 0;
     if (access(t->job.weights, F_OK) == 0)
-        snprintf(e->text + used, sizeof e->text - used, "\n%s is as it was before this run.",
-                t->job.weights);
-    used = strlen(e->text);
-    if (saved)
-        snprintf(e->text + used, sizeof e->text - used,
-                "\n%s is from before: --resume goes on there, with --set rate=... at a smaller "
-                "rate.",
+        add(e, "\n%s is as it was before this run.", t->job.weights);
+    if (t->job.options->checkpoint_every > 0 && access(t->checkpoint, F_OK) == 0)
+        add(e, "\n%s is from before: --resume goes on there, with --set rate=... at a smaller rate.",
                 t->checkpoint);
 }
 
@@ -349,14 +352,39 @@ static void restore_best(Train *t) {
         fprintf(stderr, "the weights are those of epoch %lld\n", (long long)t->run.stop.best_epoch);
 }
 
+/* Hours of training are not lost because a disk is full: another place is tried. */
+static bool save_weights(Train *t) {
+    Job *j = &t->job;
+    const char *folder = getenv("TMPDIR");
+    char path[512];
+    DlError e = {""};
+    if (dl_weights_save(&j->session, &j->data->meta, j->weights, &j->error)) return true;
+    snprintf(path, sizeof path, "%s/%s.%ld.safetensors", folder && folder[0] ? folder : "/tmp",
+            j->table->name, (long)getpid());
+    if (dl_weights_save(&j->session, &j->data->meta, path, &e))
+        add(&j->error, "\nThe trained weights are in %s instead.", path);
+    else if (j->options->checkpoint_every > 0 && access(t->checkpoint, F_OK) == 0)
+        add(&j->error, "\n%s has the run: make room, and go on with --resume.", t->checkpoint);
+    return false;
+}
+
+static void say_privacy(const Train *t) {
+    const DlRun *r = &t->run.run;
+    if (r->share == 0 || t->job.options->quiet) return;
+    fprintf(stderr, "privacy: epsilon %.3g at delta %g, after %lld steps of %g rows on the average\n",
+            dl_sample_epsilon(r), r->config->control.delta, (long long)dl_run_steps(r),
+            r->share * (double)r->data->train.rows);
+}
+
 static bool finish(Train *t) {
     Job *j = &t->job;
     const DlSplit *s = dl_job_split(j);
     restore_best(t);
     dl_average_swap(&j->session); /* for good: the averages are the result */
     if (!t->evaluated && !dl_evaluate(&j->session, s, j->metric, &j->error)) return false;
-    if (!dl_weights_save(&j->session, &j->data->meta, j->weights, &j->error)) return false;
+    if (!save_weights(t)) return false;
     if (!j->options->quiet) fprintf(stderr, "weights written to %s\n", j->weights);
+    say_privacy(t);
     dl_job_say_split(j);
     if (!dl_job_show(j, s)) return false;
     dl_job_print(j);

@@ -24,6 +24,9 @@ typedef struct DlControl {
     const char *weight, *weight_of; /* the target that holds rows' weights, and the one whose
                                      * classes they balance; NULL: none */
 
+    bool samples; /* privacy: rows by lot, and an account of what is given away */
+    double delta;
+
     bool stops; /* stop_early */
     DlMonitor stop;
     int64_t stop_patience;

@@ -182,7 +182,8 @@ static void put_record(Line *l, const DlProgress *p, const DlRecord *r) {
                 metric);
         put_number(l, name, r->value[i]);
     }
-    for (int i = r->rate; p->rates && i < r->n; i++) put_number(l, r->name[i], r->value[i]);
+    for (int i = r->rate; i < r->n; i++)
+        if (p->rates || i == r->epsilon) put_number(l, r->name[i], r->value[i]);
 }
 
 static void print_epoch(const DlProgress *p, const DlRecord *r, const char *end) {

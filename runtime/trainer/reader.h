@@ -143,7 +143,7 @@ bool dl_words_load(DlWords *w, const char *list); /* the reverse */
 /* ---- random.c: the trainer's own draws
  * ----------------------------------------------------------------- */
 
-enum { DL_DRAW_SHUFFLE, DL_DRAW_DATA, DL_DRAW_NOISE, DL_DRAW_SPLIT };
+enum { DL_DRAW_SHUFFLE, DL_DRAW_DATA, DL_DRAW_NOISE, DL_DRAW_SPLIT, DL_DRAW_SAMPLE };
 
 double dl_draw(uint64_t seed, int purpose, uint64_t a, uint64_t b); /* uniform in [0, 1) */
 double dl_draw_normal(uint64_t seed, uint64_t a, uint64_t b);

@@ -27,8 +27,9 @@ static const dl_tensor *scheduled(const dl_model *m, const dl_tensor *number) {
     return NULL;
 }
 
-bool dl_record_open(DlRecord *r, const dl_model *m, const char *split, DlError *e) {
-    size_t most = 1 + (size_t)m->nmetric + (size_t)m->ntensor;
+bool dl_record_open(DlRecord *r, const DlRun *run, const char *split, DlError *e) {
+    const dl_model *m = run->session->table;
+    size_t most = 2 + (size_t)m->nmetric + (size_t)m->ntensor;
     *r = (DlRecord){.split = split,
             .metric = 1,
             .name = calloc(most, sizeof *r->name),
@@ -43,6 +44,7 @@ bool dl_record_open(DlRecord *r, const dl_model *m, const char *split, DlError *
             r->name[r->n++] = text_of("", m->tensor[i].name);
             r->scheduled = r->scheduled || scheduled(m, &m->tensor[i]);
         }
+    if (ok && run->share > 0) r->name[r->epsilon = r->n++] = text_of("", "epsilon");
     for (int i = 0; ok && i < r->n; i++) ok = r->name[i] != NULL;
     if (ok) return true;
     dl_record_close(r);
@@ -78,13 +80,15 @@ static double rate_of(const DlSession *s, const dl_tensor *number) {
     return as_written(v);
 }
 
-void dl_record_fill(DlRecord *r, const DlSession *s, double train_loss, const double *metric) {
+void dl_record_fill(DlRecord *r, const DlRun *run, const double *metric) {
+    const DlSession *s = run->session;
     const dl_model *m = s->table;
     int at = r->metric;
-    r->value[0] = train_loss;
+    r->value[0] = dl_run_loss(run);
     for (int i = 0; r->split && metric && i < m->nmetric; i++)
         if (dl_metric_is_number(m, i)) r->value[at++] = *dl_metric_values(m, metric, i);
     at = r->rate;
     for (int i = 0; i < m->ntensor; i++)
         if (is_rate(&m->tensor[i])) r->value[at++] = rate_of(s, &m->tensor[i]);
+    if (r->epsilon > 0) r->value[r->epsilon] = dl_sample_epsilon(run);
 }

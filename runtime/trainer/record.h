@@ -1,7 +1,8 @@
 /* record.h - what is known when an epoch is over, by name, and who looks at it: the log, monitors.
  *
  * Columns are train_loss, the numbers among the metrics on the validation rows, as
- * validation_loss (test_loss, where test rows are evaluated instead), and the optimisers' rates. */
+ * validation_loss (test_loss, where test rows are evaluated instead), the optimisers' rates, and
+ * epsilon, where rows are drawn by lot. */
 #ifndef DL_RECORD_H
 #define DL_RECORD_H
 
@@ -11,16 +12,17 @@ typedef struct DlRecord {
     int64_t epoch, step; /* done */
     double samples_per_second, seconds;
     int n, metric, rate; /* columns in all; the first of metrics, and of rates */
+    int epsilon;         /* the column of what privacy was spent; 0: none */
     bool scheduled;      /* a rate follows a schedule */
     const char *split;   /* "validation", "test"; NULL: nothing is evaluated */
     char **name;
     double *value;
 } DlRecord;
 
-bool dl_record_open(DlRecord *r, const dl_model *m, const char *split, DlError *e);
+bool dl_record_open(DlRecord *r, const DlRun *run, const char *split, DlError *e);
 void dl_record_close(DlRecord *r);
 /* metric: what `results` gave, or NULL. */
-void dl_record_fill(DlRecord *r, const DlSession *s, double train_loss, const double *metric);
+void dl_record_fill(DlRecord *r, const DlRun *run, const double *metric);
 int dl_record_column(const DlRecord *r, const char *name); /* -1: there is none */
 
 /* ---- monitors (watch.c) -------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * stand outside of it. The rows are shuffled anew in each epoch, from the seed; the last
  * batch of an epoch may be short, and is trained. Gradients of several batches may make one
  * step; an epoch ends with a step. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ static void begin_epoch(DlRun *r) {
     r->batch = 0;
     r->loss_sum = 0;
     r->rows_done = 0;
-    if (r->order) dl_draw_order(r->seed, r->epoch, r->order, r->data->train.rows);
+    if (r->order && r->share == 0) dl_draw_order(r->seed, r->epoch, r->order, r->data->train.rows);
 }
 
 bool dl_run_open(
@@ -19,12 +20,16 @@ bool dl_run_open(
     const dl_model *m = s->table;
     *r = (DlRun){.session = s, .data = d, .config = c, .seed = seed};
     if (!dl_batch_open(&r->rows, m->input, m->ninput + m->ntarget, m->batch, e)) return false;
-    if (!c->keep_order) {
+    if (!c->keep_order || c->control.samples) {
         r->order = malloc((size_t)d->train.rows * sizeof *r->order);
         if (!r->order) {
             dl_run_close(r);
             return dl_fail(e, "out of memory for the order of %lld rows", (long long)d->train.rows);
         }
+    }
+    if (c->control.samples && !dl_sample_open(r, e)) {
+        dl_run_close(r);
+        return false;
     }
     begin_epoch(r);
     return true;
@@ -38,6 +43,7 @@ void dl_run_close(DlRun *r) {
 
 int64_t dl_run_batches(const DlRun *r) {
     int64_t batch = r->session->table->batch;
+    if (r->share > 0) return llround(1 / r->share);
     return (r->data->train.rows + batch - 1) / batch;
 }
 
@@ -116,19 +122,45 @@ static int train_rows(const DlRun *r, int64_t n, float *loss) {
     return status == DL_OK && last ? m->apply(s->model, s->work) : status;
 }
 
+static bool check_status(const DlRun *r, int64_t n, int status, DlError *e) {
+    if (status == DL_E_LOSS) return bad_loss(r, n, e);
+    if (status == DL_E_GRADIENT) return bad_gradient(r, e);
+    if (status != DL_OK) dl_session_error(r->session, status, "training", e);
+    return status == DL_OK;
+}
+
+/* Rows by lot; those that do not fit into one batch are accumulated. */
+static bool sampled_step(DlRun *r, float *loss, DlError *e) {
+    const DlSession *s = r->session;
+    const dl_model *m = s->table;
+    int64_t rows = dl_sample_draw(r);
+    int status = DL_OK;
+    *loss = 0;
+    for (int64_t done = 0, n; done < rows; done += n) {
+        float part;
+        n = rows - done < m->batch ? rows - done : m->batch;
+        dl_batch_fill(&r->rows, &r->data->train, r->order, done, n);
+        status = rows <= m->batch ? m->train_step(s->model, s->work, n, r->rows.data, &part)
+                                  : m->accumulate(s->model, s->work, n, r->rows.data, &part);
+        if (!check_status(r, n, status, e)) return false;
+        *loss += part * (float)n / (float)rows;
+    }
+    if (rows > m->batch) status = m->apply(s->model, s->work);
+    if (!check_status(r, rows, status, e)) return false;
+    r->loss_sum += (double)*loss * (double)rows;
+    r->rows_done += rows;
+    r->batch++;
+    return true;
+}
+
 bool dl_run_step(DlRun *r, float *loss, DlError *e) {
     const DlSession *s = r->session;
+    if (r->share > 0) return sampled_step(r, loss, e);
     int64_t first = r->batch * s->table->batch, left = r->data->train.rows - first;
     int64_t n = left < s->table->batch ? left : s->table->batch;
     if (n < 1) return dl_fail(e, "this epoch is over");
     dl_batch_fill(&r->rows, &r->data->train, r->order, first, n);
-    int status = train_rows(r, n, loss);
-    if (status == DL_E_LOSS) return bad_loss(r, n, e);
-    if (status == DL_E_GRADIENT) return bad_gradient(r, e);
-    if (status != DL_OK) {
-        dl_session_error(s, status, "training", e);
-        return false;
-    }
+    if (!check_status(r, n, train_rows(r, n, loss), e)) return false;
     r->loss_sum += (double)*loss * (double)n;
     r->rows_done += n;
     r->batch++;

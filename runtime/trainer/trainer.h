@@ -172,7 +172,9 @@ typedef struct DlRun {
     int64_t batch;     /* batches done in this epoch */
     double loss_sum;   /* of loss times rows, over the batches of this epoch */
     int64_t rows_done; /* in this epoch */
-    int64_t *order;    /* this epoch's order of the training rows; NULL: as they are */
+    int64_t *order;    /* this epoch's order of the training rows; NULL: as they are; by lot: the
+                        * rows of the step */
+    double share;      /* by lot: the probability of each row in each step; 0: not so */
     DlBatch rows;
 } DlRun;
 
@@ -186,6 +188,10 @@ bool dl_run_between_steps(const DlRun *r);
 int64_t dl_run_steps(const DlRun *r); /* done or begun, from the first epoch on */
 void dl_run_seek(DlRun *r, int64_t epoch, int64_t batch);
 void dl_run_next(DlRun *r);
+/* sample.c: rows by lot, by the numbers as they are when it is opened (again). The epsilon of all steps done or begun, at the delta of `privacy`. */
+bool dl_sample_open(DlRun *r, DlError *e);
+int64_t dl_sample_draw(const DlRun *r); /* fills `order`; how many they are */
+double dl_sample_epsilon(const DlRun *r);
 double dl_run_loss(const DlRun *r); /* mean over the rows of this epoch so far */
 
 /* ---- files (weights.c) -------------------------------------------------------------- */
