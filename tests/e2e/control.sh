@@ -262,6 +262,14 @@ as_nobody=
 (cd closed && $as_nobody "$dlc" train rise.dl --interpret) >out 2>err
 check "a read-only folder is said before training: $(cat err)" grep -q \
     "^dlc train: error: rise.safetensors: the weights could not be written there: Permission denied; name another" err
+long=$(printf '%0250d' 0)
+mkdir elsewhere
+TMPDIR=elsewhere "$dlc" train rise.dl --interpret --quiet --weights "$long" >out 2>err
+status=$?
+check "weights that cannot be written: exit code $status" [ $status = 1 ]
+check "weights that cannot be written are kept: $(cat err)" \
+    grep -q "^The trained weights are in elsewhere/rise.[0-9]*.safetensors instead.$" err
+check "weights that cannot be written are good" "$dlc" evaluate rise.dl --interpret --weights elsewhere/rise.*
 ln -s /dev/full full.csv
 "$dlc" train rise.dl --interpret --log full.csv --weights c.w >out 2>err
 check "a full disk: the log: $(cat err)" grep -q "full.csv: the log cannot be written: No space left on device" err
