@@ -265,6 +265,8 @@ Node *node_of_expr(Lower *L, Expr *e, Span at, Expr ***outer);  /* over the vari
 Value lower_all(Lower *L, const Ast *e);
 /* Of a gradient that is a sum over rows: its terms, [batch, ...]; or a message. */
 Node *gradient_per_row(Lower *L, Node *gradient, Span at);
+/* The same gradient of a loss in which row b counts weight[b] times. */
+Node *weighted_gradient(Lower *L, Node *gradient, Node *weight, Span at);
 Value load_npy(Lower *L, const char *file, Span at);
 
 /* ---- index notation: lower_index.c, lower_extent.c ------------------------------ */

@@ -107,3 +107,67 @@ Node *gradient_per_row(Lower *L, Node *gradient, Span at) {
             "row by itself");
     return NULL;
 }
+
+/* ---- gradients of a loss in which rows count differently --------------------------------
+ *
+ * A gradient is linear in the adjoints it is made of, and each of its terms goes once from an
+ * adjoint of all rows (of a mean, a sum) to one of a row. There the row's weight is put in:
+ * what comes after is the backward pass as it was, and no row's gradient is stored. */
+
+typedef struct Weighing {
+    Lower *L;
+    Apart apart;      /* which nodes without a batch axis are sums over rows */
+    Node *weight;     /* [batch] */
+    Expr *row;        /* in the node that is being rewritten, or NULL */
+    bool loads;       /* it loads adjoints */
+    Vec(Node *) from, to;
+} Weighing;
+
+static Node *weigh(Weighing *w, Node *n);
+
+static Expr *weighed_load(void *ctx, Graph *g, Node *n, Expr *const *index, Expr *guard) {
+    Weighing *w = ctx;
+    if (!n->is_grad) return ex_load(g, n, index, guard);
+    w->loads = true;
+    bool of_rows = has_row_axis(n) || take_apart(&w->apart, n);
+    Expr *load = ex_load(g, of_rows ? weigh(w, n) : n, index, guard);
+    if (of_rows || !w->row) return load;
+    return ex_op2(g, OP_mul, load, ex_load(g, w->weight, &w->row, NULL));
+}
+
+/* The variable of the node's batch axis, or of its fold over the batch. */
+static Expr *row_variable(Graph *g, const Node *n) {
+    for (int k = 0; k < n->rank; k++)
+        if (n->dim[k] == DIM_BATCH) return ex_var(g, k, DIM_BATCH);
+    for (int k = 0; k < n->nfold; k++)
+        if (n->fold_dim[k] == DIM_BATCH) return ex_var(g, n->rank + k, DIM_BATCH);
+    return NULL;
+}
+
+static Node *weigh(Weighing *w, Node *n) {
+    for (int k = 0; k < w->from.n; k++)
+        if (w->from.at[k] == n) return w->to.at[k];
+    if (n->kind != N_COMP) return n;
+    Graph *g = w->L->graph;
+    Expr *before = w->row;
+    bool loads = w->loads;
+    w->row = row_variable(g, n);
+    w->loads = false;
+    Expr *body = ex_rewrite(g, n->body, NULL, NULL, NULL, weighed_load, w);
+    /* The adjoint of all rows may have been a constant. */
+    if (w->row && !w->loads)
+        body = ex_op2(g, OP_mul, body, ex_load(g, w->weight, &w->row, NULL));
+    w->row = before;
+    w->loads = loads;
+    Node *to = make_node(w->L, n->rank, n->dim, n->fold, n->nfold, n->fold_dim, n->guard, body, n->span);
+    if (!to->name) to->name = n->name;
+    to->is_grad = true;
+    vec_push(w->L->arena, &w->from, n);
+    vec_push(w->L->arena, &w->to, to);
+    return to;
+}
+
+Node *weighted_gradient(Lower *L, Node *gradient, Node *weight, Span at) {
+    Weighing w = {.L = L, .apart = {.L = L}, .weight = weight};
+    return gradient_per_row(L, gradient, at) ? weigh(&w, gradient) : NULL;
+}

@@ -304,6 +304,44 @@ static void take_numbers(Lower *L, const UpdateLine *u, Course *c, Span at) {
     }
 }
 
+/* The gradients of the rows of the batch, [batch, ...p]: of each row as if it were alone. */
+static bool loss_gradient(Lower *L, const Ast *s, const Course *c) {
+    if (c->gradient && c->gradient == c->var->grad_leaf) return true;
+    lower_error(L, s->span,
+            "the gradients of rows are those of the loss: no line before this one may have "
+            "changed the gradient of `%s`",
+            c->var->path);
+    return false;
+}
+
+static Node *row_gradients(Lower *L, const Ast *s, const Course *c) {
+    if (!loss_gradient(L, s, c)) return NULL;
+    Node *apart = gradient_per_row(L, c->var->grad, s->span);
+    if (!apart) return NULL;
+    Value v[] = {value_node(apart), value_node(value_to_node(L, value_batch(), s->span))};
+    return apply_op(L, OP_mul, v, 2, s->span).node;
+}
+
+/* The weights of rows, `weight: keep`. */
+static Node *row_weights(Lower *L, const Ast *s) {
+    Node *w = value_to_node(L, lower_expr(L, s->a), s->a->span);
+    if (!w) return NULL;
+    if (w->rank == 1 && w->dim[0] == DIM_BATCH) return convert_node(L, w, T_F32, s->a->span);
+    lower_error(L, s->a->span, "the weights of rows are f32[batch]; this is %s",
+            node_shape_text(L, w));
+    return NULL;
+}
+
+/* From here on the gradient is that of the loss in which row b counts weight[b] times. It is a
+ * mean over the rows as before, which is what several parts of a step add up to. */
+static Node *weigh_gradient(Lower *L, const Ast *s, Course *c, Node *weight) {
+    if (!loss_gradient(L, s, c)) return NULL;
+    Node *g = weighted_gradient(L, c->var->grad, weight, s->span);
+    if (!g) return NULL;
+    if (assigns_current(L->optimizing)) c->var->grad = g;
+    return c->gradient;
+}
+
 /* `g = ...` is the gradient that the lines after this one see. */
 static void take_gradient(Lower *L, const Ast *s, Course *c) {
     Binding *b = s->name2 ? scope_find_here(L->scope, s->name2) : NULL;
@@ -315,7 +353,8 @@ static void take_gradient(Lower *L, const Ast *s, Course *c) {
     if (g) c->gradient = g;
 }
 
-static bool bind_loop_names(Lower *L, const UpdateLine *u, const Ast *s, Course *c) {
+static bool bind_loop_names(
+        Lower *L, const UpdateLine *u, const Ast *s, Course *c, Node *weight) {
     Binding *p = scope_bind(L, L->scope, s->name, value_node(present_value(L, c->var)), s->span);
     if (c->gradient && assigns_current(u)) p->var = c->var;
     if (s->name2 && !c->gradient) {
@@ -325,7 +364,10 @@ static bool bind_loop_names(Lower *L, const UpdateLine *u, const Ast *s, Course 
                 s->name);
         return false;
     }
-    if (s->name2) scope_bind(L, L->scope, s->name2, value_node(c->gradient), s->span);
+    Node *g = s->flag  ? row_gradients(L, s, c)
+              : weight ? weigh_gradient(L, s, c, weight)
+                       : c->gradient;
+    if (s->name2) scope_bind(L, L->scope, s->name2, g ? value_node(g) : value_poison(), s->span);
     if (!is_optimizer(u)) bind_numbers(L, u, c, s->span);
     return true;
 }
@@ -350,13 +392,14 @@ static void for_each_param(Lower *L, const Ast *s) {
     int errors = diag_errors();
     const char *gradient = s->name2 ? s->name2 : s->name;
     Binding p = scope_keep(L->scope, s->name), g = scope_keep(L->scope, gradient);
+    Node *weight = s->a ? row_weights(L, s) : NULL;
     u->each = s;
     for (int k = 0; k < u->course.n && diag_errors() == errors; k++) {
         Course *c = u->course.at[k];
         if (s->text && !path_matches(s->text, c->var->path)) continue;
         u->current = c;
-        if (bind_loop_names(L, u, s, c)) lower_block(L, s->body);
-        if (assigns_current(u)) take_gradient(L, s, c);
+        if (bind_loop_names(L, u, s, c, weight)) lower_block(L, s->body);
+        if (!s->flag && assigns_current(u)) take_gradient(L, s, c);
         if (!is_optimizer(u)) take_numbers(L, u, c, s->span);
         if (!is_optimizer(u)) unbind_numbers(L, u, c);
         forget_states(L);

@@ -8,7 +8,8 @@
  *     G <- g                     on the first call after an apply (share = 1),
  *     G <- G + (g - G) * share   afterwards, share = n / (rows so far + n),
  * so that one accumulate followed by apply has the bits of the fused step, and several
- * have the gradient of the mean loss over all their rows. */
+ * have the gradient of the mean loss over all their rows. Running statistics follow each
+ * call; they depend on no gradient. */
 #include "program.h"
 
 #include "graph_tables.h"
@@ -258,6 +259,22 @@ static void add_loss(Arena *a, const Program *p, Routine *r) {
     r->finite = p->model->loss;
 }
 
+static Node *rows_leaf(Graph *g, NodeList value) {
+    NodeList order = graph_order(g, value.at, value.n);
+    for (int i = 0; i < order.n; i++)
+        if (order.at[i]->kind == N_LEAF && order.at[i]->leaf == L_ROWS) return order.at[i];
+    return NULL;
+}
+
+/* Of a step from gradients in memory, `batch` is the rows that they are of. */
+static Node *rows_so_far(Arena *a, Graph *g, Routine *r) {
+    Node *leaf = node_leaf(g, L_NUMBER, T_F32, 0, NULL, "rows so far", (Span){0});
+    Place at = {.object = P_WORK, .offset = offsetof(dl_work_head, rows), .type = PT_F32};
+    vec_push(a, &r->leaf, ((Binding){.leaf = leaf, .from = at}));
+    return node_comp(g, 0, NULL, F_NONE, 0, NULL, NULL,
+            ex_op1(g, OP_int, ex_load(g, leaf, NULL, NULL)), (Span){0});
+}
+
 /* Everything that training writes in the model: parameters, slots and, with `states`,
  * running statistics. From gradients in memory, or computed on the way. */
 static void add_updates(Arena *a, const Program *p, Routine *r, bool from_memory, bool states) {
@@ -274,6 +291,11 @@ static void add_updates(Arena *a, const Program *p, Routine *r, bool from_memory
         if (!m->param.at[i]->grad) continue;
         vec_push(a, &from, m->param.at[i]->grad_leaf);
         vec_push(a, &to, m->param.at[i]->grad);
+    }
+    Node *rows = from_memory ? rows_leaf(m->graph, value) : NULL;
+    if (rows) {
+        vec_push(a, &from, rows);
+        vec_push(a, &to, rows_so_far(a, m->graph, r));
     }
     graph_replace(m->graph, value.at, value.n, from.at, to.at, from.n);
     for (int i = 0; i < value.n; i++) add_root(a, r, value.at[i], place.at[i]);
@@ -310,6 +332,10 @@ static Use *build_accumulate(Arena *a, Program *p) {
         const Var *v = m->param.at[i];
         if (!v->grad) continue;
         add_root(a, &u->routine, mean_gradient(m->graph, v, share), place_of_leaf(p, v->grad_leaf));
+    }
+    for (int i = 0; i < m->state.n; i++) {
+        const Var *v = m->state.at[i];
+        if (v->next) add_root(a, &u->routine, v->next, place_of_leaf(p, v->leaf));
     }
     return u;
 }

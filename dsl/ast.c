@@ -339,11 +339,22 @@ Ast *ast_for(Arena *m, Span at, const char *name, const char *name2, Ast *over, 
     x->name2 = name2;
     x->body = body;
     if (each) {
-        Ast *pattern = over->list ? over->list->a : NULL;
-        if (pattern && (pattern->kind != A_STRING || over->list->next || over->list->name))
-            diag_error(over->list->span, "parameters(...) takes one pattern, a string as in "
-                    "parameters(\"conv2d*\"), or nothing for all");
-        else if (pattern) x->text = pattern->text;
+        for (const Ast *arg = over->list; arg; arg = arg->next) {
+            bool per = arg->name && strcmp(arg->name, "per") == 0;
+            if (per && arg->a->kind == A_NAME && strcmp(arg->a->name, "batch") == 0)
+                x->flag = true;
+            else if (arg->name && strcmp(arg->name, "weight") == 0)
+                x->a = arg->a;
+            else if (!arg->name && arg->a->kind == A_STRING && !x->text)
+                x->text = arg->a->text;
+            else
+                diag_error(arg->span, "parameters(...) takes one pattern, a string as in "
+                        "parameters(\"conv2d*\"), or nothing for all; per: batch, for the "
+                        "gradients of each row; or weight: w, for rows that count differently");
+        }
+        if ((x->flag || x->a) && !name2)
+            diag_error(over->span, "these gradients need a name: for p, g in "
+                    "parameters(per: batch)");
     } else if (name2) {
         diag_error(at, "two names go through the parameters: for p, g in parameters() { ... }");
     } else {

@@ -53,7 +53,8 @@ typedef enum {
     A_FOR,         /* for i in a..b { };         name, a = A_RANGE or a list's expression, body */
     A_IF_STMT,     /* if c { } else { };         a, body, body2: A_BLOCK, A_IF_STMT or NULL */
     A_EACH_PARAM,  /* for p, g in parameters("pattern") { };  name = p, name2 = g or NULL,
-                    * text = pattern or NULL, body */
+                    * text = pattern or NULL, flag: g is each row's (per: batch), a: the rows'
+                    * weights (weight: expr) or NULL, body */
     A_TOTAL,       /* total a = expr;            name, a */
     A_RESULT,      /* result expr;               a */
     A_SETTING,     /* in train: WORD values;     name, list = expressions and A_ARGs; which

@@ -303,6 +303,11 @@ static void print_for(FILE *f, const Ast *s, int indent) {
     } else {
         fputs("parameters(", f);
         if (s->text) print_string(f, s->text);
+        if (s->flag) fputs(s->text ? ", per: batch" : "per: batch", f);
+        if (s->kind == A_EACH_PARAM && s->a) {
+            fputs(s->text || s->flag ? ", weight: " : "weight: ", f);
+            print_expr(f, s->a, L_PIPE);
+        }
         fputc(')', f);
     }
     print_block(f, s->body, indent);

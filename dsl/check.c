@@ -335,6 +335,7 @@ static void check_statement(const Ast *s, Where where, bool in_scan) {
     case A_SCAN: check_scan(s, where); break;
     case A_FOR: check_expr(s->a, false); check_statements(s->body, where, in_scan); break;
     case A_EACH_PARAM:
+        check_expr(s->a, false);
         check_statements(s->body, where == UPDATE_ ? EACH_UPDATE : EACH, in_scan);
         break;
     case A_IF_STMT: check_if(s, where, in_scan); break;
@@ -423,6 +424,7 @@ static const struct Setting {
         {"accumulate", "4", false, false},
         {"freeze", "\"conv2d*\"", false, false},
         {"class_weight", "weight, of: label", false, true},
+        {"privacy", "delta: 1e-5", false, true},
         {"stop_early", "patience: 3", false, true},
         {"reduce_on_plateau", "factor: 0.1, patience: 10", false, true},
 };

@@ -162,8 +162,16 @@ Test(words, are_names_where_they_cannot_be_keywords) {
     expect("train m { data x(\"d\")\noptimizer \"conv*\" sgd()\noptimizer adam(rate: 0.1) on "
            "\"dense*\"\n"
            "batch 64; shuffle false }",
-            "train m {\n    data x(\"d\")\n    optimizer \"conv*\" sgd()\n    optimizer \"dense*\" "
-            "adam(rate: 0.1)\n    batch 64\n    shuffle false\n}\n");
+            "train m {\n    data x(\"d\")\n    optimizer sgd() on \"conv*\"\n    optimizer "
+            "adam(rate: 0.1) on \"dense*\"\n    batch 64\n    shuffle false\n}\n");
+    expect("train m { decay 0.1 on \"a\", \"b\" except \"c\"\nclip limit: 1; average\n"
+           "freeze \"x\" except \"y\" }",
+            "train m {\n    decay 0.1 on \"a\", \"b\" except \"c\"\n    clip limit: 1\n    average\n"
+            "    freeze \"x\" except \"y\"\n}\n");
+    expect("update u(a = 1) before { before = 2; for p, g in parameters(\"w\", per: batch) { } }\n"
+           "update v() { for p in parameters() { penalty f(p) } }",
+            "update u(a = 1) before {\n    before = 2\n    for p, g in parameters(\"w\", per: batch) {\n"
+            "    }\n}\nupdate v() {\n    for p in parameters() {\n        penalty f(p)\n    }\n}\n");
 }
 
 Test(words, fold_or_call) {

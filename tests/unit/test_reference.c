@@ -379,6 +379,7 @@ Test(reference, optimizers) { run_file("tests/ref/optimizers.ref", 30); }
 Test(reference, schedules) { run_file("tests/ref/schedules.ref", 15); }
 Test(reference, updates) { run_file("tests/ref/updates.ref", 15); }
 Test(reference, regularizers) { run_file("tests/ref/regularizers.ref", 10); }
+Test(reference, privacy) { run_file("tests/ref/privacy.ref", 4); }
 Test(reference, class_losses) {
     run_file("tests/ref/class_losses.ref", 35);
 }
