@@ -116,7 +116,7 @@ Test(lower_train, metrics_have_totals_and_results) {
     Model *m = model_of(
             "metric hits(x, limit: real = 1) {\n total over = sum(...) int(x[...] > limit)\n"
             "total all = sum(...) x[...]\n result all / over\n}\n" LINE
-            "metric hits(x, limit: 1.2)\n metric shift = mean(x)\n metric hits(x)\n}\n");
+            "metric hits(x, limit: 1.2)\n metric shift = abs(mean(x))\n metric hits(x)\n}\n");
     cr_assert_eq(m->metric.n, 4);
     cr_assert_str_eq(m->metric.at[0].name, "loss");
     cr_assert_str_eq(m->metric.at[1].name, "hits");
