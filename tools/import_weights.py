@@ -36,7 +36,8 @@ class ImportFailure(Exception):
 
 # ---- safetensors ----------------------------------------------------------------------------
 
-TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "|u1", "BOOL": "|b1"}
+TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "|u1",
+    "BOOL": "|b1"}
 
 
 def read_safetensors(path):
@@ -64,8 +65,9 @@ def read_safetensors(path):
 def write_safetensors(path, tensors):
     header, at = {}, 0
     for name, a in tensors.items():
-        header[name] = {"dtype": "F32", "shape": list(a.shape), "data_offsets": [at, at + 4 * a.size]}
-        at += 4 * a.size
+        end = at + 4 * a.size
+        header[name] = {"dtype": "F32", "shape": list(a.shape), "data_offsets": [at, end]}
+        at = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as f:
@@ -147,8 +149,10 @@ def natural(path):
     """Sorts dense_10 behind dense_2, and parts of one layer as they are used."""
     rank = {"query": 0, "query_dense": 0, "key": 1, "key_dense": 1, "value": 2, "value_dense": 2,
         "forward_layer": 0, "backward_layer": 1}
-    return [(rank.get(part, 5),) + tuple(int(s) if s.isdigit() else s for s in re.split(r"(\d+)", part))
-        for part in path.split("/")]
+    def pieces(part):
+        return tuple(int(s) if s.isdigit() else s for s in re.split(r"(\d+)", part))
+
+    return [(rank.get(part, 5),) + pieces(part) for part in path.split("/")]
 
 
 def keras_modules(groups):
@@ -174,7 +178,8 @@ def keras_h5(file):
     groups = {}
 
     def visit(name, item):
-        if isinstance(item, h5py.Dataset) and "/vars/" in "/" + name and not name.startswith("optimizer"):
+        of_layer = "/vars/" in "/" + name and not name.startswith("optimizer")
+        if isinstance(item, h5py.Dataset) and of_layer:
             path, _, number = name.rpartition("/vars/")
             a = np.array(item)
             if a.dtype.kind == "f":
@@ -183,11 +188,13 @@ def keras_h5(file):
     with h5py.File(file, "r") as h:
         h.visititems(visit)
     if not groups:
-        raise ImportFailure("this file holds no layers of Keras 3 (the format is .keras or .weights.h5)")
-    order = sorted(groups, key=natural)
-    return keras_modules([
-        (p.removeprefix("layers/").replace("/", "."), None, [groups[p][k] for k in sorted(groups[p])])
-        for p in order])
+        raise ImportFailure(
+            "this file holds no layers of Keras 3 (the format is .keras or .weights.h5)")
+    def row(p):
+        own = [groups[p][k] for k in sorted(groups[p])]
+        return p.removeprefix("layers/").replace("/", "."), None, own
+
+    return keras_modules([row(p) for p in sorted(groups, key=natural)])
 
 
 def keras_live(model):
@@ -196,7 +203,8 @@ def keras_live(model):
         path, _, name = v.path.rpartition("/")
         if name != "seed_generator_state":
             groups.setdefault(path, {})[name] = np.array(v)
-    return keras_modules([(p.replace("/", "."), list(t), list(t.values())) for p, t in groups.items()])
+    return keras_modules(
+        [(p.replace("/", "."), list(t), list(t.values())) for p, t in groups.items()])
 
 
 CELL = re.compile(r"^weight_ih(_l\d+)?(_reverse)?$")
@@ -209,15 +217,20 @@ def torch_group(path, t, modules):
 
     for name in [n for n in t if CELL.match(n)]:
         suffix = name[len("weight_ih") :]
-        part = {n: t.pop(n + suffix, None) for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        part = [t.pop(n + suffix, None) for n in names]
         if "weight_hr" + suffix in t:
-            raise ImportFailure("%s: an LSTM with a projection (proj_size) has no counterpart" % path)
-        modules[dot(suffix.strip("_")) if suffix else path] = recurrent(*part.values())
+            raise ImportFailure(
+                "%s: an LSTM with a projection (proj_size) has no counterpart" % path)
+        modules[dot(suffix.strip("_")) if suffix else path] = recurrent(*part)
     parts = ("query", "key", "value")
     joined, bias = t.pop("in_proj_weight", None), t.pop("in_proj_bias", None)
     for k, part in enumerate(parts):
-        n = joined.shape[0] // 3 if joined is not None else 0
-        weight = t.pop(part[0] + "_proj_weight", None) if joined is None else joined[k * n : (k + 1) * n]
+        if joined is None:
+            weight = t.pop(part[0] + "_proj_weight", None)
+        else:
+            n = joined.shape[0] // 3
+            weight = joined[k * n : (k + 1) * n]
         if weight is not None:
             size = weight.shape[0]
             own = None if bias is None else bias[k * size : (k + 1) * size]
@@ -272,7 +285,8 @@ def read_source(source):
     if isinstance(source, dict):
         return named_modules(source)
     if hasattr(source, "state_dict"):
-        return torch_modules({n: v.detach().cpu().float().numpy() for n, v in source.state_dict().items()})
+        state = source.state_dict()
+        return torch_modules({n: v.detach().cpu().float().numpy() for n, v in state.items()})
     if hasattr(source, "variables"):
         return keras_live(source)
     if not os.path.exists(source):
@@ -288,14 +302,16 @@ def read_source(source):
         return named_modules(read_safetensors(source))
     if source.endswith(".npz"):
         return named_modules(dict(np.load(source)))
-    raise ImportFailure("%s: a .keras, .weights.h5, .pt, .pth, .safetensors or .npz is expected" % source)
+    raise ImportFailure(
+        "%s: a .keras, .weights.h5, .pt, .pth, .safetensors or .npz is expected" % source)
 
 
 # ---- what the model wants ----------------------------------------------------------------------
 
 
 def find_dlc(given):
-    for dlc in [given, os.environ.get("DLC"), os.path.join(HERE, "..", "build", "dlc"), shutil.which("dlc")]:
+    built = os.path.join(HERE, "..", "build", "dlc")
+    for dlc in [given, os.environ.get("DLC"), built, shutil.which("dlc")]:
         if dlc and os.path.exists(dlc):
             return dlc
     raise ImportFailure("no compiler: run make, or say where it is by --dlc")
@@ -336,9 +352,10 @@ def fitted(a, shape):
         return a
     if a.size != int(np.prod(shape)):
         return None
+    shape = tuple(shape)
     heads = a.ndim == 2 and len(shape) == 3 and (a.shape[0] == shape[0] or a.shape[1] == shape[2])
     biases = a.ndim == 1 and len(shape) == 2
-    depthwise = a.ndim >= 3 and a.ndim == len(shape) and a.shape[-2] == 1 and a.shape[:-2] == tuple(shape[:-2])
+    depthwise = a.ndim == len(shape) >= 3 and a.shape[-2] == 1 and a.shape[:-2] == shape[:-2]
     return a.reshape(shape) if heads or biases or depthwise else None
 
 
@@ -414,7 +431,8 @@ def read_table(path):
 def changed(readings, changes):
     for name, sizes in changes:
         which, function = CHANGES[name]
-        readings = [{n: function(a, sizes) if n in which else a for n, a in r.items()} for r in readings]
+        readings = [
+            {n: function(a, sizes) if n in which else a for n, a in r.items()} for r in readings]
     return readings
 
 
@@ -423,7 +441,8 @@ def fixed_modules(table, targets, modules):
     fixed = {}
     for ours, theirs, changes in table:
         if ours != "-" and ours not in targets:
-            raise ImportFailure("the table names `%s`, which is no layer of the model; there are: %s"
+            raise ImportFailure(
+                "the table names `%s`, which is no layer of the model; there are: %s"
                 % (ours, ", ".join(targets)))
         if theirs not in modules:
             raise ImportFailure("the table names `%s`, which is not in the weights; there are: %s"
@@ -483,7 +502,7 @@ def main():
     parser.add_argument("--table", help="a file that says what belongs where")
     parser.add_argument("--dlc", help="the compiler (default: $DLC, build/dlc, or of the PATH)")
     parser.add_argument("--partial", action="store_true", help="leave out what has no counterpart")
-    parser.add_argument("--list", action="store_true", help="print what there is, and convert nothing")
+    parser.add_argument("--list", action="store_true", help="print what there is, convert nothing")
     args = parser.parse_args()
     try:
         if args.list:
@@ -492,7 +511,8 @@ def main():
         if not args.output:
             parser.error("-o says where the weights go")
         arrays = convert(args.weights, args.model, args.output, args.table, args.dlc, args.partial)
-        print("%s: %d tensors, %d numbers" % (args.output, len(arrays), sum(a.size for a in arrays.values())))
+        numbers = sum(a.size for a in arrays.values())
+        print("%s: %d tensors, %d numbers" % (args.output, len(arrays), numbers))
         return 0
     except ImportFailure as failure:
         print("import_weights.py: %s" % failure, file=sys.stderr)

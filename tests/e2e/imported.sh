@@ -7,6 +7,7 @@ set -eu
 dlc=$1
 here=$(dirname "$0")
 ref=$here/../ref/imported
+script=$here/../../tools/import_weights.py
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
@@ -43,15 +44,17 @@ convert() { # name, source
     if [ -e "$ref/$1.table" ]; then set -- "$@" --table "$ref/$1.table"; fi
     name=$1 source=$2 out=$3
     shift 3
-    "$python" "$here/../../tools/import_weights.py" "$source" "$(model_of "$name")" -o "$out" "$@" &&
+    "$python" "$script" "$source" "$(model_of "$name")" -o "$out" "$@" &&
         cmp "$out" "$ref/$name.safetensors"
 }
 
 refuse() { # text that the message must contain, arguments
     text=$1
     shift
-    if "$python" "$here/../../tools/import_weights.py" "$@" -o "$work/no.safetensors" >"$work/refused" 2>&1
-    then echo "it was not refused: $*"; return 1; fi
+    if "$python" "$script" "$@" -o "$work/no.safetensors" >"$work/refused" 2>&1; then
+        echo "it was not refused: $*"
+        return 1
+    fi
     grep -qF "$text" "$work/refused" || { echo "not said: $text"; cat "$work/refused"; return 1; }
     [ ! -e "$work/no.safetensors" ]
 }

@@ -50,7 +50,8 @@ def seen(given, shape):
         if len(mask.shape) == 2:
             mask = tf.broadcast_to(mask[:, None, :], shape)
     if "n" in given:
-        short = tf.broadcast_to(tf.range(shape[2])[None, None, :] < given["n"][:, None, None], shape)
+        short = tf.range(shape[2])[None, None, :] < given["n"][:, None, None]
+        short = tf.broadcast_to(short, shape)
         mask = short if mask is None else mask & short
     return mask
 

@@ -50,7 +50,8 @@ def block_params(path, block, heads):
     params += plain_params(path + ".up", block.linear1, "wb")
     params += plain_params(path + ".down", block.linear2, "wb")
     for k, name in enumerate(norms):
-        params += plain_params(path + "." + name, getattr(block, "norm%d" % (k + 1)), ("gamma", "beta"))
+        norm = getattr(block, "norm%d" % (k + 1))
+        params += plain_params(path + "." + name, norm, ("gamma", "beta"))
     return params
 
 
@@ -100,8 +101,10 @@ def decoders():
             batch_first=True, norm_first=first).train()
         shake(block)
         above = torch.triu(torch.ones(shape[1], shape[1], dtype=torch.bool), 1)
-        by_torch(name, [("x", "f32", normal(*shape)), ("z", "f32", normal(shape[0], source, shape[2]))],
-            "x |> transformer_decoder(z, %d, %d, norm_first: %s)" % (heads, hidden, str(first).lower()),
+        memory = normal(shape[0], source, shape[2])
+        by_torch(name, [("x", "f32", normal(*shape)), ("z", "f32", memory)],
+            "x |> transformer_decoder(z, %d, %d, norm_first: %s)"
+            % (heads, hidden, str(first).lower()),
             lambda given: block(given["x"], given["z"], tgt_mask=above),
             block_params("transformer_decoder", block, heads))
 
@@ -129,17 +132,21 @@ def named(path, layer):
 
 def gates():
     for name, shape, activation in [
-        ("highway", (3, 4), "relu"), ("highway_tanh", (2, 3, 2), "tanh"), ("highway_one", (1, 1), "relu"),
+        ("highway", (3, 4), "relu"),
+        ("highway_tanh", (2, 3, 2), "tanh"),
+        ("highway_one", (1, 1), "relu"),
     ]:
         a, t = dense(shape[-1], shape[-1], activation), dense(shape[-1], shape[-1], "sigmoid")
         several(name, [("x", "f32", normal(*shape))], ["y0 = x |> highway(%s)" % activation],
             lambda given: [t(given["x"]) * a(given["x"]) + (1 - t(given["x"])) * given["x"]],
-            named("highway", a) + [("highway.transform", t.kernel), ("highway.transform_b", t.bias)])
+            named("highway", a)
+            + [("highway.transform", t.kernel), ("highway.transform_b", t.bias)])
     for name, shape, ratio in [("squeeze", (2, 3, 2, 4), 2), ("squeeze_odd", (1, 1, 3, 5), 3),
         ("squeeze_one", (1, 1, 1, 1), 1)]:
         c = shape[-1]
         s, e = dense(c, c // ratio, "relu"), dense(c // ratio, c, "sigmoid")
-        several(name, [("x", "f32", normal(*shape))], ["y0 = x |> squeeze_excite(ratio: %d)" % ratio],
+        several(name, [("x", "f32", normal(*shape))],
+            ["y0 = x |> squeeze_excite(ratio: %d)" % ratio],
             lambda given: [given["x"] * e(s(tf.reduce_mean(given["x"], [1, 2])))[:, None, None, :]],
             named("squeeze_excite.squeeze", s) + named("squeeze_excite.excite", e))
 

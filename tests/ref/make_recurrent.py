@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """make_recurrent.py - reference numbers of recurrent; see reference.py."""
 
-from reference import RNG, layer_case, normal, randomise, save, several  # first: it sets what Keras reads
+# reference is imported first: it sets what Keras reads
+from reference import layer_case, normal, randomise, save, several
 import keras
 import numpy as np
 import tensorflow as tf

@@ -45,7 +45,8 @@ def write(name, model, inputs, out, sources, table=None):
             assert np.array_equal(np.float32(other[key]), np.float32(files[0][key])), key
     np.savez_compressed(path + ".source.npz", **sources[0])
     for label, a in inputs.items():
-        np.save("%s.%s.npy" % (path, label), a.astype(np.int32 if a.dtype.kind == "i" else np.float32))
+        kind = np.int32 if a.dtype.kind == "i" else np.float32
+        np.save("%s.%s.npy" % (path, label), a.astype(kind))
     np.save(path + ".out.npy", np.float32(out))
 
 
@@ -101,11 +102,12 @@ def transformer_keras():
         x = x + L.MultiHeadAttention(2, 4)(h, h, use_causal_mask=True)
         h = L.Dense(12, activation="gelu")(L.LayerNormalization()(x))
         x = x + L.Dense(8)(h)
-    keras_case("transformer_keras", "transformer_keras.dl",
-        keras.Model(i, L.Dense(11)(L.LayerNormalization()(x))), "words", RNG.integers(0, 11, (4, 6)))
+    model = keras.Model(i, L.Dense(11)(L.LayerNormalization()(x)))
+    keras_case("transformer_keras", "transformer_keras.dl", model, "words",
+        RNG.integers(0, 11, (4, 6)))
 
 
-# ---- PyTorch --------------------------------------------------------------------------------------
+# ---- PyTorch ----------------------------------------------------------------------------------
 
 
 def torch_case(name, dl, model, inputs, call, table=None, keep=False):
