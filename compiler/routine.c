@@ -442,10 +442,15 @@ static void print_units(Driver *d, const UnitList *list) {
 
 /* ---- the function -------------------------------------------------------------------- */
 
+/* Kernels from which on a routine is a long one, for which compilers take more than in proportion
+ * although it only calls. */
+enum { LONG_ROUTINE = 500 };
+
 static void print_head(Driver *d) {
     const Routine *r = d->k->routine;
     static const char *const fixed[] = {"model", "work", "arena", "n", "threads", "seed", "step"};
     if (r->comment) text_printf(&d->text, "/* %s */\n", r->comment);
+    if (d->k->plan->kernel.n >= LONG_ROUTINE) text_printf(&d->text, "DL_LONG_ROUTINE ");
     text_printf(&d->text,
             "static int dl_%s(%schar *model, char *work, char *arena, int64_t n, int threads,\n",
             r->name, writes_model(r) ? "" : "const ");

@@ -16,6 +16,16 @@
 #define DL_KERNEL static
 #endif
 
+/* A routine of so many calls that compilers would take minutes to optimise it, with nothing to
+ * gain: all work is in the kernels. */
+#if defined(__clang__)
+#define DL_LONG_ROUTINE __attribute__((noinline, optnone))
+#elif defined(__GNUC__)
+#define DL_LONG_ROUTINE __attribute__((optimize("O0")))
+#else
+#define DL_LONG_ROUTINE
+#endif
+
 /* In front of a loop whose iterations are independent, or of `count` loops one in another.
  * Iterations are divided by number, and no result depends on how. */
 #ifdef _OPENMP

@@ -60,6 +60,9 @@ for body in 'h |> dense(16) |> relu' 'h + (h |> layer_norm |> dense(16) |> tanh)
     expect bytes "$bytes" $((few_bytes * 9 / 2))
     expect functions "$functions" "$few_functions"
     expect time "$time" $((few_time * 10 + 100))
+    expect "routines left to optimise" \
+        "$(awk '/^static int dl_/ { s = NR } s && /^}/ { n += NR - s > 5000; s = 0 } END { print n + 0 }' \
+            "$work/deep_800.c")" 0
     mv "$work/deep_200.c" "$work/kept.c"
     "$dlc" "$work/deep_200.dl" --without=alike -o "$work/deep_200.c"
     if cmp -s "$work/deep_200.c" "$work/kept.c"; then passed=$((passed + 1))
