@@ -87,6 +87,39 @@ sed -e 's/batch 2/batch 3/' -e 's/accumulate 4/accumulate 2/' parts.dl >short.dl
 check "the last step of an epoch has what is left: $(cat err)" [ "$(column 2 5 short.csv)" = 10 ]
 check "w is 1 - 0.9^step" near "$(column 4 3 short.csv)" 0.000988537 1e-7
 
+# Running statistics move with each batch: after 200 of them, all alike, they are the batch's.
+cat >moving.dl <<'END'
+model moving {
+    input  x: f32[batch]
+    target y: f32[batch]
+    z[n, i in 0..1] = 3 * x[n]
+    line = z |> batch_norm(momentum: 0.9) |> dense(1)
+    output line
+    loss   mean_squared_error(line, y)
+}
+
+train moving {
+    data       csv("one.csv", test: 0)
+    optimizer  sgd(rate: 0)
+    shuffle    false
+    batch      4
+    accumulate 2
+    epochs     100
+}
+END
+"$dlc" train moving.dl --interpret --quiet --weights a.w >out 2>err
+sed -e '/accumulate/d' -e 's/batch      4/batch 8/' -e 's/epochs     100/epochs 200/' moving.dl >moved.dl
+"$dlc" train moved.dl --interpret --quiet --weights b.w >whole.out 2>err
+check "running statistics move while gradients are added up: $(cat err)" \
+    near "$(cut -d ' ' -f 2 out)" "$(cut -d ' ' -f 2 whole.out)" 1e-6
+
+# A rate that follows a schedule is the last step's.
+sed -e 's/rate: 0.05/rate: exponential_decay(0.05, 1, 0.5)/' -e 's/stop_early .*//' rise.dl >slower.dl
+"$dlc" train slower.dl --interpret --epochs 3 --log slower.csv --weights a.w >out 2>err
+check "a scheduled rate in the log: $(cat err)" \
+    [ "$(column 6 1 slower.csv) $(column 6 2 slower.csv) $(column 6 3 slower.csv)" = "0.05 0.025 0.0125" ]
+check "a scheduled rate is shown" grep -q "rate 0.0125 " err
+
 # ---- averages are what is validated, and the result ----
 
 rise "average 0.5" --epochs 3 --log average.csv --weights a.w --checkpoint-every 3 >out 2>err
