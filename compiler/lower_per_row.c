@@ -159,7 +159,8 @@ static Node *weigh(Weighing *w, Node *n) {
         body = ex_op2(g, OP_mul, body, ex_load(g, w->weight, &w->row, NULL));
     w->row = before;
     w->loads = loads;
-    Node *to = make_node(w->L, n->rank, n->dim, n->fold, n->nfold, n->fold_dim, n->guard, body, n->span);
+    Node *to = make_node(
+            w->L, n->rank, n->dim, n->fold, n->nfold, n->fold_dim, n->guard, body, n->span);
     if (!to->name) to->name = n->name;
     to->is_grad = true;
     vec_push(w->L->arena, &w->from, n);

@@ -242,8 +242,8 @@ static void lower_stand_in(Lower *L, const Ast *s) {
     bool slot = b && b->var && b->var->leaf->leaf == L_SLOT;
     if (slot && u->each && s->name == u->each->name) return;
     lower_error(L, s->span,
-            "in an update, `output p = mean` says that the state `mean` of the parameter `p` stands "
-            "for it where the model is evaluated and used");
+            "in an update, `output p = mean` says that the state `mean` of the parameter `p` "
+            "stands for it where the model is evaluated and used");
 }
 
 /* ---- loops over the parameters ----------------------------------------------------------- */
@@ -359,8 +359,8 @@ static bool bind_loop_names(
     if (c->gradient && assigns_current(u)) p->var = c->var;
     if (s->name2 && !c->gradient) {
         lower_error(L, s->span,
-                "in an update of the loss there are no gradients yet: write for %s in parameters(), "
-                "or `before` in front of the update's body",
+                "in an update of the loss there are no gradients yet: write for %s in "
+                "parameters(), or `before` in front of the update's body",
                 s->name);
         return false;
     }
@@ -574,8 +574,10 @@ static void bind_lines(Lower *L, Lines *lines, bool optimizers) {
 }
 
 static void run_stage(Lower *L, Lines *lines, const char *stage) {
-    for (int k = 0; k < lines->line.n; k++)
-        if (lines->line.at[k].bound && in_stage(&lines->line.at[k], stage)) run_line(L, &lines->line.at[k], 0);
+    for (int k = 0; k < lines->line.n; k++) {
+        UpdateLine *u = &lines->line.at[k];
+        if (u->bound && in_stage(u, stage)) run_line(L, u, 0);
+    }
 }
 
 void lower_loss_updates(Lower *L) {
@@ -619,7 +621,9 @@ void lower_updates(Lower *L, const Ast *train) {
     bind_lines(L, &lines, false);
     warn_without_optimizer(&lines);
     run_stage(L, &lines, "before");
-    for (int k = 0; k < lines.line.n; k++)
-        if (lines.line.at[k].bound && is_optimizer(&lines.line.at[k])) run_optimizer(L, &lines.line.at[k]);
+    for (int k = 0; k < lines.line.n; k++) {
+        UpdateLine *u = &lines.line.at[k];
+        if (u->bound && is_optimizer(u)) run_optimizer(L, u);
+    }
     run_stage(L, &lines, "after");
 }
