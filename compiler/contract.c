@@ -1,8 +1,8 @@
 /* contract.c - deciding how a contraction is computed; see contract.h.
  *
- * Vectors run along the output's last axis. One operand has to be contiguous there; where
- * none is, a copy of it with that axis last is made first (contraction_pack), which costs
- * little beside the products. Rows of a tile are output variables that only the other
+ * Vectors run along the output's last axis, unless it is short. One operand has to be contiguous
+ * there; where none is, a copy of it with that axis last is made first (contraction_pack), which
+ * costs little beside the products. Rows of a tile are output variables that only the other
  * operand has, so that a vector of the first is used once a row. Conditions bound the folds
  * but do not concern the tile's own variables: so a convolution with padding has its rows
  * along the batch, where there is no condition, or among the pixels away from the padding.
@@ -14,8 +14,9 @@
 #include <string.h>
 
 enum {
-    FEWEST_LANES = 4, /* a narrower output is not worth vectors */
-    FEW_ROWS = 6,     /* a tile with fewer takes a second variable */
+    FEWEST_LANES = 4,      /* a narrower output is not worth vectors, */
+    MANY_TERMS = 64,       /* but of so many terms, unless the fold is */
+    FEW_ROWS = 6,          /* a tile with fewer takes a second variable */
     SMALL_ROWS = 6,        /* of a small tile, of one vector */
     ONE_VECTOR_ROWS = 16,  /* of a large tile of so many vectors */
     THREE_VECTOR_ROWS = 8,
@@ -26,11 +27,11 @@ enum {
     PANEL_ELEMENTS = 1 << 17, /* of a copy: half of L2 */
     PANEL_FOLDS = 288,     /* of one of several copies, about: beside a tile's rows in L1 */
     ALL_FOLDS = 512,       /* of the only one */
-    PANELS = 4,            /* that leave work for threads */
+    PANELS = 4,            /* at least, alike, for threads; and a rest */
     SAME_PLACE = 4096,     /* bytes from address to address of the same lines of L1, */
     SAME_ROWS = 8,         /* which holds so many of them */
-    PACK_GAIN = 4,   /* products for each element packed */
-    LONG_FOLD = 1024 /* terms in one chain before the outer folds leave the tile */
+    PACK_GAIN = 4,         /* products for each element packed */
+    LONG_FOLD = 1024       /* terms in one chain before the outer folds leave the tile */
 };
 
 /* ---- how an operand depends on a variable -------------------------------------------- */
@@ -59,6 +60,17 @@ static bool has_plain_index(const Expr *load) {
     for (int i = 0; i < load->narg; i++)
         if (ex_has_load(load->arg[i])) return false;
     return load->node->kind != N_LEAF || load->node->leaf != L_UNIFORM;
+}
+
+/* Are vectors along the output's axis better than along the last fold, or than plain chains? */
+static bool is_wide(const Kernels *k, const Node *n, const Expr *product, int64_t width) {
+    bool along_fold = true;
+    double terms = 1;
+    for (int i = 0; i < 2; i++)
+        along_fold &= load_along(product->arg[i], n->rank + n->nfold - 1, NULL) == CONTIGUOUS;
+    for (int i = 0; i < n->nfold; i++)
+        terms *= (double)(n->fold_dim[i] == DIM_BATCH ? k->model_batch : n->fold_dim[i]);
+    return width >= FEWEST_LANES || (width > 1 && terms >= MANY_TERMS && !along_fold);
 }
 
 /* The last output axis with more than one element. */
@@ -101,7 +113,7 @@ static bool is_read_often(const Kernels *k, const Node *n, const Node *operand) 
 Expr *contraction_pack(Kernels *k, const View *v, Expr *operand, Node **packed) {
     const Node *n = v->node;
     int axis = 0, vec = last_axis(n);
-    if (vec < 0 || n->dim[vec] == DIM_BATCH || n->dim[vec] < FEWEST_LANES) return NULL;
+    if (vec < 0 || n->dim[vec] == DIM_BATCH || !is_wide(k, n, v->body, n->dim[vec])) return NULL;
     if (load_along(operand, vec, &axis) != ELSEWHERE || !has_plain_index(operand)) return NULL;
     Expr *other = v->body->arg[v->body->arg[0] == operand];
     if (load_along(other, vec, NULL) != ABSENT) return NULL;
@@ -149,7 +161,7 @@ static void add_tile_var(Contraction *c, int var, int64_t count) {
     c->rows *= count;
 }
 
-static void choose_rows(Contraction *c, uint32_t taken, int64_t most_rows) {
+static void choose_rows(Contraction *c, uint32_t taken, int64_t limit) {
     const Node *n = c->node;
     c->rows = 1;
     c->ntile = 0;
@@ -157,12 +169,12 @@ static void choose_rows(Contraction *c, uint32_t taken, int64_t most_rows) {
         if (n->dim[var] == DIM_BATCH || !can_be_row(c, var, taken)) continue;
         if (c->rows >= FEW_ROWS) break;
         bool whole = c->ntile == 0 || c->tile_count[0] == n->dim[c->tile_var[0]];
-        int64_t both = most_rows <= SMALL_ROWS ? most_rows : 2 * MOST_ROWS;
-        int64_t most = c->ntile == 0 ? most_rows : both / c->rows;
+        int64_t both = limit <= SMALL_ROWS ? limit : 2 * MOST_ROWS;
+        int64_t most = c->ntile == 0 ? limit : both / c->rows;
         int64_t count = rows_of(n->dim[var], most);
         if (whole && count > 1) add_tile_var(c, var, count);
     }
-    int64_t rows = most_rows < BATCH_ROWS ? BATCH_ROWS / 2 : BATCH_ROWS; /* batches divide so */
+    int64_t rows = limit < BATCH_ROWS ? BATCH_ROWS / 2 : BATCH_ROWS; /* batches divide so */
     for (int var = 0; var < n->rank && c->rows == 1; var++)
         if (n->dim[var] == DIM_BATCH && can_be_row(c, var, taken)) add_tile_var(c, var, rows);
 }
@@ -187,18 +199,25 @@ static int least_of(int64_t a, int64_t b) {
     return (int)(a < b ? a : b);
 }
 
+int tile_vectors(const Contraction *c, int64_t rows, TileSize size) {
+    int64_t all = (c->width + LANES - 1) / LANES;
+    if (size == TILES_SMALL) return least_of(all, rows <= 1 ? 6 : rows <= 3 ? 6 / rows : 1);
+    if (all == 3 && rows <= THREE_VECTOR_ROWS) return 3;
+    return least_of(all, rows <= 4 ? MOST_VECTORS / rows : rows <= MOST_ROWS ? 2 : 1);
+}
+
+static int64_t most_rows(const Contraction *c, TileSize size) {
+    int64_t all = (c->width + LANES - 1) / LANES;
+    if (size == TILES_SMALL) return SMALL_ROWS;
+    if (all == 3) return THREE_VECTOR_ROWS;
+    if (meet(c)) return SAME_ROWS;
+    return all == 1 ? ONE_VECTOR_ROWS : MOST_ROWS;
+}
+
 /* Rows and vectors: as many accumulators as there are registers, less those of operands. */
 static void choose_tile(Contraction *c, uint32_t taken, TileSize size) {
-    int64_t all = (c->width + LANES - 1) / LANES;
-    if (size == TILES_SMALL) {
-        choose_rows(c, taken, SMALL_ROWS);
-        c->vectors = least_of(all, c->rows <= 1 ? 6 : c->rows <= 3 ? 6 / c->rows : 1);
-    } else {
-        int64_t few = all == 3 ? THREE_VECTOR_ROWS : meet(c) ? SAME_ROWS : MOST_ROWS;
-        choose_rows(c, taken, all == 1 ? ONE_VECTOR_ROWS : few);
-        int64_t most = c->rows <= 2 ? 8 : c->rows <= 4 ? 4 : c->rows <= MOST_ROWS ? 2 : 1;
-        c->vectors = all == 3 && c->rows <= THREE_VECTOR_ROWS ? 3 : least_of(all, most);
-    }
+    choose_rows(c, taken, most_rows(c, size));
+    c->vectors = tile_vectors(c, c->rows, size);
 }
 
 /* Is the wide operand a matrix, the same for all rows? */
@@ -224,8 +243,9 @@ static void choose_panels(Kernels *k, Contraction *c, const View *v) {
     int64_t parts = folds <= ALL_FOLDS ? 1 : (folds + PANEL_FOLDS - 1) / PANEL_FOLDS;
     c->in_parts = parts > 1;
     c->panel_folds = (folds + parts - 1) / parts;
-    int64_t lanes = (c->width + PANELS - 1) / PANELS, most = PANEL_ELEMENTS / c->panel_folds;
-    c->panel_lanes *= ((lanes < most ? lanes : most) + c->panel_lanes - 1) / c->panel_lanes;
+    int64_t lanes = c->width / PANELS, most = PANEL_ELEMENTS / c->panel_folds;
+    int64_t blocks = (lanes < most ? lanes : most) / c->panel_lanes;
+    if (blocks > 1) c->panel_lanes *= blocks;
 }
 
 /* Terms are added in the order of the folds, but for one along which an operand is
@@ -353,16 +373,46 @@ static bool take_operands(Contraction *c, const Expr *body) {
     return true;
 }
 
+/* Nothing but the sum is stored, in one place. */
+static bool stands_alone(const View *v) {
+    const Unit *u = v->unit;
+    bool alone = u && u->member.n == 1;
+    for (int i = 0; alone && i < u->write.n; i++)
+        alone = u->write.at[i].to == v->storage && !u->write.at[i].add;
+    return alone;
+}
+
+/* An output narrower than a vector takes its vectors from another axis, if it can: along which
+ * one operand is contiguous, which the other one does not have. */
+static void widen(Contraction *c, const View *v, uint32_t taken) {
+    const Node *n = c->node;
+    if (c->width > LANES / 2 + LANES / 4 || c->wide[0] || !stands_alone(v)) return;
+    for (int var = n->rank - 1; var >= 0; var--) {
+        if (n->dim[var] == DIM_BATCH) return; /* outside of it gaps are no constants */
+        bool long_enough = var != c->vec && n->dim[var] >= 2 * LANES && !(taken >> var & 1);
+        if (!long_enough || load_along(c->operand[0], var, NULL) != CONTIGUOUS) continue;
+        if (load_along(c->operand[1], var, NULL) != ABSENT) continue;
+        Expr *narrow = c->operand[1];
+        c->operand[1] = c->operand[0];
+        c->operand[0] = narrow;
+        c->vec = var;
+        c->width = n->dim[var];
+        c->across = true;
+        return;
+    }
+}
+
 bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *c) {
     *c = (Contraction){.node = v->node, .vec = last_axis(v->node)};
     c->inner[0].var = c->inner[1].var = -1;
     if (!v->contraction || c->vec < 0) return false;
     c->width = v->node->dim[c->vec];
-    if (c->width == DIM_BATCH || c->width < FEWEST_LANES) return false;
+    if (c->width == DIM_BATCH || !is_wide(k, c->node, v->body, c->width)) return false;
     guard_conditions(k->arena, v->guard, &c->conditions);
     guard_of_term(k->arena, v->body, &c->conditions);
     uint32_t taken = condition_vars(&c->conditions);
     if (taken >> c->vec & 1 || !take_operands(c, v->body)) return false;
+    widen(c, v, taken);
     order_folds(c);
     split_folds(k, c);
     choose_panels(k, c, v);

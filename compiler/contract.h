@@ -4,7 +4,7 @@
 
 #include "guards.h"
 
-enum { MAX_TILE_VARS = 2, MOST_ROWS = 12 };
+enum { MAX_TILE_VARS = 2, MOST_ROWS = 12, MOST_VECTORS = 16 };
 
 /* How a load runs along a variable: not at all; from element to element of its last axis;
  * with coefficient 1 in another axis; otherwise. */
@@ -28,6 +28,7 @@ typedef struct Contraction {
     bool wide[2];             /* contiguous along vec; else the same for all of it */
     int vec;
     int64_t width;            /* extent of vec */
+    bool across;              /* which is not the output's last axis: vectors are stored with gaps */
     int ntile;                /* tile variables, outermost first */
     int tile_var[MAX_TILE_VARS];
     int64_t tile_count[MAX_TILE_VARS];     /* all but the first: the whole extent */
@@ -46,6 +47,9 @@ typedef struct Contraction {
 /* Tiles for 32 registers of sixteen floats, or for half as many bytes: dl_vector.h says which
  * the machine has. */
 typedef enum { TILES_LARGE, TILES_SMALL } TileSize;
+
+/* Vectors of a tile of so many rows. */
+int tile_vectors(const Contraction *c, int64_t rows, TileSize size);
 
 /* Whether the node is a contraction in this form, and how. */
 bool contraction_of(Kernels *k, const View *v, TileSize size, Contraction *out);

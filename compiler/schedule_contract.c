@@ -23,14 +23,17 @@ enum {
 
 static void output_loops(Tiling *t, int axis);
 
-/* All lanes of the tile's rows; or those of a panel. */
+/* All lanes of the tile's rows; or those of a panel. Fewer rows than usual leave registers. */
 static void lanes_of_rows(Tiling *t) {
-    if (t->c.panel_lanes)
+    int vectors = t->c.vectors;
+    TileSize size = t->b->small_tiles ? TILES_SMALL : TILES_LARGE;
+    if (t->c.panel_lanes) {
         panel_blocks(t);
-    else if (streams(t))
-        stream_rows(t);
-    else
-        tile_blocks(t, tile_number(t, 0), t->c.width, tile_compute);
+        return;
+    }
+    if (tile_rows(t) < t->c.rows) t->c.vectors = tile_vectors(&t->c, tile_rows(t), size);
+    tile_blocks(t, tile_number(t, 0), t->c.width, tile_compute);
+    t->c.vectors = vectors;
 }
 
 /* Rows [lo, hi) of the first tile variable in steps of `count`. */
@@ -52,6 +55,16 @@ static void tile_loop(Tiling *t, int axis, LoopExpr *lo, LoopExpr *hi, int64_t c
     builder_close_to(b, depth);
 }
 
+/* Threads do not meet for the rows just looped over, where there are none. */
+static void test_for_rest(Tiling *t, LoopExpr *any) {
+    LoopBlock *block = builder_block(t->b);
+    LoopStmt *loop = block->at[block->n - 1];
+    if (loop->kind != S_FOR || !loop->parallel) return;
+    block->n--;
+    LoopStmt *test = ls_if(t->b->a, block, any);
+    vec_push(t->b->a, &test->body, loop);
+}
+
 static void tile_loops(Tiling *t, int axis) {
     Builder *b = t->b;
     int64_t extent = t->c.node->dim[axis], count = t->c.tile_count[0];
@@ -68,6 +81,7 @@ static void tile_loops(Tiling *t, int axis) {
     if (most > 1) tile_loop(t, axis, zero, lx_sub(b->a, end, tile_number(t, most - 1)), most);
     LoopExpr *rest = most > 1 ? lx_mul(b->a, lx_quo(b->a, end, most), most) : zero;
     tile_loop(t, axis, rest, builder_extent(b, extent), 1);
+    if (most > 1) test_for_rest(t, lx_test(b->a, X_LT, rest, end));
 }
 
 /* A loop over the axis, or the part of it that is wanted. */

@@ -1,22 +1,9 @@
-/* schedule_panel.c - two other orders in which a contraction's tiles may be visited, for wide
- * operands that do not stay in the cache. Sums go on from run to run of the innermost fold, so
- * elements are the same chains as anywhere else.
- *
- * stream_rows: one or two rows times a large matrix is bound by reading the matrix. Lanes are
- * taken in chunks whose sums are in a small array; a few of the matrix's rows at a time are
- * read from left to right, in the order of memory.
- *
- * panel_loops: a large matrix that many rows meet. Some of its lanes at a time are taken for all
- * rows. Where these are many, a panel of them is copied into an array of its own, in the order
- * in which tiles read it; of long folds a part at a time, with the sums kept in the output. */
+/* schedule_panel.c - another order in which a contraction's tiles may be visited, for a large
+ * matrix that many rows meet and that does not stay in the cache. Some of its lanes at a time are
+ * taken for all rows. Where these are many, a panel of them is copied into an array of its own, in
+ * the order in which tiles read it; of long folds a part at a time, with the sums kept in the
+ * output: they go on from part to part, so that elements are the same chains as anywhere else. */
 #include "schedule_tile.h"
-
-enum {
-    STREAM_ROWS = 2,      /* of a tile, at most */
-    STREAM_BYTES = 65536, /* of the wide operand: a smaller one is near anyway */
-    STREAM_LANES = 256,   /* of a chunk */
-    STREAM_FOLDS = 8      /* rows of the matrix at a time */
-};
 
 static int last_fold(const Tiling *t) {
     return t->c.fold[t->c.node->nfold - 1];
@@ -33,64 +20,6 @@ static void open_steps(Tiling *t, int64_t step) {
     t->fold_hi = lx_add(b->a, t->fold_lo, tile_number(t, step));
     if (extent == DIM_BATCH || extent % step) t->fold_hi = lx_min(b->a, t->fold_hi, end);
 }
-
-/* ---- few rows ------------------------------------------------------------------------ */
-
-bool streams(const Tiling *t) {
-    const Node *n = t->c.node, *matrix = t->c.operand[1]->node;
-    int64_t extent = n->fold_dim[last_fold(t)];
-    bool whole = t->c.conditions.n == 0 && t->c.outer_folds == 0 && !t->b->unit->adds;
-    if (!whole || t->c.wide[0] || tile_rows(t) > STREAM_ROWS || extent == DIM_BATCH) return false;
-    if (extent <= STREAM_FOLDS) return false;
-    return t->c.width > LANES && node_elements(matrix, t->b->k->batch) * 4 >= STREAM_BYTES;
-}
-
-static void stream_block(Tiling *t) {
-    t->sums.lane = t->offset;
-    tile_compute(t);
-}
-
-/* Lanes from t->lane on. */
-static void stream_chunk(Tiling *t, int64_t lanes) {
-    Builder *b = t->b;
-    int64_t width = (lanes + LANES - 1) / LANES * LANES;
-    int depth = b->depth;
-    LoopExpr *first = t->lane;
-    LoopArray *sums = loop_array(b->a, PT_F32, tile_rows(t) * width, "sums");
-    ls_array(b->a, builder_block(b), sums);
-    t->sums = (SumArray){.array = sums, .lanes = width};
-    t->going_on = true;
-    tile_open_folds(t, 0, t->c.node->nfold - 1);
-    open_steps(t, STREAM_FOLDS);
-    tile_blocks(t, first, lanes, stream_block);
-    builder_close_to(b, depth);
-    t->going_on = false;
-    t->sums.array = NULL;
-    t->fold_lo = t->fold_hi = NULL;
-    t->lane = first;
-    tile_epilogue(t, sums, width, lanes);
-}
-
-void stream_rows(Tiling *t) {
-    Builder *b = t->b;
-    int64_t width = t->c.width, whole = width / STREAM_LANES * STREAM_LANES;
-    if (whole) {
-        LoopVar *v = loop_var(b->a, LT_INDEX, "chunk");
-        LoopStmt *loop =
-                builder_open(b, v, tile_number(t, 0), tile_number(t, whole), STREAM_LANES, 0);
-        tile_divide(t, loop);
-        t->lane = lx_var(b->a, v);
-        stream_chunk(t, STREAM_LANES);
-        builder_close(b);
-    }
-    if (whole == width) return;
-    builder_open_block(b);
-    t->lane = tile_number(t, whole);
-    stream_chunk(t, width - whole);
-    builder_close(b);
-}
-
-/* ---- panels -------------------------------------------------------------------------- */
 
 LoopExpr *panel_index(Tiling *t, int v) {
     Builder *b = t->b;
@@ -176,15 +105,9 @@ void panel_blocks(Tiling *t) {
 static void one_panel(Tiling *t, LoopExpr *lane, int64_t lanes, void (*rows)(Tiling *t, int axis)) {
     Builder *b = t->b;
     int depth = b->depth;
-    if (t->c.in_parts) {
-        open_elements(t, lane, lanes);
-        build_store(b, t->c.node, t->to, lx_real(b->a, 0), false);
-        builder_close_to(b, depth);
-        open_steps(t, t->c.panel_folds);
-    }
+    if (t->c.in_parts) open_steps(t, t->c.panel_folds);
     t->panel = (Panel){.lane = lane, .lanes = lanes};
     if (t->c.panel_folds) copy_panel(t, lane, lanes);
-    t->going_on = t->c.in_parts;
     rows(t, 0);
     builder_close_to(b, depth);
     t->fold_lo = t->fold_hi = NULL;

@@ -14,6 +14,7 @@ enum {
     NEAR_BYTES = 524288,      /* of what lives in a slice: L2 holds so much */
     FAR_APART = 128,          /* elements from line to line that are far apart */
     LEAST_STEPS = 64,         /* of the folds, which hide the wait */
+    REUSED_ROWS = 3,          /* of a tile whose products hide it too */
     MOST_ARRAYS = 8           /* of an epilogue */
 };
 
@@ -134,6 +135,7 @@ static void ask_for(Tiling *t, const Expr *e) {
 static void prefetch_wide(Tiling *t) {
     int64_t size = (int64_t)t->c.vectors * LANES;
     if (t->panel.array || t->c.width < 2 * size || t->vectors < t->c.vectors) return;
+    if (tile_rows(t) < REUSED_ROWS) return; /* it reads faster than lines come */
     if (!jumps(t, t->c.operand[1])) return;
     for (int v = 0; v < t->vectors; v++) {
         tile_at_row(t, 0, t->vectors + v);

@@ -2,7 +2,11 @@
  * becomes of the sums. See schedule_tile.h. */
 #include "schedule_tile.h"
 
-enum { MOST_TILE_ROWS = 2 * MOST_ROWS, MOST_VECTORS = 8 };
+enum {
+    MOST_TILE_ROWS = 2 * MOST_ROWS,
+    REUSED_ROWS = 4, /* of a tile: a vector that is loaded is used so often, */
+    REUSE = 8        /* and products take so much less time than other terms */
+};
 
 int64_t tile_rows(const Tiling *t) {
     int64_t rows = 1;
@@ -87,19 +91,22 @@ static Access sums_at(Tiling *t, int64_t r, int v) {
     const Node *n = t->c.node;
     Expr *index[MAX_RANK];
     tile_at_row(t, r, v);
-    if (t->sums.array) {
-        Access at = {.array = t->sums.array, .rank = 1, .dim = {t->sums.array->elements}};
-        LoopExpr *first = tile_number(t, r * t->sums.lanes + (int64_t)v * LANES);
-        at.index[0] = lx_add(b->a, t->sums.lane, first);
-        return at;
-    }
     for (int i = 0; i < n->rank; i++) index[i] = ex_var(b->g, i, n->dim[i]);
     return build_access(b, t->to, n, index);
 }
 
+/* The lanes of vector v among them. */
+static VectorPart sums_part(Tiling *t, const Access *at, int v) {
+    int64_t *step = NEW_ARRAY(t->b->a, int64_t, at->rank + 1);
+    step[t->c.vec] = 1;
+    return (VectorPart){.step = step, .lanes = lanes_of(t, v)};
+}
+
 static LoopExpr *load_sums(Tiling *t, const Access *at, int v) {
-    int lanes = t->sums.array ? LANES : lanes_of(t, v);
-    return lx_vload(t->b->a, at->array, at->rank, at->dim, at->index, lanes);
+    VectorPart part = sums_part(t, at, v);
+    if (t->c.in_parts) /* none before the first part */
+        part.count = lx_min(t->b->a, tile_number(t, part.lanes), t->fold_lo);
+    return lx_vload_part(t->b->a, LT_VEC, at->array, at->rank, at->dim, at->index, part);
 }
 
 static void start_sums(Tiling *t, Registers *reg) {
@@ -108,7 +115,7 @@ static void start_sums(Tiling *t, Registers *reg) {
         for (int v = 0; v < t->vectors; v++) {
             const char *name = arena_printf(b->a, "c%d_%d", (int)r, v);
             LoopExpr *start = lx_splat(b->a, lx_real(b->a, 0));
-            if (t->going_on) {
+            if (t->c.in_parts) {
                 Access at = sums_at(t, r, v);
                 start = load_sums(t, &at, v);
             }
@@ -157,14 +164,14 @@ static void fold_inner(Tiling *t, Registers *reg) {
 /* Stored, or added to what earlier folds left there. */
 static void store_sums(Tiling *t, Registers *reg) {
     Builder *b = t->b;
-    bool add = !t->going_on && (t->c.outer_folds > 0 || b->unit->adds);
+    bool add = t->c.outer_folds > 0 || b->unit->adds;
     for (int64_t r = 0; r < tile_rows(t); r++)
         for (int v = 0; v < t->vectors; v++) {
             Access at = sums_at(t, r, v);
             LoopExpr *sum = lx_var(b->a, reg->sum[r][v]);
             if (add) sum = lx_vadd(b->a, load_sums(t, &at, v), sum);
-            ls_vstore(b->a, builder_block(b), at.array, at.rank, at.dim, at.index, sum,
-                    t->sums.array ? LANES : lanes_of(t, v));
+            ls_vstore_part(b->a, builder_block(b), at.array, at.rank, at.dim, at.index, sum,
+                    sums_part(t, &at, v));
         }
 }
 
@@ -191,7 +198,7 @@ static LoopExpr *open_elements(Tiling *t, int64_t width, int64_t lanes) {
     return lx_add(b->a, lx_mul(b->a, row, width), lx_var(b->a, v));
 }
 
-void tile_epilogue(Tiling *t, LoopArray *tile, int64_t width, int64_t lanes) {
+static void tile_epilogue(Tiling *t, LoopArray *tile, int64_t width, int64_t lanes) {
     Builder *b = t->b;
     int depth = b->depth;
     LoopExpr *at = open_elements(t, width, lanes);
@@ -217,7 +224,7 @@ static void finish_tile(Tiling *t, Registers *reg) {
 
 void tile_compute(Tiling *t) {
     Registers reg;
-    bool partly = t->going_on || t->c.outer_folds > 0;
+    bool partly = t->c.in_parts || t->c.outer_folds > 0;
     if (!partly && !t->b->unit->adds) prefetch_epilogue(t);
     start_sums(t, &reg);
     fold_inner(t, &reg);
@@ -233,7 +240,6 @@ void tile_compute(Tiling *t) {
  * those that follow it directly, so that there are tasks enough. */
 void tile_divide(Tiling *t, LoopStmt *loop) {
     Builder *b = t->b;
-    if (t->sums.array) return; /* which is one thread's */
     for (int i = 1; i < b->depth; i++) {
         const Level *level = &b->level[i];
         if (!level->loop->parallel) continue;
@@ -241,7 +247,8 @@ void tile_divide(Tiling *t, LoopStmt *loop) {
         bool direct = around->loop->parallel && around->block.n == 0;
         if (!direct) return;
     }
-    builder_parallel(b, loop, points_of(b->k, t->c.node));
+    double work = points_of(b->k, t->c.node);
+    builder_parallel(b, loop, tile_rows(t) < REUSED_ROWS ? work : work / REUSE);
 }
 
 typedef struct Blocks {

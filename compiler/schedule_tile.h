@@ -1,21 +1,14 @@
 /* schedule_tile.h - what the schedules of contractions share: the tile at hand, and computing it.
  *
  * A tile is `count` values of every tile variable from `base` on, and lanes of the vector axis
- * from `lane` on; schedules open loops, set these, and call tile_compute. Its sums are new, or
- * go on from where they are: in the output, or in a small array. In both cases an element is
- * one chain in order of the folds. */
+ * from `lane` on; schedules open loops, set these, and call tile_compute. Its sums are new, or go
+ * on from where they are in the output. In both cases an element is one chain in order of the
+ * folds. */
 #ifndef DLC_SCHEDULE_TILE_H
 #define DLC_SCHEDULE_TILE_H
 
 #include "contract.h"
 #include "schedule.h"
-
-/* Sums of lanes [0, lanes) of a tile's rows, between two runs of the innermost fold. */
-typedef struct SumArray {
-    LoopArray *array;             /* NULL: the output itself */
-    LoopExpr *lane;               /* the tile's first */
-    int64_t lanes;                /* of a row */
-} SumArray;
 
 /* A copy of the wide operand's lanes [lane, lane + lanes) for `folds` values of the innermost
  * fold, from `first` on: block after block of a tile's vectors, of each all its folds. */
@@ -37,10 +30,8 @@ typedef struct Tiling {
     LoopExpr *lane;               /* where this tile begins along vec, */
     LoopExpr *offset;             /* counted from where its blocks begin */
     int vectors, last_lanes;      /* of this tile */
-    bool going_on;                /* sums are not new */
-    SumArray sums;
     Panel panel;
-    LoopExpr *fold_lo, *fold_hi;  /* of the innermost fold: this run's part; NULL: all of it */
+    LoopExpr *fold_lo, *fold_hi;  /* of the innermost fold: the part at hand; NULL: all of it */
 } Tiling;
 
 int64_t tile_rows(const Tiling *t);
@@ -53,8 +44,6 @@ void tile_open_folds(Tiling *t, int from, int to);
 void tile_compute(Tiling *t);
 /* Calls for lanes [0, lanes) from `start` in blocks of the tile's vectors, set in t. */
 void tile_blocks(Tiling *t, LoopExpr *start, int64_t lanes, void (*call)(Tiling *t));
-/* The epilogue of a tile whose sums are in an array with `width` lanes a row, `lanes` used. */
-void tile_epilogue(Tiling *t, LoopArray *tile, int64_t width, int64_t lanes);
 /* A loop just opened over the output: divided among threads, if it may be. */
 void tile_divide(Tiling *t, LoopStmt *loop);
 
@@ -63,11 +52,8 @@ void tile_divide(Tiling *t, LoopStmt *loop);
 void prefetch_epilogue(Tiling *t);             /* before the folds of a tile that completes sums */
 void prefetch_operands(Tiling *t);             /* in a step of them */
 
-/* ---- schedule_panel.c: other orders of the same sums ---------------------------------- */
+/* ---- schedule_panel.c: another order of the same sums --------------------------------- */
 
-/* A tile of few rows whose wide operand is large: read in the order of memory. */
-bool streams(const Tiling *t);
-void stream_rows(Tiling *t);
 /* Tiles of all rows beside a panel of the wide operand, which is copied for them. */
 void panel_loops(Tiling *t, void (*rows)(Tiling *t, int axis));
 void panel_blocks(Tiling *t);                  /* the lanes of a panel, for a tile's rows */

@@ -24,33 +24,39 @@ static LoopExpr *number(const Turn *t, int64_t v) {
 
 /* ---- a block ------------------------------------------------------------------------- */
 
-/* A loop over rows of the block, along the axis; its variable. */
-static LoopExpr *open_rows(Turn *t, int axis, LoopExpr *start, int rows) {
-    Builder *b = t->b;
-    LoopVar *v = loop_var(b->a, LT_INDEX, "r");
-    builder_open(b, v, number(t, 0), number(t, rows), 1, 1u << axis);
-    b->var[axis] = lx_add(b->a, start, lx_var(b->a, v));
-    return lx_mul(b->a, lx_var(b->a, v), LANES);
+/* Row r of the block, along the axis, is at hand; its place in the small array. */
+static LoopExpr *at_row(Turn *t, int axis, LoopExpr *start, LoopExpr *r) {
+    t->b->var[axis] = lx_add(t->b->a, start, r);
+    return lx_mul(t->b->a, r, LANES);
 }
 
-static void read_rows(Turn *t, LoopArray *tile, LoopExpr *last, int rows, int lanes) {
+static void read_row(Turn *t, LoopArray *tile, LoopExpr *at, int lanes) {
     Builder *b = t->b;
-    LoopExpr *at = open_rows(t, t->last, last, rows);
     Node *source = t->load->node;
     Access from = build_access(b, view_of(b->k, source)->storage, source, t->load->arg);
     LoopExpr *row = lx_vload(b->a, from.array, from.rank, from.dim, from.index, lanes);
     ls_vstore(b->a, builder_block(b), tile, 1, &tile->elements, &at, row, LANES);
-    builder_close(b);
 }
 
-static void write_rows(Turn *t, LoopArray *tile, LoopExpr *run, int rows, int lanes) {
+static void write_row(Turn *t, LoopArray *tile, LoopExpr *at, int lanes) {
     Builder *b = t->b;
     Expr *index[MAX_RANK];
-    LoopExpr *at = open_rows(t, t->run, run, rows);
     for (int i = 0; i < t->n->rank; i++) index[i] = ex_var(b->g, i, t->n->dim[i]);
     Access to = build_access(b, view_of(b->k, t->n)->storage, t->n, index);
     LoopExpr *row = lx_vload(b->a, tile, 1, &tile->elements, &at, LANES);
     ls_vstore(b->a, builder_block(b), to.array, to.rank, to.dim, to.index, row, lanes);
+}
+
+/* All rows of the block: of a whole one each by itself, for compilers to keep in registers. */
+static void each_row(Turn *t, LoopArray *tile, int axis, LoopExpr *start, int rows, int lanes,
+        void (*row)(Turn *t, LoopArray *tile, LoopExpr *at, int lanes)) {
+    Builder *b = t->b;
+    for (int r = 0; r < rows && rows == LANES; r++)
+        row(t, tile, at_row(t, axis, start, number(t, r)), lanes);
+    if (rows == LANES) return;
+    LoopVar *v = loop_var(b->a, LT_INDEX, "r");
+    builder_open(b, v, number(t, 0), number(t, rows), 1, 1u << axis);
+    row(t, tile, at_row(t, axis, start, lx_var(b->a, v)), lanes);
     builder_close(b);
 }
 
@@ -59,10 +65,10 @@ static void turn_block(Turn *t, LoopExpr *run, int runs, LoopExpr *last, int las
     LoopArray *tile = loop_array(b->a, PT_F32, LANES * LANES, "tile");
     ls_array(b->a, builder_block(b), tile)->filled = lasts == LANES;
     b->var[t->run] = run;
-    read_rows(t, tile, last, lasts, runs);
+    each_row(t, tile, t->last, last, lasts, runs, read_row);
     ls_transpose(b->a, builder_block(b), tile);
     b->var[t->last] = last;
-    write_rows(t, tile, run, runs, lasts);
+    each_row(t, tile, t->run, run, runs, lasts, write_row);
 }
 
 /* ---- loops --------------------------------------------------------------------------- */

@@ -408,6 +408,44 @@ DL_FOLD(dl_nmin16, dl_n16, dl_wi, int32_t, DL_W(imin))
 
 #ifdef DL_HAS_SHUFFLES
 
+#if DL_LANES == 16
+
+/* Of four rows, quarter by quarter, the columns; then whole columns of their quarters. */
+typedef dl_w dl_row_memory __attribute__((aligned(4), may_alias));
+typedef struct dl_quarters { dl_w row[4]; } dl_quarters;
+#define DL_IN_QUARTERS(x, y, i, j, k, l)                                                    \
+    __builtin_shufflevector(x, y, i, j, k, l, i + 4, j + 4, k + 4, l + 4, i + 8, j + 8,     \
+            k + 8, l + 8, i + 12, j + 12, k + 12, l + 12)
+#define DL_EVEN_QUARTERS(x, y) \
+    __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define DL_ODD_QUARTERS(x, y) \
+    __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+
+DL_INLINE dl_quarters dl_turned_quarters(const float *p) {
+    dl_w a = *(const dl_row_memory *)p, b = *(const dl_row_memory *)(p + 16);
+    dl_w c = *(const dl_row_memory *)(p + 32), d = *(const dl_row_memory *)(p + 48);
+    dl_w e = DL_IN_QUARTERS(a, b, 0, 16, 1, 17), f = DL_IN_QUARTERS(a, b, 2, 18, 3, 19);
+    dl_w g = DL_IN_QUARTERS(c, d, 0, 16, 1, 17), h = DL_IN_QUARTERS(c, d, 2, 18, 3, 19);
+    return (dl_quarters){{DL_IN_QUARTERS(e, g, 0, 1, 16, 17), DL_IN_QUARTERS(e, g, 2, 3, 18, 19),
+            DL_IN_QUARTERS(f, h, 0, 1, 16, 17), DL_IN_QUARTERS(f, h, 2, 3, 18, 19)}};
+}
+
+DL_INLINE void dl_transpose16(float *p) {
+    dl_quarters a = dl_turned_quarters(p), b = dl_turned_quarters(p + 64);
+    dl_quarters c = dl_turned_quarters(p + 128), d = dl_turned_quarters(p + 192);
+    for (int i = 0; i < 4; i++) {
+        dl_w even = DL_EVEN_QUARTERS(a.row[i], b.row[i]), odd = DL_ODD_QUARTERS(a.row[i], b.row[i]);
+        dl_w later = DL_EVEN_QUARTERS(c.row[i], d.row[i]);
+        dl_w last = DL_ODD_QUARTERS(c.row[i], d.row[i]);
+        *(dl_row_memory *)(p + 16 * i) = DL_EVEN_QUARTERS(even, later);
+        *(dl_row_memory *)(p + 16 * i + 64) = DL_EVEN_QUARTERS(odd, last);
+        *(dl_row_memory *)(p + 16 * i + 128) = DL_ODD_QUARTERS(even, later);
+        *(dl_row_memory *)(p + 16 * i + 192) = DL_ODD_QUARTERS(odd, last);
+    }
+}
+
+#else
+
 typedef float dl_four __attribute__((vector_size(16)));
 typedef float dl_four_memory __attribute__((vector_size(16), aligned(4), may_alias));
 typedef struct dl_block { dl_four row[4]; } dl_block;
@@ -439,6 +477,8 @@ DL_INLINE void dl_transpose16(float *p) {
             dl_store_block(p + 16 * i + j, lower);
         }
 }
+
+#endif
 
 #else
 

@@ -68,23 +68,24 @@ static int64_t any_extent(void) {
     return extent[random_int(0, (int)(sizeof extent / sizeof extent[0]) - 1)];
 }
 
-/* Wide operands that are visited by panels: in one copy, in parts, where they are; of the batch
- * are rows or terms. */
-static void add_large(Arena *a, TrialList *list) {
+/* Wide operands that are visited by panels: in one copy, in parts, where they are; narrow outputs
+ * with vectors across, or of a few lanes. Of the batch are (1) rows or (2) terms. */
+static void add_apart(Arena *a, TrialList *list) {
     static const struct { int64_t rows, columns, inner; int turn, batch; } product[] = {
             {97, 130, 400, 0, 0}, {96, 130, 400, 1, 2}, {96, 130, 400, 2, 1}, {97, 97, 520, 0, 0},
-            {96, 97, 520, 1, 2}, {99, 120, 530, 2, 1}, {25, 300, 450, 0, 0}, {25, 300, 450, 0, 1}};
-    for (int k = 0; k < 8; k++) {
+            {96, 97, 520, 1, 2}, {99, 120, 530, 2, 1}, {25, 300, 450, 0, 0}, {25, 300, 450, 0, 1},
+            {65, 10, 70, 1, 0}, {70, 3, 80, 0, 0}, {33, 2, 65, 2, 0}, {48, 12, 40, 1, 2}};
+    for (int k = 0; k < (int)(sizeof product / sizeof product[0]); k++) {
         int64_t open = product[k].batch == 1 ? product[k].rows : product[k].inner;
         int64_t rows = product[k].batch == 1 ? DIM_BATCH : product[k].rows;
         int64_t inner = product[k].batch == 2 ? DIM_BATCH : product[k].inner;
         Trial *t = add_trial(a, list, product[k].batch ? open : 1, product[k].batch ? open - k : 1);
-        add_product(t, rows, product[k].columns, inner, product[k].turn, k % 3);
+        add_product(t, rows, product[k].columns, inner, product[k].turn, k % 4 % 3);
     }
 }
 
 static void add_all(Arena *a, TrialList *list) {
-    add_large(a, list);
+    add_apart(a, list);
     for (int k = 0; k < 72; k++) {
         int64_t rows = any_extent(), columns = any_extent(), inner = any_extent();
         bool open = k % 4 == 0;
