@@ -12,6 +12,7 @@
  *   repeat.c    units that run twice rather than have their result kept
  *   lines.c     units that run one after another for each line of their elements
  *   plan.c      lifetimes, what is in place of what, offsets
+ *   alike.c     units that become one function, before they have loops
  *   schedule*.c a unit's loops                                         -> LoopFunction
  *   routine.c   the driver, as text
  * A Kernels is one routine's compilation. Nodes are never changed. */
