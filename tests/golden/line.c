@@ -452,7 +452,7 @@ int line_accumulate(line *model, line_work *work, int64_t n,
     int status = dl_check_step(model, work, n, x, y, loss);
     if (status) return status;
     work->head.share = (float)n / (work->head.rows + (float)n);
-    status = dl_gradients((const char *)model, (char *)work, dl_arena_of(work), n, work->head.threads,
+    status = dl_gradients((char *)model, (char *)work, dl_arena_of(work), n, work->head.threads,
             model->head.seed, (uint32_t)model->head.step, x, y, loss);
     if (status) return dl_refuse(&work->head, status, -1, -1);
     work->head.rows += (float)n;
