@@ -96,8 +96,10 @@ static void count_load(void *ctx, Expr *e) {
     v->operand |= use->contraction;
 }
 
+/* Of two: a sum of squares has one operand, and reads each of its elements once. */
 static bool is_product_of_loads(const Expr *e) {
     if (e->kind != E_OP || e->op != OP_mul || e->dtype != T_F32) return false;
+    if (e->arg[0] == e->arg[1]) return false;
     return e->arg[0]->kind == E_LOAD && e->arg[1]->kind == E_LOAD;
 }
 
