@@ -3,7 +3,7 @@
 # against known SHA-256 sums. They go to $DLC_DATA, or ./data when that is not set.
 set -eu
 
-usage="usage: fetch.sh cifar10|mnist|fashion_mnist|imdb|all ..."
+usage="usage: fetch.sh cifar10|mnist|fashion_mnist|imdb|tinyshakespeare|all ..."
 into=${DLC_DATA:-data}
 
 fail() {
@@ -46,6 +46,11 @@ imdb() {
     tar -xzf "$into/aclImdb_v1.tar.gz" -C "$into"
 }
 
+tinyshakespeare() {
+    download https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt \
+        "$into/tinyshakespeare/input.txt" 86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed
+}
+
 # idx URL FOLDER and the sums of the four files
 idx() {
     url=$1 folder=$2
@@ -75,8 +80,8 @@ fashion_mnist() {
 mkdir -p "$into"
 for name in "$@"; do
     case $name in
-        cifar10 | mnist | fashion_mnist | imdb) $name ;;
-        all) cifar10; mnist; fashion_mnist; imdb ;;
+        cifar10 | mnist | fashion_mnist | imdb | tinyshakespeare) $name ;;
+        all) cifar10; mnist; fashion_mnist; imdb; tinyshakespeare ;;
         *) fail "there is no data set '$name'; $usage" ;;
     esac
 done

@@ -1,6 +1,6 @@
 /* pictures.c - test pictures of clothes, and below each what an autoencoder makes of it.
  *
- *     pictures autoencoder.safetensors ../fashion/data/fashion-300-test-images-idx3-ubyte.gz out.png */
+ *     pictures autoencoder.safetensors fashion-300-test-images-idx3-ubyte.gz out.png */
 #include "../../runtime/trainer/reader.h"
 #include "../picture.h"
 #include "autoencoder.h"

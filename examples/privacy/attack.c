@@ -31,7 +31,8 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* The losses of a split's rows. */
-static bool add_losses(MODEL *model, NAME(work) * work, const DlSplit *s, bool trained_on, Loss *to) {
+static bool add_losses(
+        MODEL *model, NAME(work) * work, const DlSplit *s, bool trained_on, Loss *to) {
     float *p = malloc((size_t)s->rows * CLASSES * sizeof *p);
     int status = p ? NAME(predict)(model, work, s->rows, s->array[0].at, p) : 0;
     for (int64_t i = 0; p && status == 0 && i < s->rows; i++)

@@ -204,9 +204,9 @@ train again {
     optimizer  adam(rate: 0.01)
     average    0.99
     batch      16
-    epochs     30
+    epochs     300
     accumulate 3
-    stop_early patience: 29, restore_best_weights: true
+    stop_early patience: 299, restore_best_weights: true
     reduce_on_plateau patience: 1, factor: 0.7
 }
 END

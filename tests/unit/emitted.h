@@ -143,7 +143,7 @@ static inline void trial_emit(Trial *t, FILE *f, int number) {
             "seed, "
             "uint32_t step);\nint run%d(char *model, char *work, char *arena, int64_t n, int "
             "threads, "
-            "uint64_t seed, uint32_t step)\n{\n    return %s(model, work, arena, n, threads, seed, "
+            "uint64_t seed, uint32_t step)\n{\n    return dl_%s(model, work, arena, n, threads, seed, "
             "step);\n}\n\n",
             number, number, r->name);
 }

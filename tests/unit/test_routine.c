@@ -106,7 +106,7 @@ static Built build(void) {
             "(char *model, char *work, char *arena, int64_t n, int threads, uint64_t seed, "
             "uint32_t step, const float *x, float *loss, totals_of_model *totals)";
     fprintf(f,
-            "int run%s;\nint run%s\n{\n    return routine(model, work, arena, n, threads, seed, "
+            "int run%s;\nint run%s\n{\n    return dl_routine(model, work, arena, n, threads, seed, "
             "step, "
             "x, loss, totals);\n}\n",
             head, head);
