@@ -86,7 +86,8 @@ void note_use(Maker *m, Tensor *t) {
     t->used = true;
     m->rows_loaded = m->rows_loaded || has_rows(t);
     m->target = m->target || t->target;
-    if (m->flat == 0 && t->type == REAL) m->from |= t->from | (uint64_t)1 << (t - m->tensor);
+    bool moves = t->type == REAL && t->name[0] != 'c'; /* what is made of constants is one */
+    if (m->flat == 0 && moves) m->from |= t->from | (uint64_t)1 << (t - m->tensor);
 }
 
 void put_type(Text *t, const Tensor *of) {

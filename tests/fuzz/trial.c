@@ -337,15 +337,16 @@ static void compare_next(
         }
 }
 
-/* The same on another number of threads, to the bit. */
-static void compare_threads(Trial *t) {
+/* The same on another number of threads, to the bit; from the states as they were before. */
+static void compare_threads(Trial *t, const char *before) {
     enum { THREADS = 3 };
     float loss;
     void *work = NULL;
     size_t size = t->table->work_size(THREADS);
-    char *at = filled(size);
+    char *at = filled(size), *model = filled(t->table->size());
+    memcpy(model, before, t->table->size());
     if (!status_ok(t, t->table->work_init(at, size, THREADS, &work), "work_init")) return;
-    if (!status_ok(t, t->table->accumulate(t->model, work, t->rows, t->data, &loss), "accumulate"))
+    if (!status_ok(t, t->table->accumulate(model, work, t->rows, t->data, &loss), "accumulate"))
         return;
     for (int i = 0; i < t->table->ntensor; i++) {
         const dl_tensor *of = &t->table->tensor[i];
@@ -358,7 +359,7 @@ static void compare_threads(Trial *t) {
 }
 
 /* Gradients; then apply, from the gradients as they are in memory. */
-static bool compare_step(Trial *t) {
+static bool compare_step(Trial *t, const char *before) {
     float loss;
     Eval *e = evaluator(t);
     bind_data(t, e);
@@ -376,7 +377,7 @@ static bool compare_step(Trial *t) {
         if (v->grad) compare(t, e, v->grad, t->work + of->offset, of->type, "gradient", v->path);
         eval_bind(after, v->grad_leaf, doubles(t, t->work + of->offset, of));
     }
-    if (!t->o->interpreted) compare_threads(t);
+    if (!t->o->interpreted) compare_threads(t, before);
     bool ok = status_ok(t, t->table->apply(t->model, t->work), "apply");
     if (ok) {
         compare_next(t, after, t->m->param.at, t->m->param.n, DL_PARAMETER, "after apply");
@@ -387,7 +388,7 @@ static bool compare_step(Trial *t) {
     return ok;
 }
 
-/* train_step writes what accumulate and apply write, and the states. */
+/* train_step writes what accumulate and apply write. */
 static void compare_train_step(Trial *t, const char *before) {
     size_t size = t->table->size();
     float loss;
@@ -401,8 +402,8 @@ static void compare_train_step(Trial *t, const char *before) {
         compare_next(t, e, t->m->state.at, t->m->state.n, DL_STATE, "after a step");
         for (int i = 0; i < t->table->ntensor && !t->o->interpreted; i++) {
             const dl_tensor *of = &t->table->tensor[i];
-            if ((of->role != DL_PARAMETER && of->role != DL_SLOT) ||
-                    memcmp(t->model + of->offset, applied + of->offset, of->bytes) == 0)
+            bool kept = of->role == DL_PARAMETER || of->role == DL_SLOT || of->role == DL_STATE;
+            if (!kept || memcmp(t->model + of->offset, applied + of->offset, of->bytes) == 0)
                 continue;
             printf("%s: %s: train_step is not accumulate and apply\n", t->o->name, of->name);
             t->out->wrong++;
@@ -438,7 +439,7 @@ void trial_table(Model *m, const dl_model *table, const TrialOptions *o, Outcome
         compare_metrics(&t);
         char *before = filled(table->size());
         memcpy(before, t.model, table->size());
-        if (m->loss && compare_step(&t)) compare_train_step(&t, before);
+        if (m->loss && compare_step(&t, before)) compare_train_step(&t, before);
         check_mark(&t, t.work, table->work_size(1), "work area");
         check_mark(&t, t.model, table->size(), "model");
     }
