@@ -52,7 +52,8 @@ int cifar10_train_step(cifar10 *, cifar10_work *, int64_t n,
         const int32_t *label /* [n] */, float *loss);
 
 /* The same in two halves. Gradients are the mean over all rows accumulated since the last
- * apply, and can be read in between (role DL_GRADIENT of the table). */
+ * apply, and can be read in between (role DL_GRADIENT of the table). What else a step moves,
+ * running statistics, accumulate moves; apply writes the parameters. */
 int cifar10_accumulate(cifar10 *, cifar10_work *, int64_t n,
         const uint8_t *image /* [n,32,32,3] */,
         const int32_t *label /* [n] */, float *loss);
