@@ -200,3 +200,30 @@ bool dl_csv_read(DlPool *p, const char *path, int header, CsvTable *t, DlError *
         return dl_fail(e, "%s: holds no records", path);
     return t->rows > 0 || dl_fail(e, "%s: holds no records after its header", path);
 }
+
+/* ---- columns ------------------------------------------------------------------------ */
+
+int dl_csv_column(const CsvTable *t, const char *name) {
+    for (int i = 0; name && i < t->columns; i++)
+        if (strcmp(t->name[i], name) == 0) return i;
+    return -1;
+}
+
+bool dl_csv_no_column(const CsvTable *t, const char *name, DlError *e) {
+    char list[1024] = "";
+    for (int i = 0; i < t->columns; i++) {
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", t->name[i]);
+    }
+    return dl_fail(e, "%s: has no column '%s'; its columns are %s", t->path, name, list);
+}
+
+bool dl_csv_numbers(const CsvTable *t, int column, double *at, int64_t stride, DlError *e) {
+    for (int64_t i = 0; i < t->rows; i++) {
+        const char *cell = t->cell[i * t->columns + column];
+        if (!dl_csv_number(cell, &at[i * stride]))
+            return dl_fail(e, "%s:%lld: column '%s' holds '%s', and a number is needed", t->path,
+                    (long long)t->line[i], t->name[column], cell);
+    }
+    return true;
+}

@@ -19,5 +19,9 @@ typedef struct CsvTable {
 /* header: 1 there is one, 0 there is none, -1 as it looks. */
 bool dl_csv_read(DlPool *p, const char *path, int header, CsvTable *t, DlError *e);
 bool dl_csv_number(const char *text, double *v);
+int dl_csv_column(const CsvTable *t, const char *name); /* -1: there is none */
+bool dl_csv_no_column(const CsvTable *t, const char *name, DlError *e); /* says so: false */
+/* A column of numbers, every `stride`-th of `at`; false, with a message, where a cell is none. */
+bool dl_csv_numbers(const CsvTable *t, int column, double *at, int64_t stride, DlError *e);
 
 #endif

@@ -17,29 +17,14 @@ typedef struct Choice {
     bool alone;
 } Choice;
 
-static int column_named(const CsvTable *t, const char *name) {
-    for (int i = 0; name && i < t->columns; i++)
-        if (strcmp(t->name[i], name) == 0) return i;
-    return -1;
-}
-
-static bool no_column(DlReading *r, const CsvTable *t, const char *name) {
-    char list[1024] = "";
-    for (int i = 0; i < t->columns; i++) {
-        size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", t->name[i]);
-    }
-    return dl_fail(r->error, "%s: has no column '%s'; its columns are %s", t->path, name, list);
-}
-
 /* ---- choosing columns --------------------------------------------------------------- */
 
 static bool choose_target(
         DlReading *r, const CsvTable *t, const dl_tensor *target, int count, Choice *c) {
     const char *said = count == 1 ? dl_arg(r, "target") : NULL;
-    int at = column_named(t, said ? said : target->name);
-    if (at < 0 && said) return no_column(r, t, said);
-    if (at < 0 && count > 1) return no_column(r, t, target->name);
+    int at = dl_csv_column(t, said ? said : target->name);
+    if (at < 0 && said) return dl_csv_no_column(t, said, r->error);
+    if (at < 0 && count > 1) return dl_csv_no_column(t, target->name, r->error);
     c->column = dl_pool_array(r->data->pool, 1, sizeof *c->column, r->error);
     if (!c->column) return false;
     c->column[c->n++] = at < 0 ? t->columns - 1 : at;
@@ -59,8 +44,8 @@ static bool choose_inputs(
         DlReading *r, const CsvTable *t, const dl_model *m, bool *taken, Choice *c) {
     Choice *rest = NULL;
     for (int k = 0; k < m->ninput; k++) {
-        int at = column_named(t, m->input[k].name);
-        if (at < 0 && rest) return no_column(r, t, m->input[k].name);
+        int at = dl_csv_column(t, m->input[k].name);
+        if (at < 0 && rest) return dl_csv_no_column(t, m->input[k].name, r->error);
         if (at < 0) {
             rest = &c[k];
             continue;
@@ -167,15 +152,6 @@ typedef struct Into {
     int stride;
 } Into; /* one column of an array */
 
-static bool fill_numbers(DlReading *r, const CsvTable *t, int column, Into to) {
-    for (int64_t i = 0; i < t->rows; i++)
-        if (!dl_csv_number(t->cell[i * t->columns + column], &to.at[i * to.stride]))
-            return dl_fail(r->error, "%s:%lld: column '%s' holds '%s', and a number is needed",
-                    t->path, (long long)t->line[i], t->name[column],
-                    t->cell[i * t->columns + column]);
-    return true;
-}
-
 static bool fill_categories(
         DlReading *r, const CsvTable *t, int column, char **list, int n, Into to) {
     for (int64_t i = 0; i < t->rows; i++) {
@@ -198,8 +174,8 @@ static bool fill_column(
     snprintf(key, sizeof key, "categories.%s", t->name[column]);
     const char *stored = dl_meta_get(r->request->stored, key);
     if (!check_present(r, t, column)) return false;
-    if (!stored && is_numeric(t, column)) return fill_numbers(r, t, column, to);
-    if (!stored && !learn) return fill_numbers(r, t, column, to); /* says which cell is no number */
+    if (!stored && (!learn || is_numeric(t, column))) /* not numeric: it says which cell is none */
+        return dl_csv_numbers(t, column, to.at, to.stride, r->error);
     char **list = stored ? split_lines(r, stored, &n) : distinct(r, t, column, &n);
     const char *joined = list ? join_lines(r, list, n) : NULL;
     if (!joined || (learn && !dl_meta_put(&r->data->meta, r->data->pool, key, joined, r->error)))
@@ -284,8 +260,8 @@ static bool stored_choice(DlReading *r, const CsvTable *t, const char *name, Cho
     c->alone = c->n == 1;
     c->column = dl_pool_array(r->data->pool, c->n, sizeof *c->column, r->error);
     for (int i = 0; column && c->column && i < c->n; i++) {
-        c->column[i] = column_named(t, column[i]);
-        if (c->column[i] < 0) return no_column(r, t, column[i]);
+        c->column[i] = dl_csv_column(t, column[i]);
+        if (c->column[i] < 0) return dl_csv_no_column(t, column[i], r->error);
     }
     return column && c->column;
 }

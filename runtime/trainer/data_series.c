@@ -56,24 +56,10 @@ static bool windows_of(DlReading *r, Windows *w) {
 
 /* ---- columns ------------------------------------------------------------------------ */
 
-static int column_named(DlReading *r, const CsvTable *t, const char *name) {
-    char list[1024] = "";
-    for (int i = 0; i < t->columns; i++) {
-        size_t n = strlen(list);
-        if (strcmp(t->name[i], name) == 0) return i;
-        snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", t->name[i]);
-    }
-    dl_error(r->error, "%s: has no column '%s'; its columns are %s", t->path, name, list);
-    return -1;
-}
-
 static bool read_column(DlReading *r, const CsvTable *t, const char *name, double *at, int stride) {
-    int column = column_named(r, t, name);
-    for (int64_t i = 0; column >= 0 && i < t->rows; i++)
-        if (!dl_csv_number(t->cell[i * t->columns + column], &at[i * stride]))
-            return dl_fail(r->error, "%s:%lld: column '%s' holds '%s', and a number is needed",
-                    t->path, (long long)t->line[i], name, t->cell[i * t->columns + column]);
-    return column >= 0;
+    int column = dl_csv_column(t, name);
+    if (column < 0) return dl_csv_no_column(t, name, r->error);
+    return dl_csv_numbers(t, column, at, stride, r->error);
 }
 
 /* The texts of a list that `separator` divides. */

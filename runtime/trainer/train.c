@@ -129,6 +129,12 @@ static bool check_status(const DlRun *r, int64_t n, int status, DlError *e) {
     return status == DL_OK;
 }
 
+static void count_batch(DlRun *r, float loss, int64_t rows) {
+    r->loss_sum += (double)loss * (double)rows;
+    r->rows_done += rows;
+    r->batch++;
+}
+
 /* Rows by lot; those that do not fit into one batch are accumulated. */
 static bool sampled_step(DlRun *r, float *loss, DlError *e) {
     const DlSession *s = r->session;
@@ -147,9 +153,7 @@ static bool sampled_step(DlRun *r, float *loss, DlError *e) {
     }
     if (rows > m->batch) status = m->apply(s->model, s->work);
     if (!check_status(r, rows, status, e)) return false;
-    r->loss_sum += (double)*loss * (double)rows;
-    r->rows_done += rows;
-    r->batch++;
+    count_batch(r, *loss, rows);
     return true;
 }
 
@@ -161,8 +165,6 @@ bool dl_run_step(DlRun *r, float *loss, DlError *e) {
     if (n < 1) return dl_fail(e, "this epoch is over");
     dl_batch_fill(&r->rows, &r->data->train, r->order, first, n);
     if (!check_status(r, n, train_rows(r, n, loss), e)) return false;
-    r->loss_sum += (double)*loss * (double)n;
-    r->rows_done += n;
-    r->batch++;
+    count_batch(r, *loss, n);
     return true;
 }
