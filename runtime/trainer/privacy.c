@@ -1,41 +1,51 @@
 /* privacy.c - the accountant of differentially private training: Renyi divergences of a
  * sampled normal mechanism add up over steps, and become an epsilon for a given delta. All
- * sums are of logarithms, since their terms leave the range of a double. */
+ * sums are of logarithms, since their terms leave the range of a double; logarithms of
+ * factorials are looked up, since all orders are asked for after each epoch. */
 #include "privacy.h"
 
 #include <math.h>
 
-static double log_binomial(int n, int k) {
-    return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0);
-}
+typedef struct Factorials {
+    double log[DL_PRIVACY_ORDERS + 1];
+} Factorials;
 
-static double log_add(double a, double b) {
-    double most = a > b ? a : b, least = a > b ? b : a;
-    return least == -INFINITY ? most : most + log1p(exp(least - most));
+static void fill(Factorials *f, int most) {
+    for (int i = 0; i <= most; i++) f->log[i] = lgamma(i + 1.0);
 }
 
 /* log of the mean of (ratio of densities) ^ order; the ratio is 1 - q + q exp(...), and its
  * power a sum over k of how often the second part is taken. */
-static double log_moment(double q, double noise, int order) {
-    double sum = -INFINITY;
+static double log_moment(const Factorials *f, double q, double noise, int order) {
+    double term[DL_PRIVACY_ORDERS + 1], most = -INFINITY, sum = 0;
+    const double taken = log(q), missed = log1p(-q), spread = 1 / (2 * noise * noise);
     for (int k = 0; k <= order; k++) {
-        double missed = k == order ? 0 : (order - k) * log1p(-q); /* 0 * log(0) is 0 */
-        double term = log_binomial(order, k) + missed + k * log(q) +
-                      ((double)k * k - k) / (2 * noise * noise);
-        sum = log_add(sum, term);
+        term[k] = f->log[order] - f->log[k] - f->log[order - k] + k * taken +
+                  (k == order ? 0 : (order - k) * missed) + /* 0 * log(0) is 0 */
+                  ((double)k * k - k) * spread;
+        most = fmax(most, term[k]);
     }
-    return sum;
+    for (int k = 0; k <= order; k++) sum += exp(term[k] - most);
+    return most + log(sum);
+}
+
+static double divergence(const Factorials *f, const DlPrivacy *p, int order) {
+    return (double)p->steps * fmax(log_moment(f, p->sampling, p->noise, order), 0) / (order - 1);
 }
 
 double dl_privacy_divergence(const DlPrivacy *p, int order) {
-    return (double)p->steps * fmax(log_moment(p->sampling, p->noise, order), 0) / (order - 1);
+    Factorials f;
+    fill(&f, order);
+    return divergence(&f, p, order);
 }
 
 /* `tight` takes off what the older conversion gives away. */
 static double least_epsilon(const DlPrivacy *p, double delta, int tight) {
+    Factorials f;
     double least = INFINITY;
+    fill(&f, DL_PRIVACY_ORDERS);
     for (int order = 2; p->steps > 0 && order <= DL_PRIVACY_ORDERS; order++) {
-        double epsilon = dl_privacy_divergence(p, order) - log(delta) / (order - 1);
+        double epsilon = divergence(&f, p, order) - log(delta) / (order - 1);
         if (tight) epsilon += log1p(-1.0 / order) - log(order) / (order - 1);
         if (epsilon < least) least = epsilon;
     }

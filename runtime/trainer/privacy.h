@@ -16,8 +16,8 @@ typedef struct DlPrivacy {
 /* The order of the Renyi divergence goes from 2 to DL_PRIVACY_ORDERS. */
 enum { DL_PRIVACY_ORDERS = 512 };
 
-/* The divergence of all steps at a whole order >= 2: Mironov, Talwar and Zhang (2019), section
- * 3.3. Infinite where it does not fit into a double. */
+/* The divergence of all steps at a whole order from 2 to DL_PRIVACY_ORDERS: Mironov, Talwar and
+ * Zhang (2019), section 3.3. Infinite where it does not fit into a double. */
 double dl_privacy_divergence(const DlPrivacy *p, int order);
 
 /* The least epsilon of (epsilon, delta)-privacy over all orders, by the conversion of
