@@ -81,8 +81,13 @@ PROGRAMS = $(B)/tests/compare $(B)/tests/first_losses
 ROWS = attention gradient_penalty key_value_cache nested_scans row_state tied_embedding
 SMALL = tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl examples/fashion/fashion.dl
 FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(B)/dlc" tests/editors.sh tests/coverage.sh
-SLOW = "$(B)/tests/compare -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
-       "$(B)/tests/compare -s -n 3 $(EXAMPLES) $(wildcard tests/programs/*.dl)" \
+# What a relu within 1e-5 of 0 decides is excused, which compare counts and bounds. Of the half a
+# million of the deep network some are, by the data: four rows have none in generated code. Its
+# blocks on small images, tests/programs/residual.dl, are compared both ways.
+DEEP = examples/resnet20/resnet20.dl
+COMPARED = $(filter-out $(DEEP),$(EXAMPLES)) $(wildcard tests/programs/*.dl)
+SLOW = "$(B)/tests/compare -n 3 $(COMPARED)" "$(B)/tests/compare -n 4 $(DEEP)" \
+       "$(B)/tests/compare -s -n 3 $(COMPARED)" \
        "tests/e2e/bench.sh $(B)/dlc" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
        "tests/e2e/memory.sh $(B)" "tests/e2e/examples.sh $(B)/dlc $(B) autoencoder forecast pinn privacy vae" \
