@@ -14,7 +14,7 @@ TRAINER  = $(call objects,$(wildcard runtime/trainer/*.c))
 GENERATED = $(B)/dsl/lex.o $(B)/dsl/parse.tab.o $(B)/dsl/std_files.o
 EMBEDDED = $(wildcard compiler/templates/*.in) $(wildcard runtime/*.h runtime/*.c)
 ARCHIVES = $(B)/libcompiler.a $(B)/libdsl.a $(B)/libtrainer.a $(B)/libruntime.a
-LIBS     = -lz -llzma -ldl -lm
+LIBS     = -lz -llzma -lzstd -larchive -lpng -ljpeg -lsndfile -lkissfft-float -lcjson -ldl -lpthread -lm
 
 all: $(B)/dlc
 
