@@ -127,7 +127,7 @@ bool dl_drawing_possible(const DlArtist *a, const char *path, DlError *e) {
     return there;
 }
 
-bool dl_draw(const DlArtist *a, const char *const *argument, const char *text, size_t size,
+bool dl_drawing_make(const DlArtist *a, const char *const *argument, const char *text, size_t size,
         const char *path, DlError *e) {
     char part[PATH_SIZE];
     int file = open_part(path, part, e);

@@ -22,7 +22,7 @@ const char *dl_picture_kind(const char *path, DlError *e);
 bool dl_drawing_possible(const DlArtist *a, const char *path, DlError *e);
 /* Runs the program with these arguments (argument[0] is its name, NULL ends them) and the text as
  * its standard input; what it writes on standard output becomes the file. */
-bool dl_draw(const DlArtist *a, const char *const *argument, const char *text, size_t size,
+bool dl_drawing_make(const DlArtist *a, const char *const *argument, const char *text, size_t size,
         const char *path, DlError *e);
 
 #endif

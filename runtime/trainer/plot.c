@@ -51,7 +51,7 @@ bool dl_plot_end(DlPlot *p, DlError *e) {
     ok = fclose(p->script) == 0 && ok;
     p->script = NULL;
     if (!ok) dl_error(e, "%s: out of memory for the picture", p->path);
-    ok = ok && dl_draw(&dl_gnuplot, argument, p->text, p->size, p->path, e);
+    ok = ok && dl_drawing_make(&dl_gnuplot, argument, p->text, p->size, p->path, e);
     dl_plot_drop(p);
     return ok;
 }
