@@ -7,6 +7,7 @@
  *     run.stop      what stop_early has seen: best, its epoch, epochs waited, stopped
  *     run.reduce    the same of reduce_on_plateau, and epochs to cool
  *     run.set       the --set options that the run began with
+ *     run.history   the records of its epochs (history.h)
  *
  * Real numbers are written as hexadecimals, and come back the same. */
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include "training.h"
 
 static const char of_best[] = "best/";
-enum { PAIRS = 5, TEXT = 256, SETTINGS = 4096 };
+enum { PAIRS = 6, TEXT = 256, SETTINGS = 4096 };
 
 void dl_checkpoint_path(const char *weights, char *path, size_t size) {
     static const char usual[] = ".safetensors";
@@ -121,12 +122,13 @@ static void describe_settings(const DlOptions *o, char text[SETTINGS]) {
 
 bool dl_checkpoint_save(const DlTraining *t, const char *path, DlError *e) {
     const DlSession *s = t->run.session;
-    char text[PAIRS - 1][TEXT], settings[SETTINGS];
+    char text[PAIRS - 2][TEXT], settings[SETTINGS], *history = dl_history_text(&t->history);
     Pair both;
     dl_pair *pair = calloc((size_t)t->meta->n + PAIRS, sizeof *pair);
-    if (!pair) return dl_fail(e, "out of memory");
-    if (!pair_open(&both, s, t->best, t->has_best, e)) {
+    bool room = (pair && history) || dl_fail(e, "out of memory");
+    if (!room || !pair_open(&both, s, t->best, t->has_best, e)) {
         free(pair);
+        free(history);
         return false;
     }
     describe_data(t, text[0]);
@@ -136,14 +138,16 @@ bool dl_checkpoint_save(const DlTraining *t, const char *path, DlError *e) {
     describe_watch(&t->reduce, t->reduce.cooling, text[3]);
     describe_settings(t->options, settings);
     static const char *const key[] = {"run.data", "run.position", "run.stop", "run.reduce"};
-    for (int i = 0; i < PAIRS - 1; i++) pair[i] = (dl_pair){key[i], text[i]};
-    pair[PAIRS - 1] = (dl_pair){"run.set", settings};
+    for (int i = 0; i < PAIRS - 2; i++) pair[i] = (dl_pair){key[i], text[i]};
+    pair[PAIRS - 2] = (dl_pair){"run.set", settings};
+    pair[PAIRS - 1] = (dl_pair){"run.history", history};
     for (int i = 0; i < t->meta->n; i++) pair[PAIRS + i] = t->meta->pair[i];
     int status =
             dl_save_file(&both.table, both.block, DL_CHECKPOINT, t->meta->n + PAIRS, pair, path);
     int why = errno;
     pair_close(&both);
     free(pair);
+    free(history);
     return status == DL_OK || dl_fail(e, "%s: the checkpoint cannot be written: %s", path,
                                       status == DL_E_OPEN ? strerror(why) : dl_message(status));
 }
@@ -286,11 +290,24 @@ static bool set_new(const DlTraining *t, const char *path, DlError *e) {
     return true;
 }
 
+/* Checkpoints of before there were histories have none: then it begins where the run goes on. */
+static bool take_history(DlTraining *t, const char *path, DlError *e) {
+    size_t length;
+    if (dl_file_value(path, "run.history", NULL, 0, &length) != DL_OK) return true;
+    char *text = malloc(length + 1);
+    if (!text) return dl_fail(e, "out of memory for the history of a run");
+    bool ok = value_of(path, "run.history", text, length + 1) &&
+              dl_history_take(&t->history, text, e);
+    free(text);
+    return ok || dl_fail(e, "%s: is damaged: it does not say what its epochs were like", path);
+}
+
 bool dl_checkpoint_load(DlTraining *t, const char *path, DlError *e) {
     const DlOptions *o = t->options;
     Position p = {0};
     bool has_best = false;
     if (!check_kind(path, e) || !check_data(t, path, e) || !read_position(t, path, &p, e) ||
+            !take_history(t, path, e) ||
             !load_model(t->run.session, path, t->best, &has_best, e))
         return false;
     uint64_t seed = ((const dl_head *)t->run.session->model)->seed;

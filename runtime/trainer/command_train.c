@@ -11,6 +11,7 @@
 
 #include "interrupt.h"
 #include "job.h"
+#include "plot_curves.h"
 #include "progress.h"
 #include "training.h"
 
@@ -19,6 +20,7 @@ typedef struct Train {
     DlTraining run;
     DlProgress progress;
     DlLog log;
+    DlCurves curves;
     int64_t epochs; /* of the whole run */
     char checkpoint[512];
     bool evaluated; /* job.metric are those of the model as it is, on the rows to report */
@@ -131,6 +133,7 @@ static bool open_run(Train *t) {
     t->run = (DlTraining){.options = o, .meta = &j->data->meta};
     if (!dl_run_open(&t->run.run, &j->session, j->data, j->config, o->seed, &j->error) ||
             !dl_record_open(&t->run.record, &t->run.run, split_of_epochs(j->data), &j->error) ||
+            !dl_history_open(&t->run.history, t->run.record.n, t->run.record.name, &j->error) ||
             !open_watches(t))
         return false;
     if (j->config->control.stops && j->config->control.restore_best) {
@@ -144,6 +147,7 @@ static bool open_run(Train *t) {
 static void close_run(Train *t) {
     dl_run_close(&t->run.run);
     dl_record_close(&t->run.record);
+    dl_history_close(&t->run.history);
     dl_log_close(&t->log);
     free(t->run.best);
 }
@@ -232,6 +236,11 @@ static void warn(Train *t, DlError *e) {
             "train", e->text);
 }
 
+static void draw_curves(Train *t, bool last) {
+    DlError e = {""};
+    if (!dl_curves_draw(&t->curves, &t->run.history, last, &e)) warn(t, &e);
+}
+
 static void save_checkpoint(Train *t) {
     int every = t->job.options->checkpoint_every;
     DlError e = {""};
@@ -254,6 +263,8 @@ static bool train_epoch(Train *t) {
     look_for_best(t);
     dl_progress_epoch(&t->progress, &k->run, &k->record, k->stopped);
     if (!dl_log_row(&t->log, &k->record, &e)) warn(t, &e);
+    if (!dl_history_add(&k->history, &k->record, &t->job.error)) return false;
+    draw_curves(t, false);
     if (k->stopped)
         say_stopped(t);
     else
@@ -329,6 +340,7 @@ static bool train_epochs(Train *t) {
     t->watched = true;
     while (ok && !t->interrupted && !k->stopped && k->run.epoch < t->epochs) ok = train_epoch(t);
     dl_progress_end(&t->progress);
+    draw_curves(t, true);
     if (!ok) add_files(t);
     if (ok && t->interrupted && !k->stopped && k->run.epoch < t->epochs)
         ok = save_interrupted(t);
@@ -396,7 +408,8 @@ static bool train(Train *t) {
     int epochs = j->options->epochs;
     t->epochs = epochs > 0 ? epochs : j->config->epochs > 0 ? j->config->epochs : 1;
     dl_checkpoint_path(j->weights, t->checkpoint, sizeof t->checkpoint);
-    bool ok = check_trainable(j) && check_writable(j) && open_run(t);
+    bool ok = check_trainable(j) && check_writable(j) &&
+              dl_curves_open(&t->curves, j->options->plot, j->table->name, &j->error) && open_run(t);
     ok = ok && train_epochs(t) && (t->interrupted || finish(t));
     close_run(t);
     return ok;

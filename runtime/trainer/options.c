@@ -101,6 +101,26 @@ static const char *set_log(DlOptions *o, const char *value) {
     return known ? NULL : "a file whose name ends with .csv or .jsonl";
 }
 
+static const char *picture(const char **to, const char *value) {
+    const char *dot = strrchr(value, '.');
+    *to = value;
+    return dot && (strcmp(dot, ".png") == 0 || strcmp(dot, ".svg") == 0)
+                   ? NULL
+                   : "a file whose name ends with .png or .svg";
+}
+
+static const char *set_plot(DlOptions *o, const char *value) {
+    return picture(&o->plot, value);
+}
+
+static const char *set_confusion(DlOptions *o, const char *value) {
+    return picture(&o->confusion, value);
+}
+
+static const char *set_calibration(DlOptions *o, const char *value) {
+    return picture(&o->calibration, value);
+}
+
 static const char *set_checkpoint(DlOptions *o, const char *value) {
     long long n;
     if (!whole(value, 1, 1000000000, &n)) return "a number from 1 to 1000000000";
@@ -178,6 +198,13 @@ static const Option options[] = {
                 "go on with the run of NAME.checkpoint, to the same weights as without a break"},
         {"--log", "FILE", TRAIN, set_log,
                 "a row an epoch: losses, metrics, rate, time; FILE.csv or FILE.jsonl"},
+        {"--plot", "FILE", TRAIN, set_plot,
+                "curves of losses, metrics and rate, drawn while it trains; FILE.png or FILE.svg"},
+        {"--confusion", "FILE", EVALUATE, set_confusion,
+                "a picture of which classes are taken for which; FILE.png or FILE.svg"},
+        {"--calibration", "FILE", EVALUATE, set_calibration,
+                "a picture of how often the model is right when it is so sure; FILE.png or "
+                "FILE.svg"},
         {"--input", "[NAME=]FILE", PREDICT | GRADIENTS, set_input,
                 "an input, a .npy file (or what the reader of the training data prepares)"},
         {"--target", "[NAME=]FILE", GRADIENTS, set_target, "a target, a .npy file"},

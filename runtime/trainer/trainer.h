@@ -246,6 +246,7 @@ typedef struct DlOptions {
     int nmatch, nset;
     const char *match[DL_BINDINGS], *set[DL_BINDINGS];
     const char *log; /* a .csv or .jsonl file: a row an epoch */
+    const char *plot, *confusion, *calibration; /* pictures: .png or .svg files */
     int checkpoint_every; /* epochs; 0: never */
     bool resume, seed_given;
     int argc; /* the whole command line, to be said again */

@@ -3,13 +3,14 @@
 #ifndef DL_TRAINING_H
 #define DL_TRAINING_H
 
-#include "record.h"
+#include "history.h"
 
 typedef struct DlTraining {
     const DlOptions *options;
     const DlMeta *meta; /* what prepared the data */
     DlRun run;
     DlRecord record;
+    DlHistory history; /* the records of all epochs, from the first on */
     DlWatch stop, reduce; /* as the train block says; unused otherwise */
     unsigned char *best;  /* a copy of the model as it was in the best epoch, or NULL */
     bool has_best;        /* the copy was made */
