@@ -2,80 +2,78 @@
  * planes (red, green, blue) of 32 x 32, which become channels-last. Takes the publisher's
  * folder (data_batch_1.bin to data_batch_5.bin, test_batch.bin) or one file a split
  * (cifar10_train*.bin, cifar10_test*.bin). */
-#include <string.h>
-
 #include "data_readers.h"
 
-enum { SIDE = 32, PLANE = SIDE * SIDE, RECORD = 1 + 3 * PLANE, CLASSES = 10 };
+enum { SIDE = 32, PLANE = SIDE * SIDE, IMAGE = 3 * PLANE, RECORD = 1 + IMAGE, CLASSES = 10 };
 
 static void channels_last(const unsigned char *planes, unsigned char *image) {
     for (int i = 0; i < PLANE; i++)
         for (int c = 0; c < 3; c++) image[3 * i + c] = planes[c * PLANE + i];
 }
 
-static bool check_records(const DlBytes *b, DlError *e) {
-    if (b->size == 0 || b->size % RECORD != 0)
-        return dl_fail(e,
-                "%s: has %zu bytes, which is no whole number of records of %d (a label "
-                "and 3 x 32 x 32 values); fetch the binary version again",
-                b->path, b->size, RECORD);
-    for (size_t i = 0; i < b->size; i += RECORD)
-        if (b->at[i] >= CLASSES)
-            return dl_fail(e,
-                    "%s: record %zu has the label %d, and labels go from 0 to 9; is it "
-                    "the binary version of CIFAR-10?",
-                    b->path, i / RECORD, b->at[i]);
+/* The images and labels of a split, while they grow. */
+typedef struct Images {
+    unsigned char *image, *label;
+    int64_t n, room;
+} Images;
+
+static bool make_room(DlReading *r, Images *s) {
+    if (s->n < s->room) return true;
+    int64_t room = s->room ? 2 * s->room : 1024;
+    unsigned char *image = dl_pool_resize(r->data->pool, s->image, (size_t)room * IMAGE, r->error);
+    if (image) s->image = image;
+    unsigned char *label =
+            image ? dl_pool_resize(r->data->pool, s->label, (size_t)room, r->error) : NULL;
+    if (label) s->label = label;
+    s->room = label ? room : s->room;
+    return label != NULL;
+}
+
+static bool add_record(DlReading *r, Images *s, const unsigned char *record, const char *path,
+        int64_t number) {
+    if (record[0] >= CLASSES)
+        return dl_fail(r->error,
+                "%s: record %lld has the label %d, and labels go from 0 to 9; is it the binary "
+                "version of CIFAR-10?",
+                path, (long long)number, record[0]);
+    if (!make_room(r, s)) return false;
+    s->label[s->n] = record[0];
+    channels_last(record + 1, s->image + s->n++ * IMAGE);
     return true;
 }
 
-/* The records of a file become its images, where they are: an image ends up in front of where
- * its record was. The labels go to an array of their own. */
-static void divide(const DlBytes *part, unsigned char *label) {
-    unsigned char planes[RECORD - 1];
-    for (size_t i = 0; i < part->size / RECORD; i++) {
-        const unsigned char *record = part->at + i * RECORD;
-        label[i] = record[0];
-        memcpy(planes, record + 1, sizeof planes);
-        channels_last(planes, part->at + i * sizeof planes);
+/* A record at a time: neither the file nor what it is packed from is ever whole in memory. */
+static bool add_records(DlReading *r, Images *s, DlStream *file, const char *path) {
+    unsigned char record[RECORD];
+    size_t got;
+    for (int64_t number = 0;; number++) {
+        if (!dl_stream_read(file, record, RECORD, &got, r->error)) return false;
+        if (got < RECORD && (got > 0 || number == 0))
+            return dl_fail(r->error,
+                    "%s: has %lld bytes, which is no whole number of records of %d (a label and "
+                    "3 x 32 x 32 values); fetch the binary version again",
+                    path, (long long)(number * RECORD + (int64_t)got), RECORD);
+        if (got == 0) return true;
+        if (!add_record(r, s, record, path, number)) return false;
     }
-}
-
-/* One more file's images and labels at the end of those that are there already. */
-static bool add_file(DlReading *r, const char *path, unsigned char **image, unsigned char **label,
-        size_t *rows) {
-    DlPool *pool = r->data->pool;
-    DlBytes part;
-    if (!dl_bytes_read(pool, path, &part, r->error) || !check_records(&part, r->error)) return false;
-    size_t more = part.size / RECORD, first = *rows;
-    unsigned char *labels = dl_pool_array(pool, (int64_t)(first + more), 1, r->error);
-    if (!labels) return false;
-    if (first > 0) memcpy(labels, *label, first);
-    if (first > 0) dl_pool_drop(pool, *label);
-    divide(&part, labels + first);
-    *label = labels;
-    *rows = first + more;
-    if (first == 0) {
-        *image = part.at;
-        return true;
-    }
-    unsigned char *all = dl_pool_resize(pool, *image, *rows * (RECORD - 1), r->error);
-    if (!all) return false;
-    memcpy(all + first * (RECORD - 1), part.at, more * (RECORD - 1));
-    dl_pool_drop(pool, part.at);
-    *image = all;
-    return true;
 }
 
 /* One split from `n` files, in their order. */
-static bool read_files(DlReading *r, DlSplit *s, const char *const *path, int n) {
+static bool read_files(DlReading *r, DlSplit *split, const char *const *path, int n) {
     static const int64_t shape[] = {SIDE, SIDE, 3};
-    unsigned char *image = NULL, *label = NULL;
-    size_t rows = 0;
-    for (int i = 0; i < n; i++)
-        if (!add_file(r, path[i], &image, &label, &rows)) return false;
-    s->rows = (int64_t)rows;
-    return dl_array_around(r, &s->array[0], "image", DL_U8, s->rows, 3, shape, image) &&
-           dl_array_around(r, &s->array[1], "label", DL_U8, s->rows, 0, NULL, label);
+    Images s = {NULL, NULL, 0, 0};
+    for (int i = 0; i < n; i++) {
+        DlStream *file = dl_stream_open(path[i], r->error);
+        bool ok = file && add_records(r, &s, file, path[i]);
+        dl_stream_close(file);
+        if (!ok) return false;
+    }
+    split->rows = s.n;
+    unsigned char *image = dl_pool_resize(r->data->pool, s.image, (size_t)s.n * IMAGE, r->error);
+    unsigned char *label = dl_pool_resize(r->data->pool, s.label, (size_t)s.n, r->error);
+    return image && label &&
+           dl_array_around(r, &split->array[0], "image", DL_U8, s.n, 3, shape, image) &&
+           dl_array_around(r, &split->array[1], "label", DL_U8, s.n, 0, NULL, label);
 }
 
 /* The publisher's batches when the first of them is there: then all must be. */

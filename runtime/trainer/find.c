@@ -28,11 +28,15 @@ const char *dl_path(DlReading *r, const char *folder, const char *name) {
     return path;
 }
 
-/* The length of a file name without .gz or .xz. */
+/* The length of a file name without .gz, .xz or .zst. */
 static size_t stem(const char *name) {
+    static const char *const packed[] = {".gz", ".xz", ".zst"};
     size_t n = strlen(name);
-    bool packed = n > 3 && (strcmp(name + n - 3, ".gz") == 0 || strcmp(name + n - 3, ".xz") == 0);
-    return packed ? n - 3 : n;
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+        size_t end = strlen(packed[i]);
+        if (n > end && strcmp(name + n - end, packed[i]) == 0) return n - end;
+    }
+    return n;
 }
 
 static bool matches(const char *pattern, const char *name) {
@@ -102,9 +106,18 @@ static void look_below(Places *p, const char *root, const char *name) {
     if (!done(p)) look_into(p, root);
 }
 
+int dl_roots(const DlReading *r, const char *root[DL_ROOTS]) {
+    const char *all[DL_ROOTS] = {
+            r->request->data_dir, r->request->config->directory, getenv("DLC_DATA"), "."};
+    int n = 0;
+    for (int i = 0; i < DL_ROOTS; i++)
+        if (all[i] && all[i][0] != '\0') root[n++] = all[i];
+    return n;
+}
+
 static void look_everywhere(Places *p, const char *name) {
-    const char *root[] = {
-            p->r->request->data_dir, p->r->request->config->directory, getenv("DLC_DATA"), "."};
+    const char *root[DL_ROOTS];
+    int n = dl_roots(p->r, root);
     if (p->r->folder) {
         look_into(p, p->r->folder);
         return;
@@ -113,15 +126,14 @@ static void look_everywhere(Places *p, const char *name) {
         look_into(p, name);
         return;
     }
-    for (size_t i = 0; i < sizeof root / sizeof *root && !done(p); i++)
-        if (root[i] && root[i][0] != '\0') look_below(p, root[i], name);
+    for (int i = 0; i < n && !done(p); i++) look_below(p, root[i], name);
 }
 
 static const char *finish(Places *p, bool required) {
     if (p->found || p->failed || !required) return p->failed ? NULL : p->found;
     const DlReader *k = p->r->reader;
     dl_error(p->r->error,
-            "data %s: no file %s (or with .gz, .xz) is in any of%s\n"
+            "data %s: no file %s (or with .gz, .xz, .zst) is in any of%s\n"
             "The reader takes %s; %s.",
             k->name, p->pattern, p->looked, k->files, k->remedy);
     return NULL;

@@ -1,23 +1,54 @@
 /* pool.c - memory that lives as long as a data set: allocated piece by piece, freed at once,
  * so that a reader that fails half way leaves nothing behind. Also the string pairs that
- * are stored with the weights. */
+ * are stored with the weights.
+ *
+ * Data larger than memory: once the pieces of a pool have reached its bound, further ones of some
+ * size are mapped files (spill.c), which the system moves in and out as they are used. No reader
+ * sees a difference. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reader.h"
+#include "spill.h"
+
+/* Pieces smaller than this are never files, unless the bound is smaller still. */
+#define LEAST_SPILLED ((size_t)1 << 16)
+
+typedef struct Piece {
+    void *at;
+    size_t size;
+    DlSpill spill; /* .at NULL: memory of malloc's */
+} Piece;
 
 struct DlPool {
-    void **piece;
+    Piece *piece;
     size_t n, capacity;
+    size_t bound, used; /* bytes of malloc's */
 };
 
 DlPool *dl_pool_new(void) {
-    return calloc(1, sizeof(DlPool));
+    DlPool *p = calloc(1, sizeof(DlPool));
+    if (p) p->bound = dl_spill_memory() / 2;
+    return p;
+}
+
+void dl_pool_bound(DlPool *p, int64_t bytes) {
+    if (bytes > 0) p->bound = (uint64_t)bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX;
+}
+
+static void release(DlPool *p, Piece *k) {
+    if (k->spill.at) {
+        dl_spill_close(&k->spill);
+    } else {
+        free(k->at);
+        p->used -= k->size;
+    }
 }
 
 void dl_pool_free(DlPool *p) {
     if (!p) return;
-    for (size_t i = 0; i < p->n; i++) free(p->piece[i]);
+    for (size_t i = 0; i < p->n; i++) release(p, &p->piece[i]);
     free(p->piece);
     free(p);
 }
@@ -28,14 +59,28 @@ bool dl_times(int64_t a, int64_t b, int64_t *product) {
     return true;
 }
 
-static bool reserve_piece(DlPool *p) {
-    if (p->n < p->capacity) return true;
-    size_t capacity = p->capacity ? 2 * p->capacity : 16;
-    void **piece = realloc(p->piece, capacity * sizeof *piece);
-    if (!piece) return false;
-    p->piece = piece;
-    p->capacity = capacity;
-    return true;
+/* Room for one more piece, empty. */
+static Piece *new_piece(DlPool *p) {
+    if (p->n == p->capacity) {
+        size_t capacity = p->capacity ? 2 * p->capacity : 16;
+        Piece *piece = realloc(p->piece, capacity * sizeof *piece);
+        if (!piece) return NULL;
+        p->piece = piece;
+        p->capacity = capacity;
+    }
+    p->piece[p->n] = (Piece){.at = NULL};
+    return &p->piece[p->n];
+}
+
+/* Whether `more` bytes, for a piece of `size`, are beyond what memory is to hold. */
+static bool beyond(const DlPool *p, size_t size, size_t more) {
+    size_t least = p->bound < LEAST_SPILLED ? p->bound : LEAST_SPILLED;
+    return size >= least && (more > p->bound || p->used > p->bound - more);
+}
+
+static void *no_memory(size_t size, DlError *e) {
+    dl_error(e, "out of memory: %zu more bytes are needed for the data", size);
+    return NULL;
 }
 
 void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e) {
@@ -45,43 +90,75 @@ void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e) {
         return NULL;
     }
     size_t rounded = ((size_t)bytes + 64) / 64 * 64;
-    void *at = reserve_piece(p) ? aligned_alloc(64, rounded) : NULL;
-    if (!at) {
-        dl_error(e, "out of memory: %zu more bytes are needed for the data", rounded);
-        return NULL;
+    Piece *k = new_piece(p);
+    if (!k) return no_memory(rounded, e);
+    if (beyond(p, rounded, rounded)) {
+        if (!dl_spill_open(&k->spill, rounded, e)) return NULL;
+        dl_spill_fix(&k->spill);
+        k->at = k->spill.at;
+    } else {
+        k->at = aligned_alloc(64, rounded);
+        if (!k->at) return no_memory(rounded, e);
+        memset(k->at, 0, rounded);
+        p->used += rounded;
     }
-    memset(at, 0, rounded);
-    p->piece[p->n++] = at;
-    return at;
+    k->size = rounded;
+    p->n++;
+    return k->at;
 }
 
-bool dl_pool_adopt(DlPool *p, void *at, DlError *e) {
-    if (reserve_piece(p)) {
-        p->piece[p->n++] = at;
-        return true;
-    }
-    free(at);
-    return dl_fail(e, "out of memory");
+const void *dl_pool_map(DlPool *p, FILE *f, size_t size, DlError *e) {
+    Piece *k = new_piece(p);
+    if (!k) return no_memory(size, e);
+    if (!beyond(p, size, size) || !dl_spill_map(&k->spill, f, size)) return NULL;
+    k->at = k->spill.at;
+    k->size = size;
+    p->n++;
+    return k->at;
 }
 
-static void **piece_of(DlPool *p, const void *at) {
+static Piece *piece_of(DlPool *p, const void *at) {
     size_t i = p->n;
-    while (i > 0 && p->piece[i - 1] != at) i--;
+    while (i > 0 && p->piece[i - 1].at != at) i--;
     return i > 0 ? &p->piece[i - 1] : NULL;
 }
 
-void dl_pool_drop(DlPool *p, void *at) {
-    void **piece = piece_of(p, at);
-    if (!piece) return;
-    *piece = p->piece[--p->n];
-    free(at);
+void dl_pool_drop(DlPool *p, const void *at) {
+    Piece *k = at ? piece_of(p, at) : NULL;
+    if (!k) return;
+    release(p, k);
+    *k = p->piece[--p->n];
+}
+
+/* A piece of malloc's becomes a file. */
+static bool move_out(DlPool *p, Piece *k, size_t size, DlError *e) {
+    DlSpill spill = {.at = NULL};
+    if (!dl_spill_open(&spill, size, e)) return false;
+    if (k->at) memcpy(spill.at, k->at, k->size < size ? k->size : size);
+    free(k->at);
+    p->used -= k->size;
+    k->spill = spill;
+    return true;
 }
 
 void *dl_pool_resize(DlPool *p, void *at, size_t size, DlError *e) {
-    void **piece = piece_of(p, at), *to = realloc(at, size);
-    if (to && piece) *piece = to;
-    if (!to) dl_error(e, "out of memory: %zu bytes are needed for the data", size);
-    return to;
+    Piece *k = at ? piece_of(p, at) : new_piece(p);
+    if (!k) return no_memory(size, e);
+    if (!at) p->n++;
+    size_t more = size > k->size ? size - k->size : 0;
+    if (k->spill.at) {
+        if (!dl_spill_resize(&k->spill, size, e)) return NULL;
+    } else if (more > 0 && beyond(p, size, more)) {
+        if (!move_out(p, k, size, e)) return NULL;
+    } else {
+        void *to = realloc(k->at, size);
+        if (!to) return no_memory(size, e);
+        k->at = to;
+        p->used += size - k->size;
+    }
+    if (k->spill.at) k->at = k->spill.at;
+    k->size = size;
+    return k->at;
 }
 
 char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e) {

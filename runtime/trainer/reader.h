@@ -13,12 +13,18 @@
 
 DlPool *dl_pool_new(void);
 void dl_pool_free(DlPool *p);
+/* So many bytes are kept in memory, further large pieces in a file that is mapped; 0: half of the
+ * machine's memory. */
+void dl_pool_bound(DlPool *p, int64_t bytes);
 /* Zeroed, 64-byte aligned; NULL, with a message, when count * size does not fit. */
 void *dl_pool_array(DlPool *p, int64_t count, size_t size, DlError *e);
-bool dl_pool_adopt(DlPool *p, void *at, DlError *e); /* takes over what malloc gave */
-void dl_pool_drop(DlPool *p, void *at);              /* frees that now */
-/* What was adopted with another size, what fits of it kept; NULL, with a message: as before. */
+void dl_pool_drop(DlPool *p, const void *at); /* frees that piece now; others' memory: nothing */
+/* A piece with another size, what fits of it kept, the rest undefined; at NULL: a new one. NULL,
+ * with a message: as before. */
 void *dl_pool_resize(DlPool *p, void *at, size_t size, DlError *e);
+/* The file's first `size` bytes, to be read only, where it is; one NUL byte follows. NULL: memory
+ * has the room to read it, or (with a message) there is none for anything. */
+const void *dl_pool_map(DlPool *p, FILE *f, size_t size, DlError *e);
 char *dl_pool_text(DlPool *p, const char *text, size_t length, DlError *e);
 /* Adds a pair, or gives its key another value. */
 bool dl_meta_put(DlMeta *m, DlPool *p, const char *key, const char *value, DlError *e);
@@ -92,22 +98,73 @@ bool dl_data_select(DlReading *r);
 
 /* folder/name, in the pool. */
 const char *dl_path(DlReading *r, const char *folder, const char *name);
-/* The file that matches a pattern (fnmatch, without .gz or .xz), sought in the places of
+/* The file that matches a pattern (fnmatch, without .gz, .xz or .zst), sought in the places of
  * DESIGN.md; `required`: a message lists the places when there is none. NULL: not found. */
 const char *dl_find(DlReading *r, const char *pattern, bool required);
 /* The same for the file that the argument names: data csv("iris.csv"). */
 const char *dl_find_named(DlReading *r, const char *name);
+enum { DL_ROOTS = 4 };
+/* The folders below which data are sought, in their order; how many there are. */
+int dl_roots(const DlReading *r, const char *root[DL_ROOTS]);
+
+/* ---- stream.c: a file from front to back --------------------------------------------- */
+
+typedef struct DlStream DlStream;
+
+/* A file's bytes, gz, xz and zst unpacked (known by their first bytes, not by the name). The path
+ * stays the caller's. NULL, with a message: cannot be opened. */
+DlStream *dl_stream_open(const char *path, DlError *e);
+DlStream *dl_stream_of(const char *name, const void *memory, size_t size, DlError *e);
+/* The next n bytes; fewer, *got of them, only at the end. */
+bool dl_stream_read(DlStream *s, void *to, size_t n, size_t *got, DlError *e);
+/* The file itself, wherever it stands, when it is not packed and nothing has been read; or NULL. */
+FILE *dl_stream_plain(DlStream *s);
+void dl_stream_close(DlStream *s); /* NULL: nothing */
+bool dl_stream_is_packed(const void *at, size_t n); /* what begins so */
 
 /* ---- bytes.c: whole files ----------------------------------------------------------- */
 
 typedef struct DlBytes {
     const char *path;
-    unsigned char *at; /* in the pool; one NUL byte follows */
+    const unsigned char *at; /* in the pool; one NUL byte follows */
     size_t size;
 } DlBytes;
 
-/* Reads a file, gz and xz included (known by their first bytes, not by the name). */
+/* Reads a file, unpacked; one that is not packed and has no room in memory is mapped. */
 bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e);
+/* The same of what is in memory already. */
+bool dl_bytes_unpack(DlPool *p, const DlBytes *packed, DlBytes *out, DlError *e);
+
+/* ---- files.c: many files -------------------------------------------------------------- */
+
+typedef struct DlFile {
+    const char *path; /* below the folder, or in the archive: "cats/1.png" */
+    size_t at, size;  /* of an archive: where its bytes are in `bytes` */
+} DlFile;
+
+/* The files of a folder and of its folders, or of an archive, in the order of their paths, byte by
+ * byte. Hidden ones (.name) are left out. Nothing of an archive is ever written to disk under a
+ * name of its own. */
+typedef struct DlFiles {
+    const char *from; /* the folder or the archive */
+    int64_t n;
+    DlFile *file;
+    const unsigned char *bytes; /* all files of an archive; NULL: a folder */
+} DlFiles;
+
+/* `path` is a folder or an archive: tar or zip, packed or not. */
+bool dl_files_open(DlPool *p, const char *path, DlFiles *out, DlError *e);
+/* File i, unpacked; out->path is for messages: "pets.tar: cats/1.png". Pieces of the pool that are
+ * no longer wanted go with dl_pool_drop(p, out->at). */
+bool dl_files_read(DlPool *p, const DlFiles *f, int64_t i, DlBytes *out, DlError *e);
+
+/* find_files.c: those files that `fits` takes of the folder or archive which the argument `folder`
+ * names: a folder; a folder that holds none of them, but one archive; or an archive of that name,
+ * with or without its ending. `what` they are, for messages: "sound files". */
+bool dl_find_files(DlReading *r, bool (*fits)(const char *path), const char *what, DlFiles *out);
+/* The same of the folder or archive at `path`. */
+bool dl_files_fitting(DlReading *r, const char *path, bool (*fits)(const char *path),
+        const char *what, DlFiles *out);
 
 /* ---- npy.c -------------------------------------------------------------------------- */
 

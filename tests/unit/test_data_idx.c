@@ -166,7 +166,7 @@ Test(data_idx, other_counts_of_labels_and_images) {
 }
 
 Test(data_idx, no_file_says_where_it_was_sought) {
-    refused(small_image, "data idx: no file *train*images* (or with .gz, .xz) is in any of\n  ");
+    refused(small_image, "data idx: no file *train*images* (or with .gz, .xz, .zst) is in any of\n  ");
     refused(small_image, folder);
     write_both("train");
     write_file("train-images.idx", images, sizeof images);
@@ -184,7 +184,7 @@ Test(data_idx, all_files_come_from_one_folder) {
     describe(&d, 1, small_image);
     cr_expect_null(open_data(&d, "mnist", NULL));
     cr_expect(
-            strstr(d.error.text, "no file *train*labels* (or with .gz, .xz) is in any of\n  /tmp"));
+            strstr(d.error.text, "no file *train*labels* (or with .gz, .xz, .zst) is in any of\n  /tmp"));
     write_file("mnist/train-images-idx3-ubyte", images, sizeof images);
     DlData *data = open_data(&d, "mnist", NULL);
     cr_expect(data, "%s", d.error.text); /* the usual folder comes before the place itself */
