@@ -8,7 +8,9 @@
 #include "program.h"
 
 typedef struct Options {
-    const char *input;             /* the .dl file */
+    const char *input;             /* the .dl file, the first of them */
+    const char **files;            /* of fmt, which takes several */
+    int nfiles;
     const char *output, *header;   /* -o, -h */
     const char *prefix;
     const char *dump;              /* --dump=PASS */
@@ -19,6 +21,7 @@ typedef struct Options {
     LowerOptions lower;
     bool standalone, with_main, dependencies;
     bool time_passes, list_passes;
+    bool help, check_only;         /* --help of a command; --check of fmt */
     bool interpret, definition;    /* in single, or in double precision */
     bool gradients, dot, paths;
     bool timed;                    /* generated code times its kernels */

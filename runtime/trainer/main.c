@@ -22,12 +22,13 @@ static void print_help(FILE *f, const char *program) {
     fprintf(f, "usage: %s COMMAND [options]\n\nCommands\n", program);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(f, "  %-12s %s\n", commands[i].name, commands[i].help);
-    for (int i = 0; i < COMMANDS; i++) {
-        fprintf(f, "\nOptions of %s\n", commands[i].name);
-        dl_print_options(f, commands[i].name);
-    }
-    fprintf(f,
-            "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong, 130 interrupted.\n");
+    fprintf(f, "\n%s COMMAND --help lists a command's options.\n", program);
+    fprintf(f, "\nExit codes: 0 done, 1 the input is wrong, 2 the usage is wrong, 130 interrupted.\n");
+}
+
+static void print_command_help(const char *program, const Command *c) {
+    printf("usage: %s %s [options]: %s\n", program, c->name, c->help);
+    dl_print_options(stdout, c->name);
 }
 
 static const Command *command_named(const char *word) {
@@ -51,7 +52,7 @@ int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv) {
     if (!command) return dl_usage_error(&o, NULL, argv[1], NULL);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
-            print_help(stdout, o.program);
+            print_command_help(o.program, command);
             return 0;
         }
         int taken = dl_option(&o, command->name, argc, argv, &i);

@@ -177,11 +177,16 @@ typedef struct Option {
     const char *help;
 } Option;
 
+/* A row without a name heads a group. */
+#define GROUP(title) {NULL, NULL, 0, NULL, title}
+
 static const Option options[] = {
+        GROUP("Files and data"),
         {"--weights", "FILE", ALL, set_weights,
                 "the weights, written by train and read by the others (default: NAME.safetensors)"},
         {"--data", "DIR", TRAIN | EVALUATE, set_data,
                 "where data are sought first; then beside the model, then in DLC_DATA"},
+        GROUP("The run"),
         {"--epochs", "N", TRAIN, set_epochs,
                 "passes over the training data (default: the train block's)"},
         {"--seed", "N", TRAIN, set_seed, "of initial weights, order and dropout (default: 0)"},
@@ -192,10 +197,12 @@ static const Option options[] = {
         {"--match", "PATTERN", TRAIN, set_match,
                 "of --initial-weights only these paths, as in \"conv2d*\"; may be there several "
                 "times"},
+        GROUP("Breaking off and going on"),
         {"--checkpoint-every", "N", TRAIN, set_checkpoint,
                 "save the run after every N epochs, beside the weights: NAME.checkpoint"},
         {"--resume", NULL, TRAIN, set_resume,
                 "go on with the run of NAME.checkpoint, to the same weights as without a break"},
+        GROUP("Watching"),
         {"--log", "FILE", TRAIN, set_log,
                 "a row an epoch: losses, metrics, rate, time; FILE.csv or FILE.jsonl"},
         {"--plot", "FILE", TRAIN, set_plot,
@@ -205,12 +212,14 @@ static const Option options[] = {
         {"--calibration", "FILE", EVALUATE, set_calibration,
                 "a picture of how often the model is right when it is so sure; FILE.png or "
                 "FILE.svg"},
+        GROUP("Rows and results"),
         {"--input", "[NAME=]FILE", PREDICT | GRADIENTS, set_input,
                 "an input, a .npy file (or what the reader of the training data prepares)"},
         {"--target", "[NAME=]FILE", GRADIENTS, set_target, "a target, a .npy file"},
         {"-o", "[NAME=]FILE", PREDICT, set_output,
                 "where an output goes, a .npy file (default: a table on standard output)"},
         {"-o", "FILE", GRADIENTS, set_output, "where the gradients go, a safetensors file"},
+        GROUP("Running and showing"),
         {"--threads", "N", ALL, set_threads, "threads (default: one a processor)"},
         {"--show", "N", TRAIN | EVALUATE, set_show,
                 "print N test rows with predictions, and confusions"},
@@ -228,7 +237,7 @@ static unsigned bit_of(const char *command) {
 /* The option of that name of one of the commands. */
 static const Option *option_named(const char *word, size_t n, unsigned of) {
     for (int i = 0; i < OPTIONS; i++)
-        if (strlen(options[i].name) == n && strncmp(options[i].name, word, n) == 0 &&
+        if (options[i].name && strlen(options[i].name) == n && strncmp(options[i].name, word, n) == 0 &&
                 (options[i].commands & of))
             return &options[i];
     return NULL;
@@ -258,13 +267,31 @@ int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i) 
     return expected ? wrong(o, command, "%s is '%s', and must be ", k->name, value, expected) : 1;
 }
 
+enum { LEFT = 24, WIDTH = 96 }; /* columns of a help text's begin and end */
+
+void dl_print_option(FILE *f, const char *left, const char *help) {
+    int at = fprintf(f, "  %-*s", LEFT - 3, left);
+    while (*help) {
+        size_t n = strcspn(help, " ");
+        if (at + 1 + (int)n > WIDTH) at = fprintf(f, "\n%*s", LEFT - 1, "") - 1;
+        at += fprintf(f, " %.*s", (int)n, help);
+        help += n + (help[n] == ' ');
+    }
+    fputc('\n', f);
+}
+
 void dl_print_options(FILE *f, const char *command) {
+    const char *title = NULL;
     for (int i = 0; i < OPTIONS; i++) {
+        const Option *k = &options[i];
         char left[64];
-        if (!(options[i].commands & bit_of(command))) continue;
-        snprintf(left, sizeof left, "%s%s%s", options[i].name, options[i].value ? " " : "",
-                options[i].value ? options[i].value : "");
-        fprintf(f, "  %-22s %s\n", left, options[i].help);
+        if (!k->name) title = k->help;
+        if (!k->name || !(k->commands & bit_of(command))) continue;
+        if (title) fprintf(f, "\n%s\n", title);
+        title = NULL;
+        snprintf(left, sizeof left, "%s%s%s", k->name, k->value ? " " : "",
+                k->value ? k->value : "");
+        dl_print_option(f, left, k->help);
     }
 }
 
@@ -276,7 +303,7 @@ static DlNear nearest(const char *command, const char *word, const char *const *
     for (int i = 0; word[0] != '-' && i < COMMANDS; i++)
         dl_near_offer(&near, commands[i].name, strlen(commands[i].name));
     for (int i = 0; word[0] == '-' && i < OPTIONS; i++)
-        if (options[i].commands & bit_of(command))
+        if (options[i].name && (options[i].commands & bit_of(command)))
             dl_near_offer(&near, options[i].name, strlen(options[i].name));
     for (; more && *more; more++) dl_near_offer(&near, *more, strlen(*more));
     return near;

@@ -263,8 +263,9 @@ int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i);
  * `more` (NULL-terminated, may be NULL). Returns 2, the exit code. */
 int dl_usage_error(
         const DlOptions *o, const char *command, const char *word, const char *const *more);
-/* One line each, for --help; command NULL: of all commands. */
+/* For --help: a command's options in their groups; and any option in the same columns. */
 void dl_print_options(FILE *f, const char *command);
+void dl_print_option(FILE *f, const char *left, const char *help);
 
 /* Each returns the exit code: 0, 1 (the input is wrong), 2 (the usage is wrong); a training
  * that a signal has interrupted returns 128 and the signal's number. */

@@ -303,11 +303,16 @@ Test(trainer, weights_of_another_model) {
 /* ---- what is shown
  * ------------------------------------------------------------------------------------ */
 
-Test(trainer, help_names_every_option) {
+Test(trainer, help_of_a_command_names_its_options_and_no_others) {
     cr_expect_eq(run("--help"), 0);
-    expect_in(out, "--epochs N");
-    expect_in(out, "Options of predict");
+    expect_in(out, "  train ");
+    expect_in(out, "  predict ");
     cr_expect_eq(run("train --help"), 0);
+    expect_in(out, "\nBreaking off and going on\n  --checkpoint-every N");
+    cr_expect(!strstr(out, "--input"), "%s", out);
+    cr_expect_eq(run("predict --quiet --help"), 0);
+    expect_in(out, "  --input [NAME=]FILE");
+    cr_expect(!strstr(out, "--epochs"), "%s", out);
 }
 
 Test(trainer, shows_values_beside_targets) {

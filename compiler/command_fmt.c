@@ -1,0 +1,50 @@
+/* command_fmt.c - `dlc fmt`: programs brought into their form, in place. A file is written whole
+ * or not at all, and only when its text changes; one with errors is left as it is. */
+#include <string.h>
+
+#include "../dsl/format.h"
+#include "commands.h"
+
+static const Source *standard_input(Arena *a) {
+    Vec(char) text = {0};
+    for (int c; (c = getchar()) != EOF;) vec_push(a, &text, (char)c);
+    if (ferror(stdin)) {
+        fprintf(stderr, "dlc fmt: standard input cannot be read\n");
+        return NULL;
+    }
+    return source_from_text(a, "<standard input>", text.at ? text.at : "", (size_t)text.n);
+}
+
+/* --check names a file that would be changed; otherwise it is changed. */
+static int settle(Arena *a, const Options *o, const Source *src, const char *text, size_t n) {
+    bool same = n == src->length && memcmp(text, src->text, n) == 0;
+    if (same) return DONE;
+    if (o->check_only) {
+        printf("%s: not in its form; dlc fmt %s\n", src->path, src->path);
+        return INPUT_WRONG;
+    }
+    return driver_write_text(a, src->path, text) ? DONE : INPUT_WRONG;
+}
+
+static int format_file(Arena *a, const Options *o, const char *path) {
+    bool piped = strcmp(path, "-") == 0;
+    diag_reset();
+    const Source *src = piped ? standard_input(a) : source_read(a, path, (Span){0});
+    size_t n;
+    const char *text = src ? format_program(a, src, &n) : NULL;
+    if (!text) return INPUT_WRONG;
+    if (!piped || o->check_only) return settle(a, o, src, text, n);
+    bool written = fwrite(text, 1, n, stdout) == n && fflush(stdout) == 0;
+    if (!written) fprintf(stderr, "dlc fmt: standard output cannot be written\n");
+    return written ? DONE : INPUT_WRONG;
+}
+
+int run_fmt(Arena *a, Options *o, DlOptions *t) {
+    (void)t;
+    int status = DONE;
+    for (int i = 0; i < o->nfiles; i++) {
+        int one = format_file(a, o, o->files[i]);
+        if (one) status = one;
+    }
+    return status;
+}
