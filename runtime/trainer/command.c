@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "job.h"
+#include "plot_classes.h"
 #include "progress.h"
 #include "show.h"
 
@@ -35,8 +36,7 @@ DlRequest dl_job_request(const Job *j, const DlMeta *stored) {
             .stored = stored};
 }
 
-/* A model with the weights of the file, and what prepared their data. */
-static bool load_weights(Job *j) {
+bool dl_job_load(Job *j) {
     if (!j->options->weights && access(j->weights, F_OK) != 0)
         return dl_fail(&j->error,
                 "there are no weights: %s is not here; name a file with --weights, "
@@ -97,18 +97,58 @@ void dl_job_say_split(const Job *j) {
 
 /* ---- evaluate ----------------------------------------------------------------------- */
 
+static const char *split_name(const Job *j) {
+    const DlSplit *s = dl_job_split(j);
+    return s == &j->data->test ? "test" : s == &j->data->validation ? "validation" : "training";
+}
+
+static bool open_classifier(Job *j, void *const *output, DlClassifier *k) {
+    const DlSplit *s = dl_job_split(j);
+    DlClasses c = classes_of(j->data);
+    if (c.n == 0) c = dl_classes_numbered(j->table, s, j->pool, &j->error);
+    return dl_classifier_open(k, j->table, output, s, c) ||
+           dl_fail(&j->error,
+                   "%s: is no classifier, so there are no confusions and no calibration: its first "
+                   "output has no element for each class (or one, for two), or its first target is "
+                   "not the number of a class",
+                   j->table->source);
+}
+
+static bool plot_classes(Job *j, const DlClassifier *k) {
+    const DlOptions *o = j->options;
+    char title[256];
+    snprintf(title, sizeof title, "%s, %s rows", j->table->name, split_name(j));
+    return (!o->confusion || dl_plot_confusion(o->confusion, title, k, &j->error)) &&
+           (!o->calibration || dl_plot_calibration(o->calibration, title, k, &j->error));
+}
+
+static bool draw_classes(Job *j) {
+    DlClassifier k;
+    if (!j->options->confusion && !j->options->calibration) return true;
+    if (j->table->nentry < 1)
+        return dl_fail(&j->error, "%s: has no output to draw; add one to the model: output NAME = "
+                "expression", j->table->source);
+    const DlSplit *s = dl_job_split(j);
+    void **output = dl_outputs_new(j->table, s->rows, &j->error);
+    bool ok = output && dl_predict(&j->session, s, output, &j->error) &&
+              open_classifier(j, output, &k) && plot_classes(j, &k);
+    if (output) dl_outputs_free(j->table, output);
+    return ok;
+}
+
 static bool evaluate(Job *j) {
     if (j->table->nmetric < 1)
         return dl_fail(&j->error, "%s: has nothing to measure; add a loss or a metric to the model",
                 j->table->source);
-    if (!load_weights(j)) return false;
+    if (!dl_job_load(j)) return false;
     DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_open(&q, &j->error);
     if (!j->data || !dl_evaluate(&j->session, dl_job_split(j), j->metric, &j->error)) return false;
     dl_job_say_split(j);
     if (!dl_job_show(j, dl_job_split(j))) return false;
     dl_job_print(j);
-    return true;
+    fflush(stdout);
+    return draw_classes(j);
 }
 
 int dl_command_evaluate(const dl_model *table, const DlConfig *c, const DlOptions *o) {
@@ -119,8 +159,8 @@ int dl_command_evaluate(const dl_model *table, const DlConfig *c, const DlOption
 
 /* ---- predict ------------------------------------------------------------------------ */
 
-/* Class names as they were stored: a text with one name a line. */
-static DlClasses stored_classes(Job *j) {
+/* A text with one name a line. */
+DlClasses dl_job_classes(Job *j) {
     const char *list = dl_meta_get(&j->stored, "classes");
     int n = list ? 1 : 0;
     for (const char *p = list; p && *p != '\0'; p++) n += *p == '\n';
@@ -174,7 +214,7 @@ static bool write_output(Job *j, const DlBinding *b, void *const *output) {
 static bool give_outputs(Job *j, void *const *output) {
     if (j->options->noutput == 0) {
         dl_show_outputs(
-                stdout, j->table, output, j->data->train.rows, stored_classes(j), j->options->json);
+                stdout, j->table, output, j->data->train.rows, dl_job_classes(j), j->options->json);
         return true;
     }
     for (int i = 0; i < j->options->noutput; i++)
@@ -188,7 +228,7 @@ static bool predict(Job *j) {
                 "%s: has no output to predict; add one to the model: output NAME = "
                 "expression",
                 j->table->source);
-    if (!check_outputs(j) || !load_weights(j)) return false;
+    if (!check_outputs(j) || !dl_job_load(j)) return false;
     DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_given(&q, j->options, false, &j->error);
     if (!j->data) return false;
@@ -251,7 +291,7 @@ static bool accumulate(Job *j, float *loss) {
 
 static bool gradients(Job *j) {
     float loss = 0;
-    if (!load_weights(j)) return false;
+    if (!dl_job_load(j)) return false;
     DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_given(&q, j->options, true, &j->error);
     if (!j->data || !accumulate(j, &loss) || !save_gradients(j, j->options->output[0].file))

@@ -177,7 +177,7 @@ bool dl_plot_curves(const char *path, const char *title, const DlHistory *h, DlE
         put_data(p.script, h);
         put_epochs(p.script, h);
         fprintf(p.script, "set multiplot\nset lmargin at screen 0.125\nset rmargin at screen 0.97\n"
-                          "set key at graph 1, graph 1 right bottom horizontal noopaque samplen 1.5 "
+                          "set key at graph 1, graph 1 right bottom horizontal maxrows 1 noopaque samplen 1.5 "
                           "width 1\n");
         put_title(p.script, title, h);
         for (int k = 0; k < all.n; k++) {
