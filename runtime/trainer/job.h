@@ -3,6 +3,7 @@
 #define DL_JOB_H
 
 #include "reader.h"
+#include "show.h"
 
 /* What a command has opened; all of it is closed in one place. */
 typedef struct Job {
