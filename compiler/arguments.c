@@ -49,6 +49,7 @@ const Flag flags[] = {
     FLAG(COMPILE, "--main", with_main, "add a main that trains, evaluates and predicts"),
     FLAG(COMPILE, "-MD", dependencies,
             "write FILE.d, the files that the output depends on, for make"),
+    TEXT(PLOT, "-o", "FILE", output, "the picture: a .png or .svg file"),
     FLAG(SHOW, "--dot", dot, "the graph for graphviz"),
     FLAG(SHOW, "--paths", paths, "path, type and shape of each parameter and state, a line each"),
     FLAG(CHECK, "--gradients", gradients, "compare gradients with central differences"),

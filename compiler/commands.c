@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "../runtime/trainer/plot_curves.h"
+
 static int run_compile(Arena *a, Options *o, DlOptions *t) {
     (void)t;
     return driver_compile(a, o) ? DONE : INPUT_WRONG;
@@ -24,6 +26,13 @@ static int run_show(Arena *a, Options *o, DlOptions *t) {
 static int run_bench(Arena *a, Options *o, DlOptions *t) {
     (void)t;
     return bench_model(a, o);
+}
+
+static int run_plot(Arena *a, Options *o, DlOptions *t) {
+    (void)a;
+    if (o->output) return dl_plot_log(t->program, o->input, o->output);
+    fprintf(stderr, "dlc plot: -o FILE.png, or FILE.svg, is needed: where the picture goes\n");
+    return USAGE_WRONG;
 }
 
 /* ---- commands of the trainer ------------------------------------------------------------ */
@@ -137,6 +146,11 @@ const Command commands[] = {
             "dlc fmt model.dl parts/*.dl\n"
             "dlc fmt --check *.dl                # exit code 1 and the names of what would change\n",
             FMT, false, true, run_fmt},
+    {"plot", "run.csv -o curves.png", "the curves of a run from its log",
+            "Draws what `dlc train --log` has written (.csv or .jsonl): losses, metrics, and the rate\n"
+            "where it changes. `dlc train --plot` draws the same while it trains. Needs gnuplot.\n",
+            "dlc plot run.csv -o curves.svg\n",
+            PLOT, false, false, run_plot},
 };
 const int command_count = sizeof commands / sizeof *commands;
 

@@ -158,10 +158,10 @@ static void put_calibration(FILE *f, double least, double error) {
                "set label 'expected calibration error %.2f %%' at screen 0.5, screen 1 offset 0, "
                "character -2.5 center\nset tmargin at screen 0.885\nset bmargin at screen 0.35\n"
                "set format x ''\nset ylabel 'share that is right'\nset key at graph 1, graph 1 "
-               "right bottom horizontal maxrows 1 noopaque samplen 1.5\n",
+               "right bottom horizontal noopaque samplen 1.5\n",
             least, 100 * error);
     fprintf(f, "plot $bins using 1:2:($1 - %.6f):($1 + %.6f):(0):2 with boxxyerror ls 5 "
-               "title 'right', x with lines lc rgb '#606060' dt 2 lw 1.5 title 'perfectly calibrated', "
+               "title 'right', x with lines lc rgb '#606060' dt 2 lw 1.5 title 'ideal', "
                "$bins using 3:2 with points ls 2 ps 0.9 title 'mean confidence'\n",
             half, half);
     fprintf(f, "unset label\nunset key\nset tmargin at screen 0.31\nset bmargin at screen 0.11\n"

@@ -9,7 +9,7 @@
 #include "plot.h"
 #include "plot_curves.h"
 
-enum { WIDTH = 760, PANEL = 240, TOP = 34, BOTTOM = 50, MOST_PANELS = 8, KEY_ROOM = 92, FEW = 60 };
+enum { WIDTH = 760, PANEL = 240, TOP = 34, BOTTOM = 50, MOST_PANELS = 8, KEY_ROOM = 70, KEY_SAMPLE = 7, FEW = 60 };
 
 typedef enum { LOSS, METRIC, RATE, EPSILON, KINDS } Kind;
 
@@ -59,7 +59,7 @@ static bool is_share(Extent x) {
 typedef struct Panel {
     Kind kind;
     int n, *column; /* in h->name */
-    size_t letters; /* in the key */
+    size_t longest; /* letters of a column's name */
     Extent extent;  /* of all of its columns */
 } Panel;
 
@@ -68,16 +68,19 @@ typedef struct Panels {
     Panel at[MOST_PANELS];
 } Panels;
 
-/* Losses share a scale, and so do metrics that are shares of 1. */
+/* Losses share a scale, and so do metrics that are shares of 1. In a key each name has as much
+ * room as the longest. */
 static bool belongs(const Panel *p, Kind kind, Extent x, size_t letters) {
     bool scale = kind != METRIC || (is_share(x) && is_share(p->extent));
-    return p->kind == kind && scale && p->letters + letters <= KEY_ROOM;
+    size_t longest = letters > p->longest ? letters : p->longest;
+    return p->kind == kind && scale &&
+           (size_t)(p->n + 1) * (longest + KEY_SAMPLE) <= KEY_ROOM;
 }
 
 static void add_column(Panels *all, const DlHistory *h, int column, int *room) {
     Kind kind = kind_of(h->name[column]);
     Extent x = extent_of(h, column);
-    size_t letters = strlen(h->name[column]) + 6;
+    size_t letters = strlen(h->name[column]);
     int k = 0;
     while (k < all->n && !belongs(&all->at[k], kind, x, letters)) k++;
     if (k == MOST_PANELS) return;
@@ -87,7 +90,7 @@ static void add_column(Panels *all, const DlHistory *h, int column, int *room) {
         *p = (Panel){.kind = kind, .column = room + k * h->n, .extent = x};
     }
     p->column[p->n++] = column;
-    p->letters += letters;
+    p->longest = letters > p->longest ? letters : p->longest;
     p->extent = (Extent){fmin(p->extent.least, x.least), fmax(p->extent.most, x.most)};
 }
 
@@ -177,7 +180,7 @@ bool dl_plot_curves(const char *path, const char *title, const DlHistory *h, DlE
         put_data(p.script, h);
         put_epochs(p.script, h);
         fprintf(p.script, "set multiplot\nset lmargin at screen 0.125\nset rmargin at screen 0.97\n"
-                          "set key at graph 1, graph 1 right bottom horizontal maxrows 1 noopaque samplen 1.5 "
+                          "set key at graph 1, graph 1 right bottom horizontal noopaque samplen 1.5 "
                           "width 1\n");
         put_title(p.script, title, h);
         for (int k = 0; k < all.n; k++) {

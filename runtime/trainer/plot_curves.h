@@ -21,4 +21,7 @@ bool dl_curves_open(DlCurves *c, const char *path, const char *title, DlError *e
 /* last: whatever it costs. False, with a message; then no more are drawn. */
 bool dl_curves_draw(DlCurves *c, const DlHistory *h, bool last, DlError *e);
 
+/* command_plot.c: the curves of a log, as `program plot`; an exit code. */
+int dl_plot_log(const char *program, const char *log, const char *picture);
+
 #endif
