@@ -55,12 +55,12 @@ static int line_of(const Format *f, int i) {
 enum { DEEPEST = 60 };
 
 /* A line stands where its anchor says, unless its author put it one indentation in from the line
- * of the anchor, or less. */
+ * of the anchor. */
 static int column_by_anchor(const Format *f, const Piece *p) {
     const Piece *anchor = &f->piece.at[p->anchor], *line = &f->piece.at[line_of(f, p->anchor)];
     int column = anchor->column + p->extra, hanging = line->column + FORMAT_INDENT;
     bool aligned = p->source_column == anchor->source_column + p->extra;
-    bool hangs = p->source_column <= line->source_column + FORMAT_INDENT && !aligned;
+    bool hangs = p->source_column == line->source_column + FORMAT_INDENT && !aligned;
     return (p->authored ? hangs : column > DEEPEST) ? hanging : column;
 }
 
@@ -162,24 +162,25 @@ static void place(Format *f) {
 /* The piece after which a statement's columns are parted, and which neighbours share them. */
 typedef enum { NO_COLUMNS, INTERFACE, SETTINGS, VALUES } Columns;
 
-/* Words longer than that stand out of their column. */
-enum { LONGEST_WORD = 12 };
-
 static Columns columns_of(const Format *f, int i) {
     const Piece *p = &f->piece.at[i];
     if (!p->parted || !p->line) return NO_COLUMNS;
     switch (p->kind) {
     case INPUT: case TARGET: case OUTPUT: case LOSS: case METRIC: return INTERFACE;
-    case SETTING: return p->length > LONGEST_WORD ? NO_COLUMNS : SETTINGS;
+    case SETTING: return SETTINGS;
     case PARAM: case STATE: return VALUES;
     default: return NO_COLUMNS;
     }
 }
 
+/* Words longer than that stand out of their column. */
+enum { LONGEST_WORD = 12 };
+
 /* What is to be aligned in the statement that begins at i: the piece after its word, or its =;
  * 0: nothing. */
 static int aligned_piece(const Format *f, int i, Columns c) {
-    if (c != VALUES) return f->piece.at[i + 1].line ? 0 : i + 1;
+    bool stands_out = f->piece.at[i].length > LONGEST_WORD || f->piece.at[i + 1].line;
+    if (c != VALUES) return stands_out ? 0 : i + 1;
     for (int k = i + 1; k < f->piece.n && !f->piece.at[k].line && !f->piece.at[k].parted; k++)
         if (f->piece.at[k].kind == '=' && f->piece.at[k].brackets == 0) return k;
     return 0;

@@ -1,6 +1,8 @@
 #!/bin/sh
 # language.sh - runs the programs of LANGUAGE.md and README.md (see the comment that
-# LANGUAGE.md begins with) and those of tests/programs and examples through `dlc check`.
+# LANGUAGE.md begins with) and those of tests/programs and examples through `dlc check`, and what
+# compiles through `dlc fmt`: the formatted program has the same graph, and stays as it is. The
+# library and the examples are in their form.
 # Usage: tests/language.sh [DLC]      prints the failures, and "N passed, N failed"
 dlc=${1:-build/dlc}
 work=$(mktemp -d) || exit 1
@@ -25,9 +27,15 @@ fail() { # name, what happened, the messages
     failed=$((failed + 1))
 }
 
-must_compile() {
-    if "$dlc" check "$1" > "$work/out" 2>&1; then passed=$((passed + 1))
-    else fail "$2" "refused" "$work/out"; fi
+# A copy is formatted in place.
+must_compile() { # file, name
+    if ! "$dlc" check "$1" --dump=lower > "$work/graph" 2> "$work/out"; then
+        fail "$2" "refused" "$work/out"
+    elif ! "$dlc" fmt "$1" > "$work/out" 2>&1 || ! "$dlc" fmt --check "$1" >> "$work/out" 2>&1; then
+        fail "$2" "formatted twice it is another text" "$work/out"
+    elif ! "$dlc" check "$1" --dump=lower 2> /dev/null | diff "$work/graph" - > "$work/out"; then
+        fail "$2" "formatted it is another program" "$work/out"
+    else passed=$((passed + 1)); fi
 }
 
 must_refuse() {
@@ -49,6 +57,12 @@ for f in "$work"/*.dl; do
         *) must_compile "$f" "$(basename "$f")" ;;
     esac
 done
-for f in tests/programs/*.dl examples/*/*.dl; do must_compile "$f" "$f"; done
+mkdir "$work/tests" && cp -R tests/programs "$work/tests" && cp -R examples "$work" || exit 1
+for f in tests/programs/*.dl examples/*/*.dl; do must_compile "$work/$f" "$f"; done
+if "$dlc" fmt --check dsl/std/*.dl examples/*/*.dl examples/*/parts/*.dl > "$work/out" 2>&1; then
+    passed=$((passed + 1))
+else
+    fail "dlc fmt --check" "not in their form; dlc fmt mends them" "$work/out"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
