@@ -56,7 +56,7 @@ static const DlArg *arguments_of(Arena *a, const DataSetting *s) {
 
 /* What the train block says, as the trainer takes it. */
 static DlConfig config_of(Arena *a, const Options *o, Model *m) {
-    return (DlConfig){.reader = m->data.reader, .narg = m->data.arg.n,
+    return (DlConfig){.readers = dl_all_readers, .reader = m->data.reader, .narg = m->data.arg.n,
             .arg = arguments_of(a, &m->data),
             .validation_reader = m->validation.reader, .validation_narg = m->validation.arg.n,
             .validation_arg = arguments_of(a, &m->validation), .control = m->control,

@@ -11,6 +11,7 @@
 
 #include "graph.h"
 #include "passes.h"
+#include "readers.h"
 
 Model *driver_model(Arena *a, const Options *o) {
     passes_begin(o->dump, o->stop_after, o->time_passes);
@@ -142,6 +143,7 @@ static Program *make_texts(Arena *a, const Options *o, const Model *m, const cha
     Program *p = program_build(a, m, o->prefix);
     EmitOptions e = {.threading = threading, .memory = memory, .header = base_name(header), .standalone = o->standalone,
             .with_main = o->with_main, .timed = o->timed};
+    if (e.with_main && !readers_libraries(a, m, &e.libraries)) return NULL;
     emit_program(p, &e, h, c);
     bool closed = fclose(h) == 0;
     closed = fclose(c) == 0 && closed;

@@ -465,11 +465,24 @@ static void add_source(Api *api, const DataSetting *s, const char *list, const c
     dict_set(api->top, nargs, "%d", s->arg.n);
 }
 
+/* The program's own list of readers. */
+static void add_reader(Api *api, const char *name) {
+    dict_list(api->top, "own_reader");
+    if (name) dict_set(dict_add(api->top, "own_reader"), "reader_name", "%s", name);
+}
+
+static bool same_text(const char *a, const char *b) {
+    return a && b && strcmp(a, b) == 0;
+}
+
 static void add_main(Api *api, const EmitOptions *o) {
     const Model *m = api->m;
     dict_set(api->top, "main", "%s", o->with_main ? "yes" : "");
     add_source(api, &m->data, "data_arg", "reader", "nargs");
     add_source(api, &m->validation, "validation_arg", "validation_reader", "validation_nargs");
+    add_reader(api, m->data.reader);
+    if (!same_text(m->data.reader, m->validation.reader)) add_reader(api, m->validation.reader);
+    dict_set(api->top, "libraries", "%s", o->libraries ? o->libraries : "");
     dict_set(api->top, "control", "%s", control_initializer(api->arena, m));
     dict_set(api->top, "epochs", "%d", m->epochs);
     dict_set(api->top, "keep_order", "%s", m->shuffle ? "false" : "true");

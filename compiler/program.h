@@ -62,6 +62,7 @@ const char *c_api_name(Arena *a, const char *wish);      /* of an entry or metri
 typedef struct EmitOptions {
     const char *header;        /* as it is to be included */
     bool standalone, with_main;
+    const char *libraries;     /* of with_main: what the program links */
     bool timed;                /* for `dlc bench`: every kernel's time is added up */
     Threading threading;
     int64_t memory;            /* of a routine's scratch on one thread; 0: no limit */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../runtime/trainer/reader.h"
+#include "../../runtime/trainer/data_readers.h"
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -68,7 +68,8 @@ static bool attack(MODEL *model, NAME(work) * work, const DlData *d) {
 }
 
 static DlData *open_data(const char *folder, DlError *e) {
-    static const DlConfig config = {.reader = "fashion_mnist"};
+    static const DlReader *const readers[] = {&dl_reader_fashion_mnist, NULL};
+    static const DlConfig config = {.readers = readers, .reader = "fashion_mnist"};
     DlRequest q = {.table = NAME(model)(), .config = &config, .data_dir = folder};
     return dl_data_open(&q, e);
 }

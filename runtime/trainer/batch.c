@@ -89,22 +89,23 @@ static void copy_row(
 /* ---- filling ------------------------------------------------------------------------ */
 
 static void fill_array(
-        DlBatch *b, int k, const DlArray *a, const int64_t *order, int64_t first, int64_t n) {
+        DlBatch *b, int k, const DlSplit *s, const int64_t *order, int64_t first, int64_t n) {
     const dl_tensor *t = &b->tensor[k];
+    const DlArray *a = &s->array[k];
     size_t step = row_elements(t) * dl_type_size(t->type);
     unsigned char *to = b->buffer[k];
     b->data[k] = to;
     if (a->fixed) {
         copy_row(a, t, a->at, to);
-    } else if (!order && a->type == t->type) {
+    } else if (!order && !s->row && a->type == t->type) {
         b->data[k] = a->at + (size_t)first * a->stride;
     } else {
         for (int64_t i = 0; i < n; i++)
-            copy_row(a, t, a->at + (size_t)(order ? order[first + i] : first + i) * a->stride,
+            copy_row(a, t, dl_row(s, k, order ? order[first + i] : first + i),
                     to + (size_t)i * step);
     }
 }
 
 void dl_batch_fill(DlBatch *b, const DlSplit *s, const int64_t *order, int64_t first, int64_t n) {
-    for (int k = 0; k < b->n; k++) fill_array(b, k, &s->array[k], order, first, n);
+    for (int k = 0; k < b->n; k++) fill_array(b, k, s, order, first, n);
 }

@@ -35,7 +35,8 @@ static bool map(DlPool *p, DlStream *s, DlBytes *out, DlError *e) {
     if (!f || fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < 1) return false;
     out->at = dl_pool_map(p, f, (size_t)st.st_size, e);
     out->size = (size_t)st.st_size;
-    return out->at != NULL;
+    out->mapped = out->at != NULL;
+    return out->mapped;
 }
 
 static bool finish(DlPool *p, DlStream *s, const char *path, DlBytes *out, DlError *e) {
@@ -52,4 +53,13 @@ bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e) {
 
 bool dl_bytes_unpack(DlPool *p, const DlBytes *packed, DlBytes *out, DlError *e) {
     return finish(p, dl_stream_of(packed->path, packed->at, packed->size, e), packed->path, out, e);
+}
+
+/* Nobody writes into an array that is marked as mapped; others are memory of ours. */
+bool dl_bytes_array(const DlBytes *b, size_t offset, DlArray *a) {
+    unsigned char *at = (unsigned char *)(uintptr_t)b->at + offset;
+    if ((uintptr_t)at % dl_type_size(a->type) != 0) return false;
+    a->at = at;
+    a->mapped = b->mapped;
+    return true;
 }

@@ -94,8 +94,8 @@ static uint64_t sum_of_rows(const DlData *d) {
     dl_sum sum = {0};
     for (int k = 0; k < d->ninput + d->ntarget; k++) {
         const DlArray *a = &d->train.array[k];
-        size_t rows = a->fixed ? 1 : (size_t)d->train.rows;
-        dl_sum_bytes(&sum, a->at, rows * a->stride);
+        int64_t rows = a->fixed ? 1 : d->train.rows;
+        for (int64_t i = 0; i < rows; i++) dl_sum_bytes(&sum, dl_row(&d->train, k, i), a->stride);
     }
     return dl_sum_end(&sum);
 }

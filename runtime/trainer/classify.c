@@ -42,7 +42,7 @@ int dl_class_of(const dl_tensor *t, const void *at, int64_t row, DlClasses c, do
 }
 
 int dl_class_true(const DlClassifier *k, int64_t row) {
-    return (int)dl_value_at(k->target->type, k->target->at, (size_t)row);
+    return (int)dl_value_at(k->split->array[k->target].type, dl_row(k->split, k->target, row), 0);
 }
 
 int dl_class_predicted(const DlClassifier *k, int64_t row, double *weight) {
@@ -56,7 +56,7 @@ static int largest_label(const dl_model *m, const DlSplit *s) {
     double most = -1;
     if (!a || a->fixed || a->stride != dl_type_size(a->type)) return -1;
     for (int64_t r = 0; r < s->rows; r++) {
-        double v = dl_value_at(a->type, a->at, (size_t)r);
+        double v = dl_value_at(a->type, dl_row(s, m->ninput, r), 0);
         if (!(v >= 0 && v < MOST_CLASSES) || v > floor(v)) return -1;
         most = fmax(most, v);
     }
@@ -67,7 +67,7 @@ bool dl_classifier_open(DlClassifier *k, const dl_model *m, void *const *output,
         DlClasses c) {
     double weight;
     if (m->nentry < 1 || m->entry[0].noutput < 1 || m->ntarget < 1 || s->rows < 1) return false;
-    *k = (DlClassifier){&m->entry[0].output[0], output[0], &s->array[m->ninput], s->rows, c};
+    *k = (DlClassifier){&m->entry[0].output[0], output[0], s, m->ninput, s->rows, c};
     int most = largest_label(m, s);
     return most >= 0 && most < c.n && dl_class_predicted(k, 0, &weight) >= 0;
 }

@@ -11,7 +11,8 @@
 typedef struct DlClassifier {
     const dl_tensor *tensor; /* its output */
     const void *output;      /* of the split's rows */
-    const DlArray *target;
+    const DlSplit *split;
+    int target; /* the array of the split */
     int64_t rows;
     DlClasses c;
 } DlClassifier;

@@ -1,50 +1,13 @@
-/* data.c - the table of readers, their arguments, and the parts of a data set that they
- * all build. A new reader is a file data_NAME.c and a row here. */
+/* data.c - the readers' arguments, the parts of a data set that they all build, and how one is
+ * opened: found, read, held against the model. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "data_readers.h"
 #include "near.h"
-
-#define FETCH                                                                                      \
-    "examples/fetch.sh gets them from their publisher; say where they are with --data DIR or "     \
-    "DLC_DATA"
-#define IDX_FILES                                                                                  \
-    "four files: *train*images*, *train*labels*, *t10k*images*, *t10k*labels* (or test)"
-#define PLACE "put them beside the model, or say where they are with --data DIR or DLC_DATA"
-
-const DlReader dl_readers[] = {
-        {"cifar10", "folder classes each", "cifar-10-batches-bin cifar10 cifar-10",
-                "data_batch_1.bin to data_batch_5.bin and test_batch.bin, or cifar10_train*.bin "
-                "and cifar10_test*.bin",
-                FETCH, dl_read_cifar10, NULL},
-        {"mnist", "folder classes each", "mnist MNIST/raw MNIST", IDX_FILES, FETCH, dl_read_mnist,
-                NULL},
-        {"fashion_mnist", "folder classes each",
-                "fashion-mnist fashion_mnist FashionMNIST/raw fashion", IDX_FILES,
-                FETCH, dl_read_fashion_mnist, NULL},
-        {"idx", "folder", "", IDX_FILES, PLACE, dl_read_idx, NULL},
-        {"imdb", "folder words vocabulary", "aclImdb imdb",
-                "the publisher's folder aclImdb, or *train*.tsv and *test*.tsv", FETCH,
-                dl_read_imdb, dl_prepare_imdb},
-        {"digits", "file test", "digits small", "digits.csv", PLACE, dl_read_digits, NULL},
-        {"csv", "file target test header", "", "one .csv file", PLACE, dl_read_csv, dl_prepare_csv},
-        {"characters", "file test stride", "", "one text file", PLACE, dl_read_characters,
-                dl_prepare_characters},
-        {"series", "file target columns test scale", "", "one .csv file", PLACE, dl_read_series,
-                dl_prepare_series},
-        {"npy", "folder test", "",
-                "train_NAME.npy and test_NAME.npy for each input and target NAME", PLACE,
-                dl_read_npy, NULL},
-        {"linear", "rows slope intercept noise seed", "", "", "", dl_read_linear, NULL},
-        {"logistic", "rows seed", "", "", "", dl_read_logistic, NULL},
-        {"random_sequences", "rows seed labels", "", "", "", dl_read_random_sequences, NULL},
-        {"addition", "rows tests seed", "", "", "", dl_read_addition, NULL},
-        {0},
-};
+#include "reader.h"
 
 /* ---- arguments ---------------------------------------------------------------------- */
 
@@ -205,57 +168,15 @@ bool dl_data_classes(DlReading *r, int n, const char *const *name) {
     return dl_meta_put(&r->data->meta, r->data->pool, "classes", list, r->error);
 }
 
-/* ---- dividing into training and test ------------------------------------------------ */
-
-/* Whether a row tests: evenly spaced, so that files sorted by class are divided fairly.
- * Counted in millionths, so that it is the same on every machine. */
-static bool tests(int64_t row, int64_t millionths) {
-    int64_t before = row % 1000000 * millionths / 1000000;
-    int64_t after = (row % 1000000 + 1) * millionths / 1000000;
-    return after > before;
-}
-
-static bool divide_array(DlReading *r, DlArray *all, DlArray *test, int64_t rows, int64_t count,
-        int64_t millionths) {
-    if (all->fixed) {
-        *test = *all;
-        return true;
-    }
-    if (!dl_array_make(r, test, all->name, all->type, count, all->rank, all->shape)) return false;
-    unsigned char *to_train = all->at, *to_test = test->at;
-    for (int64_t i = 0; i < rows; i++) {
-        unsigned char **to = tests(i, millionths) ? &to_test : &to_train;
-        memmove(*to, all->at + (size_t)i * all->stride, all->stride);
-        *to += all->stride;
-    }
-    return true;
-}
-
-bool dl_data_divide(DlReading *r, double fraction) {
-    DlData *d = r->data;
-    int64_t rows = d->train.rows, count = 0, millionths = llround(fraction * 1e6);
-    for (int64_t i = 0; i < rows; i++) count += tests(i, millionths);
-    if (count == rows)
-        return dl_fail(r->error,
-                "data %s: of %lld rows none is left for training; make 'test' smaller",
-                r->reader->name, (long long)rows);
-    for (int k = 0; k < d->ninput + d->ntarget; k++)
-        if (!divide_array(r, &d->train.array[k], &d->test.array[k], rows, count, millionths))
-            return false;
-    d->train.rows = rows - count;
-    d->test.rows = count;
-    return true;
-}
-
 /* ---- opening ------------------------------------------------------------------------ */
 
 static void no_such_reader(const DlRequest *q, DlError *e) {
     char list[512] = "", hint[96];
     DlNear near = dl_near(q->config->reader ? q->config->reader : "");
-    for (const DlReader *k = dl_readers; k->name; k++) {
+    for (const DlReader *const *k = q->config->readers; k && *k; k++) {
         size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", k->name);
-        dl_near_offer(&near, k->name, strlen(k->name));
+        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", (*k)->name);
+        dl_near_offer(&near, (*k)->name, strlen((*k)->name));
     }
     dl_near_hint(&near, hint, sizeof hint);
     if (!q->config->reader)
@@ -266,9 +187,9 @@ static void no_such_reader(const DlRequest *q, DlError *e) {
                 hint[0] ? hint : ".", list);
 }
 
-const DlReader *dl_reader_named(const char *name) {
-    for (const DlReader *k = dl_readers; name && k->name; k++)
-        if (strcmp(k->name, name) == 0) return k;
+const DlReader *dl_reader_named(const DlReader *const *list, const char *name) {
+    for (; name && list && *list; list++)
+        if (strcmp((*list)->name, name) == 0) return *list;
     return NULL;
 }
 
@@ -300,13 +221,14 @@ static bool read_and_balance(DlReading *r) {
 }
 
 DlData *dl_data_open(const DlRequest *q, DlError *e) {
-    const DlReader *reader = dl_reader_named(q->config->reader);
+    const DlReader *reader = dl_reader_named(q->config->readers, q->config->reader);
     if (!reader) {
         no_such_reader(q, e);
         return NULL;
     }
     DlData *d = calloc(1, sizeof *d);
     if (d) d->pool = dl_pool_new();
+    if (d && d->pool) dl_pool_bound(d->pool, q->data_memory);
     DlReading r = {.request = q, .reader = reader, .data = d, .error = e};
     if (!d || !d->pool)
         dl_error(e, "out of memory");

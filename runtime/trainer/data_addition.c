@@ -103,7 +103,7 @@ static bool both_kinds(const Addition *a) {
     return found[0] && found[1];
 }
 
-bool dl_read_addition(DlReading *r) {
+static bool read_addition(DlReading *r) {
     static const char *const symbol[SYMBOLS] = {
             "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "+", " "};
     Addition a;
@@ -112,3 +112,12 @@ bool dl_read_addition(DlReading *r) {
     return dl_data_shape(r, 1, 1) && fill(r, &a, false, &r->data->train) &&
            fill(r, &a, true, &r->data->test) && dl_data_classes(r, SYMBOLS, symbol);
 }
+
+const DlReader dl_reader_addition = {
+        .name = "addition",
+        .arguments = "rows tests seed",
+        .folders = "",
+        .files = "",
+        .remedy = "",
+        .read = read_addition,
+};

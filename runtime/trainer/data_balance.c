@@ -48,9 +48,10 @@ typedef struct Classes {
     double *weight;
 } Classes;
 
-static double label_of(const DlArray *a, int64_t row) {
-    const unsigned char *at = a->at + (a->fixed ? 0 : (size_t)row * a->stride);
-    switch (a->type) {
+/* The class of row i, by target k. */
+static double label_of(const DlSplit *s, int k, int64_t i) {
+    const unsigned char *at = dl_row(s, k, i);
+    switch (s->array[k].type) {
     case DL_F32:
         return (double)*(const float *)(const void *)at;
     case DL_F64:
@@ -65,9 +66,10 @@ static double label_of(const DlArray *a, int64_t row) {
     return (double)*at;
 }
 
-static bool check_labels(DlReading *r, const DlSplit *s, const DlArray *a) {
+static bool check_labels(DlReading *r, const DlSplit *s, int k) {
+    const DlArray *a = &s->array[k];
     for (int64_t i = 0; i < s->rows; i++) {
-        double v = label_of(a, i);
+        double v = label_of(s, k, i);
         if (a->stride != dl_type_size(a->type) || !(v >= 0 && v < MOST) || v != floor(v))
             return dl_fail(r->error,
                     "class_weight: '%s' has no class in each row, a whole number from 0 on: row "
@@ -77,14 +79,16 @@ static bool check_labels(DlReading *r, const DlSplit *s, const DlArray *a) {
     return true;
 }
 
-static bool count_classes(DlReading *r, const DlArray *a, Classes *c) {
+static bool count_classes(DlReading *r, int label, Classes *c) {
     const DlSplit *s = &r->data->train;
     int64_t present = 0;
-    for (int64_t i = 0; i < s->rows; i++)
-        c->n = label_of(a, i) >= (double)c->n ? (int64_t)label_of(a, i) + 1 : c->n;
+    for (int64_t i = 0; i < s->rows; i++) {
+        double v = label_of(s, label, i);
+        c->n = v >= (double)c->n ? (int64_t)v + 1 : c->n;
+    }
     c->weight = dl_pool_array(r->data->pool, c->n, sizeof *c->weight, r->error);
     if (!c->weight) return false;
-    for (int64_t i = 0; i < s->rows; i++) c->weight[(int64_t)label_of(a, i)]++;
+    for (int64_t i = 0; i < s->rows; i++) c->weight[(int64_t)label_of(s, label, i)]++;
     for (int64_t k = 0; k < c->n; k++) present += c->weight[k] > 0;
     for (int64_t k = 0; k < c->n; k++)
         c->weight[k] = c->weight[k] > 0 ? (double)s->rows / ((double)present * c->weight[k]) : 1;
@@ -121,16 +125,15 @@ static bool insert(DlReading *r, DlSplit *s, int at, int of, const Classes *c) {
     if (!list) return false;
     for (int k = 0, from = 0; k < n; k++)
         if (k != at) list[k] = s->array[from++];
-    const DlArray *label = &list[of];
-    if (!dl_array_make(r, &list[at], m->input[at].name, DL_F32, s->rows, 0, NULL) ||
-            !check_labels(r, s, label))
-        return false;
-    float *weight = (float *)(void *)list[at].at;
-    for (int64_t i = 0; i < s->rows; i++) {
-        double v = label_of(label, i);
-        weight[i] = v < (double)c->n ? (float)c->weight[(int64_t)v] : 1;
-    }
     s->array = list;
+    if (!dl_array_make(r, &list[at], m->input[at].name, DL_F32, dl_split_places(s), 0, NULL) ||
+            !check_labels(r, s, of))
+        return false;
+    for (int64_t i = 0; i < s->rows; i++) {
+        double v = label_of(s, of, i);
+        float *weight = (float *)(void *)dl_row(s, at, i);
+        *weight = v < (double)c->n ? (float)c->weight[(int64_t)v] : 1;
+    }
     return true;
 }
 
@@ -141,7 +144,7 @@ bool dl_balance_insert(DlReading *r) {
     int at = target_named(m, c->weight), of = target_named(m, c->weight_of);
     if (of < 0)
         return dl_fail(r->error, "class_weight: the model has no target '%s'", c->weight_of);
-    const DlArray *label = &d->train.array[of - (of > at)];
+    int label = of - (of > at);
     const char *text = dl_meta_get(r->request->stored, key);
     Classes k = {0, NULL};
     if (!check_labels(r, &d->train, label) ||

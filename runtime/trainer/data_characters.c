@@ -184,7 +184,7 @@ static bool fill(DlReading *r, const Windows *w, const uint32_t *code, int64_t l
     return true;
 }
 
-bool dl_read_characters(DlReading *r) {
+static bool read_characters(DlReading *r) {
     const char *file = dl_arg(r, "file"), *path;
     double test;
     Windows w;
@@ -207,7 +207,7 @@ bool dl_read_characters(DlReading *r) {
 }
 
 /* The end of a user's text, one window: what would follow? */
-bool dl_prepare_characters(DlReading *r, const char *path, DlSplit *out) {
+static bool prepare_characters(DlReading *r, const char *path, DlSplit *out) {
     Windows w;
     Text t;
     Alphabet a;
@@ -224,3 +224,13 @@ bool dl_prepare_characters(DlReading *r, const char *path, DlSplit *out) {
     fill_row(&w, t.code + t.length - w.length, out->array, 0);
     return true;
 }
+
+const DlReader dl_reader_characters = {
+        .name = "characters",
+        .arguments = "file test stride",
+        .folders = "",
+        .files = "one text file",
+        .remedy = DL_PLACE,
+        .read = read_characters,
+        .prepare = prepare_characters,
+};

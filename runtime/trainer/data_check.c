@@ -78,20 +78,20 @@ static bool check_shape(const dl_model *m, const dl_tensor *t, const DlArray *a,
             t->line, t->name, want, what, a->name, have, remedy);
 }
 
-static double value_at(const DlArray *a, size_t i) {
-    switch (a->type) {
+static double value_at(dl_type type, const unsigned char *row, size_t i) {
+    switch (type) {
     case DL_F32:
-        return (double)((const float *)(const void *)a->at)[i];
+        return (double)((const float *)(const void *)row)[i];
     case DL_I32:
-        return (double)((const int32_t *)(const void *)a->at)[i];
+        return (double)((const int32_t *)(const void *)row)[i];
     case DL_F64:
-        return ((const double *)(const void *)a->at)[i];
+        return ((const double *)(const void *)row)[i];
     case DL_I64:
-        return (double)((const int64_t *)(const void *)a->at)[i];
+        return (double)((const int64_t *)(const void *)row)[i];
     case DL_U8:
         break;
     }
-    return (double)a->at[i];
+    return (double)row[i];
 }
 
 /* The values that a tensor may hold: [least, most], whole or real. */
@@ -136,16 +136,20 @@ static bool bad_value(const dl_model *m, const dl_tensor *t, const DlArray *a, c
             m->source, t->line, t->name, r.least, r.most, (long long)row, what, a->name, v);
 }
 
-static bool check_values(const dl_model *m, const dl_tensor *t, const DlArray *a, int64_t rows,
-        const char *what, DlError *e) {
+static bool check_values(const dl_model *m, const DlSplit *s, int k, const char *what, DlError *e) {
+    const dl_tensor *t = &m->input[k];
+    const DlArray *a = &s->array[k];
     Range r = range_of(t);
     size_t each = a->stride / dl_type_size(a->type);
-    size_t n = each * (size_t)(a->fixed ? 1 : rows);
+    int64_t rows = a->fixed && s->rows > 0 ? 1 : s->rows;
     if (always_in(a, r)) return true;
-    for (size_t i = 0; i < n; i++) {
-        double v = value_at(a, i);
-        if (!(v >= r.least && v <= r.most && isfinite(v)) || (r.whole && v != floor(v)))
-            return bad_value(m, t, a, what, (int64_t)(i / each), v, r, e);
+    for (int64_t row = 0; row < rows; row++) {
+        const unsigned char *at = dl_row(s, k, row);
+        for (size_t i = 0; i < each; i++) {
+            double v = value_at(a->type, at, i);
+            if (!(v >= r.least && v <= r.most && isfinite(v)) || (r.whole && v != floor(v)))
+                return bad_value(m, t, a, what, row, v, r, e);
+        }
     }
     return true;
 }
@@ -153,7 +157,7 @@ static bool check_values(const dl_model *m, const dl_tensor *t, const DlArray *a
 bool dl_split_check(const dl_model *m, const DlSplit *s, int narray, const char *what, DlError *e) {
     for (int k = 0; k < narray; k++)
         if (!check_shape(m, &m->input[k], &s->array[k], s->rows, what, e) ||
-                !check_values(m, &m->input[k], &s->array[k], s->rows, what, e))
+                !check_values(m, s, k, what, e))
             return false;
     return true;
 }

@@ -92,7 +92,7 @@ static int find_train(DlReading *r, const char **path) {
     return 5;
 }
 
-bool dl_read_cifar10(DlReading *r) {
+static bool read_cifar10(DlReading *r) {
     static const char *const thing[] = {"airplane", "automobile", "bird", "cat", "deer", "dog",
             "frog", "horse", "ship", "truck"};
     const char *train[5], *test;
@@ -103,3 +103,13 @@ bool dl_read_cifar10(DlReading *r) {
            read_files(r, &r->data->test, &test, 1) && dl_data_classes(r, CLASSES, thing) &&
            dl_data_select(r);
 }
+
+const DlReader dl_reader_cifar10 = {
+        .name = "cifar10",
+        .arguments = "folder classes each",
+        .folders = "cifar-10-batches-bin cifar10 cifar-10",
+        .files = "data_batch_1.bin to data_batch_5.bin and test_batch.bin, or cifar10_train*.bin "
+                 "and cifar10_test*.bin",
+        .remedy = DL_FETCH,
+        .read = read_cifar10,
+};

@@ -227,7 +227,7 @@ static bool read_table(DlReading *r, const char *file, int header) {
            fill(r, &t, c) && dl_data_divide(r, test);
 }
 
-bool dl_read_csv(DlReading *r) {
+static bool read_csv(DlReading *r) {
     const char *file = dl_arg(r, "file"), *header = dl_arg(r, "header");
     if (!file)
         return dl_fail(r->error, "data csv: name the file: csv(\"table.csv\", target: \"column\")");
@@ -237,7 +237,7 @@ bool dl_read_csv(DlReading *r) {
 }
 
 /* scikit-learn's 8 x 8 digits: 64 values from 0 to 16 and the digit. */
-bool dl_read_digits(DlReading *r) {
+static bool read_digits(DlReading *r) {
     static const char *const digit[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     const char *file = dl_arg(r, "file");
     return read_table(r, file ? file : "digits.csv", 0) && dl_data_classes(r, 10, digit);
@@ -266,7 +266,7 @@ static bool stored_choice(DlReading *r, const CsvTable *t, const char *name, Cho
     return column && c->column;
 }
 
-bool dl_prepare_csv(DlReading *r, const char *path, DlSplit *out) {
+static bool prepare_csv(DlReading *r, const char *path, DlSplit *out) {
     const dl_model *m = r->request->table;
     CsvTable t;
     if (!dl_csv_read(r->data->pool, path, -1, &t, r->error) ||
@@ -281,3 +281,22 @@ bool dl_prepare_csv(DlReading *r, const char *path, DlSplit *out) {
     out->rows = t.rows;
     return true;
 }
+
+const DlReader dl_reader_digits = {
+        .name = "digits",
+        .arguments = "file test",
+        .folders = "digits small",
+        .files = "digits.csv",
+        .remedy = DL_PLACE,
+        .read = read_digits,
+};
+
+const DlReader dl_reader_csv = {
+        .name = "csv",
+        .arguments = "file target test header",
+        .folders = "",
+        .files = "one .csv file",
+        .remedy = DL_PLACE,
+        .read = read_csv,
+        .prepare = prepare_csv,
+};

@@ -72,7 +72,7 @@ static bool read_arrays(const DlReading *r, int first, int n, const char *kind, 
 }
 
 static bool prepare(DlReading *r, const char *file, DlSplit *s) {
-    r->reader = dl_reader_named(r->request->config->reader);
+    r->reader = dl_reader_named(r->request->config->readers, r->request->config->reader);
     if (!r->reader || !r->reader->prepare)
         return dl_fail(r->error,
                 "%s: is not a .npy file, and there is no reader here that makes "
@@ -98,6 +98,7 @@ static bool read_given(DlReading *r, const DlOptions *o, bool targets) {
 DlData *dl_data_given(const DlRequest *q, const DlOptions *o, bool targets, DlError *e) {
     DlData *d = calloc(1, sizeof *d);
     if (d) d->pool = dl_pool_new();
+    if (d && d->pool) dl_pool_bound(d->pool, q->data_memory);
     DlReading r = {.request = q, .data = d, .error = e};
     if (!d || !d->pool)
         dl_error(e, "out of memory");

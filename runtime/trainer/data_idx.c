@@ -87,12 +87,13 @@ static bool read_array(
                 path, (long long)shape[0], (long long)count, t->name, (long long)total,
                 b.size - header);
     *rows = shape[0];
-    if (!dl_array_make(r, a, name, t->type, *rows, rank - 1, shape + 1)) return false;
     if (t->type == DL_U8)
-        memcpy(a->at, b.at + header, (size_t)total);
-    else
-        for (size_t i = 0; i < (size_t)(total / t->size); i++)
-            store(t, b.at + header + i * (size_t)t->size, a->at + i * dl_type_size(t->type));
+        return dl_array_around(r, a, name, t->type, *rows, rank - 1, shape + 1, NULL) &&
+               dl_bytes_array(&b, header, a);
+    if (!dl_array_make(r, a, name, t->type, *rows, rank - 1, shape + 1)) return false;
+    for (size_t i = 0; i < (size_t)(total / t->size); i++)
+        store(t, b.at + header + i * (size_t)t->size, a->at + i * dl_type_size(t->type));
+    dl_pool_drop(r->data->pool, b.at);
     return true;
 }
 
@@ -113,7 +114,7 @@ static bool read_split(DlReading *r, const char *which, DlSplit *s, bool require
     return true;
 }
 
-bool dl_read_idx(DlReading *r) {
+static bool read_idx(DlReading *r) {
     DlData *d = r->data;
     if (!dl_data_shape(r, 1, 1) || !read_split(r, "train", &d->train, true) ||
             !read_split(r, "t10k", &d->test, false))
@@ -122,12 +123,12 @@ bool dl_read_idx(DlReading *r) {
     return d->test.rows > 0 || dl_data_divide(r, 0.2);
 }
 
-bool dl_read_mnist(DlReading *r) {
+static bool read_mnist(DlReading *r) {
     static const char *const digit[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-    return dl_read_idx(r) && dl_data_classes(r, 10, digit) && dl_data_select(r);
+    return read_idx(r) && dl_data_classes(r, 10, digit) && dl_data_select(r);
 }
 
-bool dl_read_fashion_mnist(DlReading *r) {
+static bool read_fashion_mnist(DlReading *r) {
     static const char *const garment[] = {
             "T-shirt/top",
             "Trouser",
@@ -140,5 +141,35 @@ bool dl_read_fashion_mnist(DlReading *r) {
             "Bag",
             "Ankle boot",
     };
-    return dl_read_idx(r) && dl_data_classes(r, 10, garment) && dl_data_select(r);
+    return read_idx(r) && dl_data_classes(r, 10, garment) && dl_data_select(r);
 }
+
+#define IDX_FILES                                                                                  \
+    "four files: *train*images*, *train*labels*, *t10k*images*, *t10k*labels* (or test)"
+
+const DlReader dl_reader_mnist = {
+        .name = "mnist",
+        .arguments = "folder classes each",
+        .folders = "mnist MNIST/raw MNIST",
+        .files = IDX_FILES,
+        .remedy = DL_FETCH,
+        .read = read_mnist,
+};
+
+const DlReader dl_reader_fashion_mnist = {
+        .name = "fashion_mnist",
+        .arguments = "folder classes each",
+        .folders = "fashion-mnist fashion_mnist FashionMNIST/raw fashion",
+        .files = IDX_FILES,
+        .remedy = DL_FETCH,
+        .read = read_fashion_mnist,
+};
+
+const DlReader dl_reader_idx = {
+        .name = "idx",
+        .arguments = "folder",
+        .folders = "",
+        .files = IDX_FILES,
+        .remedy = DL_PLACE,
+        .read = read_idx,
+};

@@ -166,7 +166,7 @@ static bool index_all(DlReading *r, DlWords *w, const Reviews *train, const Revi
            index_split(r, w, test, words, &r->data->test) && store_words(r, w);
 }
 
-bool dl_read_imdb(DlReading *r) {
+static bool read_imdb(DlReading *r) {
     static const char *const verdict[] = {"negative", "positive"};
     Reviews train = {0}, test = {0};
     if (dl_find(r, "imdb.vocab", false)) { /* a file of the publisher's folder */
@@ -197,7 +197,7 @@ static bool prepare_lines(DlReading *r, const DlWords *w, const DlBytes *b, DlSp
     return sizes(r, &words, &vocabulary) && index_split(r, w, &s, words, out);
 }
 
-bool dl_prepare_imdb(DlReading *r, const char *path, DlSplit *out) {
+static bool prepare_imdb(DlReading *r, const char *path, DlSplit *out) {
     const char *stored = dl_meta_get(r->request->stored, "words");
     DlBytes b;
     if (!stored)
@@ -212,3 +212,13 @@ bool dl_prepare_imdb(DlReading *r, const char *path, DlSplit *out) {
     dl_words_free(w);
     return ok;
 }
+
+const DlReader dl_reader_imdb = {
+        .name = "imdb",
+        .arguments = "folder words vocabulary",
+        .folders = "aclImdb imdb",
+        .files = "the publisher's folder aclImdb, or *train*.tsv and *test*.tsv",
+        .remedy = DL_FETCH,
+        .read = read_imdb,
+        .prepare = prepare_imdb,
+};

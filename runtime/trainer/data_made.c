@@ -27,7 +27,7 @@ static DlSplit *split_of(DlReading *r, int which, int64_t rows, int64_t *first) 
     return s;
 }
 
-bool dl_read_linear(DlReading *r) {
+static bool read_linear(DlReading *r) {
     static const int64_t one[] = {1};
     double slope, intercept, noise;
     Made m;
@@ -51,7 +51,7 @@ bool dl_read_linear(DlReading *r) {
     return true;
 }
 
-bool dl_read_logistic(DlReading *r) {
+static bool read_logistic(DlReading *r) {
     static const int64_t two[] = {2};
     Made m;
     if (!begin(r, 100, &m)) return false;
@@ -96,7 +96,7 @@ static unsigned char rises(const int32_t *x, int64_t length) {
 }
 
 /* `labels`: "random" (there is nothing to learn but the rows themselves) or "rises". */
-bool dl_read_random_sequences(DlReading *r) {
+static bool read_random_sequences(DlReading *r) {
     Made m;
     int64_t length, symbols;
     const char *labels = dl_arg(r, "labels");
@@ -122,3 +122,30 @@ bool dl_read_random_sequences(DlReading *r) {
     }
     return true;
 }
+
+const DlReader dl_reader_linear = {
+        .name = "linear",
+        .arguments = "rows slope intercept noise seed",
+        .folders = "",
+        .files = "",
+        .remedy = "",
+        .read = read_linear,
+};
+
+const DlReader dl_reader_logistic = {
+        .name = "logistic",
+        .arguments = "rows seed",
+        .folders = "",
+        .files = "",
+        .remedy = "",
+        .read = read_logistic,
+};
+
+const DlReader dl_reader_random_sequences = {
+        .name = "random_sequences",
+        .arguments = "rows seed labels",
+        .folders = "",
+        .files = "",
+        .remedy = "",
+        .read = read_random_sequences,
+};

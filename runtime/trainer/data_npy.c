@@ -30,7 +30,7 @@ static bool read_split(DlReading *r, const char *split, bool required, DlSplit *
     return true;
 }
 
-bool dl_read_npy(DlReading *r) {
+static bool read_npy(DlReading *r) {
     const dl_model *m = r->request->table;
     double test;
     return dl_arg_real(r, "test", 0.2, 0, 1, &test) && dl_data_shape(r, m->ninput, m->ntarget) &&
@@ -38,3 +38,12 @@ bool dl_read_npy(DlReading *r) {
            read_split(r, "test", false, &r->data->test) &&
            (r->data->test.rows > 0 || dl_data_divide(r, test));
 }
+
+const DlReader dl_reader_npy = {
+        .name = "npy",
+        .arguments = "folder test",
+        .folders = "",
+        .files = "train_NAME.npy and test_NAME.npy for each input and target NAME",
+        .remedy = DL_PLACE,
+        .read = read_npy,
+};

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data_readers.h"
+#include "reader.h"
 
 enum { MOST = 256 };
 
@@ -56,19 +56,30 @@ static bool read_classes(DlReading *r, Selection *s) {
     return true;
 }
 
-/* The rows that are kept move to the front, in their order. */
-static void keep_rows(DlSplit *split, const Selection *s, int64_t each) {
-    DlArray *image = &split->array[0], *label = &split->array[1];
-    int64_t count[MOST] = {0}, kept = 0;
+/* Labels that may be written. */
+static bool own_labels(DlReading *r, DlSplit *split) {
+    const DlArray file = split->array[1];
+    int64_t rows = dl_split_places(split);
+    if (!file.mapped) return true;
+    if (!dl_array_make(r, &split->array[1], file.name, file.type, rows, file.rank, file.shape))
+        return false;
+    memcpy(split->array[1].at, file.at, (size_t)rows);
+    return true;
+}
+
+static bool keep_rows(DlReading *r, DlSplit *split, const Selection *s, int64_t each) {
+    int64_t count[MOST] = {0};
+    bool *leaves = dl_pool_array(r->data->pool, split->rows, sizeof *leaves, r->error);
+    if (!leaves || !own_labels(r, split)) return false;
     for (int64_t i = 0; i < split->rows; i++) {
-        int place = s->place[label->at[i]];
-        if (place < 0 || count[place] >= each) continue;
+        unsigned char *label = dl_row(split, 1, i);
+        int place = s->place[*label];
+        leaves[i] = place < 0 || count[place] >= each;
+        if (leaves[i]) continue;
         count[place]++;
-        memmove(image->at + (size_t)kept * image->stride, image->at + (size_t)i * image->stride,
-                image->stride);
-        label->at[kept++] = (unsigned char)place;
+        *label = (unsigned char)place;
     }
-    split->rows = kept;
+    return dl_split_take(r, split, NULL, leaves);
 }
 
 bool dl_data_select(DlReading *r) {
@@ -80,7 +91,8 @@ bool dl_data_select(DlReading *r) {
     if (r->data->train.array[1].type != DL_U8 || r->data->test.array[1].type != DL_U8)
         return dl_fail(r->error, "data %s: `classes` and `each` need labels of one byte",
                 r->reader->name);
-    keep_rows(&r->data->train, &s, each);
-    keep_rows(&r->data->test, &s, INT64_MAX);
+    if (!keep_rows(r, &r->data->train, &s, each) ||
+            !keep_rows(r, &r->data->test, &s, INT64_MAX))
+        return false;
     return s.n == 0 || dl_data_classes(r, s.n, s.name);
 }

@@ -203,7 +203,7 @@ static bool fill(
     return true;
 }
 
-bool dl_read_series(DlReading *r) {
+static bool read_windows(DlReading *r) {
     const char *file = dl_arg(r, "file"), *path;
     double test;
     Windows w;
@@ -227,7 +227,7 @@ bool dl_read_series(DlReading *r) {
 }
 
 /* The end of a user's table, one window: what comes next? */
-bool dl_prepare_series(DlReading *r, const char *path, DlSplit *out) {
+static bool prepare_series(DlReading *r, const char *path, DlSplit *out) {
     Windows w;
     CsvTable t;
     Series s = {0};
@@ -246,3 +246,13 @@ bool dl_prepare_series(DlReading *r, const char *path, DlSplit *out) {
     fill_input(&w, &s, s.rows - w.length, (float *)(void *)out->array[0].at);
     return true;
 }
+
+const DlReader dl_reader_series = {
+        .name = "series",
+        .arguments = "file target columns test scale",
+        .folders = "",
+        .files = "one .csv file",
+        .remedy = DL_PLACE,
+        .read = read_windows,
+        .prepare = prepare_series,
+};

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data_readers.h"
+#include "reader.h"
 
 /* held[i]: row i is set aside. */
 static bool choose_rows(DlReading *r, bool *held, int64_t rows, int64_t count, bool last) {
@@ -19,23 +19,6 @@ static bool choose_rows(DlReading *r, bool *held, int64_t rows, int64_t count, b
     for (int64_t i = 0; last && i < rows; i++) order[i] = rows - 1 - i;
     for (int64_t i = 0; i < count; i++) held[order[i]] = true;
     dl_pool_drop(r->data->pool, order);
-    return true;
-}
-
-/* Moves the rows that are set aside from one array to the other; the rest closes up. */
-static bool part_array(
-        DlReading *r, DlArray *all, DlArray *part, int64_t rows, int64_t count, const bool *held) {
-    if (all->fixed) {
-        *part = *all;
-        return true;
-    }
-    if (!dl_array_make(r, part, all->name, all->type, count, all->rank, all->shape)) return false;
-    unsigned char *kept = all->at, *to = part->at;
-    for (int64_t i = 0; i < rows; i++) {
-        unsigned char **at = held[i] ? &to : &kept;
-        memmove(*at, all->at + (size_t)i * all->stride, all->stride);
-        *at += all->stride;
-    }
     return true;
 }
 
@@ -50,13 +33,9 @@ static bool take_share(DlReading *r, const DlControl *c) {
     int n = d->ninput + d->ntarget;
     bool *held = dl_pool_array(d->pool, rows, sizeof *held, r->error);
     d->validation.array = dl_pool_array(d->pool, n, sizeof(DlArray), r->error);
-    if (!held || !d->validation.array || !choose_rows(r, held, rows, count, c->validation_last))
+    if (!held || !d->validation.array || !choose_rows(r, held, rows, count, c->validation_last) ||
+            !dl_split_take(r, &d->train, &d->validation, held))
         return false;
-    for (int k = 0; k < n; k++)
-        if (!part_array(r, &d->train.array[k], &d->validation.array[k], rows, count, held))
-            return false;
-    d->train.rows = rows - count;
-    d->validation.rows = count;
     dl_pool_drop(d->pool, held);
     return true;
 }

@@ -52,6 +52,7 @@ static size_t row_bytes(const dl_tensor *t) {
 static bool arrange(const dl_model *m, const DlSplit *split, DlSplit *out, DlError *e) {
     const dl_entry *entry = &m->entry[0];
     out->rows = split->rows;
+    out->row = split->row;
     out->array = calloc((size_t)entry->ninput + 1, sizeof *out->array);
     if (!out->array) return dl_fail(e, "out of memory");
     for (int k = 0; k < entry->ninput; k++) {

@@ -299,6 +299,6 @@ bool dl_files_read(DlPool *p, const DlFiles *f, int64_t i, DlBytes *out, DlError
     if (!path) return false;
     snprintf(path, n, "%s%s%s", f->from, middle, file->path);
     if (!f->bytes) return dl_bytes_read(p, path, out, e);
-    *out = (DlBytes){path, f->bytes + file->at, file->size};
+    *out = (DlBytes){.path = path, .at = f->bytes + file->at, .size = file->size};
     return !dl_stream_is_packed(out->at, out->size) || dl_bytes_unpack(p, out, out, e);
 }

@@ -142,6 +142,13 @@ static void widen(const NpyType *t, const unsigned char *from, unsigned char *to
     }
 }
 
+/* Whether the file has values as they are in memory. */
+static bool is_plain(const NpyType *t) {
+    static const uint16_t one = 1;
+    return t->size == (int)dl_type_size(t->type) &&
+           (t->size == 1 || *(const unsigned char *)&one == 1);
+}
+
 bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlError *e) {
     DlBytes b;
     NpyHeader h = {0};
@@ -161,9 +168,12 @@ bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlErr
                 "the file is cut short or damaged",
                 path, b.size - h.at);
     out->stride = (size_t)each * dl_type_size(out->type);
+    if (is_plain(h.type) && dl_bytes_array(&b, h.at, out)) return true;
     out->at = dl_pool_array(p, count, dl_type_size(out->type), e);
-    if (out->at) widen(h.type, b.at + h.at, out->at, (size_t)count);
-    return out->at != NULL;
+    if (!out->at) return false;
+    widen(h.type, b.at + h.at, out->at, (size_t)count);
+    dl_pool_drop(p, b.at);
+    return true;
 }
 
 bool dl_array_fix(DlArray *a, int64_t rows, DlError *e) {

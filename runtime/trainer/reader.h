@@ -1,6 +1,6 @@
 /* reader.h - what the data readers share: memory, arguments, finding and reading files.
  *
- * A reader is one file, data_NAME.c, and one row of the table in data.c. It fills the two
+ * A reader is one file, data_NAME.c, which ends with its row, dl_reader_NAME. It fills the two
  * splits of reading->data with arrays as the files have them; data_check.c then holds
  * them against the model. Files are untrusted: every size is checked before it is used,
  * and every message names the file, the line or record, and what to do. */
@@ -36,17 +36,18 @@ bool dl_times(int64_t a, int64_t b, int64_t *product);
 
 typedef struct DlReading DlReading;
 
-typedef struct DlReader {
+struct DlReader {
     const char *name;
     const char *arguments; /* names, separated by blanks; positional in this order */
     const char *folders;   /* the usual folder names, separated by blanks */
     const char *files;     /* that it takes, for messages; "" when it takes none */
     const char *remedy;    /* how to come by them */
+    const char *libraries; /* what it needs when it is linked, beside -lz -llzma -lzstd; or NULL */
     bool (*read)(DlReading *r);
     /* Turns a user's file into one split of inputs, as training's were prepared; NULL: .npy only.
      */
     bool (*prepare)(DlReading *r, const char *path, DlSplit *out);
-} DlReader;
+};
 
 struct DlReading {
     const DlRequest *request;
@@ -56,8 +57,8 @@ struct DlReading {
     const char *folder; /* where the first file was found; the rest must be there */
 };
 
-extern const DlReader dl_readers[];                /* ends with a row without a name */
-const DlReader *dl_reader_named(const char *name); /* NULL: none */
+/* Of a list that ends with NULL; NULL: none. */
+const DlReader *dl_reader_named(const DlReader *const *list, const char *name);
 
 /* The argument by name or position, or NULL. */
 const char *dl_arg(const DlReading *r, const char *name);
@@ -77,8 +78,18 @@ bool dl_array_around(DlReading *r, DlArray *a, const char *name, dl_type type, i
 size_t dl_type_size(dl_type t);
 const char *dl_type_name(dl_type t);
 bool dl_data_classes(DlReading *r, int n, const char *const *name);
-/* Makes the test split of every k-th training row, k = 1 / fraction. */
+
+/* ---- split.c: rows of a split ---------------------------------------------------------- */
+
+/* Row i of array k. */
+unsigned char *dl_row(const DlSplit *s, int k, int64_t i);
+int64_t dl_split_places(const DlSplit *s); /* the rows that its arrays must have */
+/* The rows that are marked leave `from`; they are then those of `to`, which has room for as many
+ * arrays, or nobody's, when that is NULL. */
+bool dl_split_take(DlReading *r, DlSplit *from, DlSplit *to, const bool *take);
+/* Makes the test split of every k-th training row, k = 1 / fraction; and whether that takes a row. */
 bool dl_data_divide(DlReading *r, double fraction);
+bool dl_row_tests(int64_t row, double fraction);
 
 /* ---- data_validation.c, data_balance.c ----------------------------------------------- */
 
@@ -128,11 +139,15 @@ typedef struct DlBytes {
     const char *path;
     const unsigned char *at; /* in the pool; one NUL byte follows */
     size_t size;
+    bool mapped; /* the user's file itself */
 } DlBytes;
 
 /* Reads a file, unpacked; one that is not packed and has no room in memory is mapped. */
 bool dl_bytes_read(DlPool *p, const char *path, DlBytes *out, DlError *e);
-/* The same of what is in memory already. */
+/* The array's values are those of the file from `offset` on, without a copy. False: they do not lie
+ * on a place where their type may. */
+bool dl_bytes_array(const DlBytes *b, size_t offset, DlArray *a);
+/* The same as dl_bytes_read, of what is in memory already. */
 bool dl_bytes_unpack(DlPool *p, const DlBytes *packed, DlBytes *out, DlError *e);
 
 /* ---- files.c: many files -------------------------------------------------------------- */

@@ -114,20 +114,21 @@ static bool is_picture(const DlArray *a) {
 }
 
 /* Brightness of a character's place: the mean of two rows, since characters are tall. */
-static int brightness(const DlArray *a, int64_t row, int64_t y, int64_t x) {
+static int brightness(const DlArray *a, const unsigned char *row, int64_t y, int64_t x) {
     int64_t channels = a->rank == 3 ? a->shape[2] : 1, sum = 0, n = 0;
     for (int64_t i = 2 * y; i < 2 * y + 2 && i < a->shape[0]; i++)
         for (int64_t c = 0; c < channels; c++, n++)
-            sum += a->at[(size_t)row * a->stride + (size_t)((i * a->shape[1] + x) * channels + c)];
+            sum += row[(i * a->shape[1] + x) * channels + c];
     return (int)(sum / n);
 }
 
-static void print_pictures(FILE *f, const DlArray *a, int64_t first, int64_t n) {
+static void print_pictures(FILE *f, const DlSplit *s, int64_t first, int64_t n) {
+    const DlArray *a = &s->array[0];
     static const char ink[] = " .:-=+*#%@";
     for (int64_t y = 0; 2 * y < a->shape[0]; y++) {
         for (int64_t r = first; r < first + n; r++) {
             for (int64_t x = 0; x < a->shape[1]; x++)
-                fputc(ink[brightness(a, r, y, x) * 9 / 255], f);
+                fputc(ink[brightness(a, dl_row(s, 0, r), y, x) * 9 / 255], f);
             fputs("  ", f);
         }
         fputc('\n', f);
@@ -163,7 +164,7 @@ static void print_examples(FILE *f, const DlClassifier *k, const DlSplit *s, int
         int64_t together = 78 / (width + 2) > 0 ? 78 / (width + 2) : 1;
         for (int64_t first = 0; first < count; first += together) {
             int64_t n = count - first < together ? count - first : together;
-            print_pictures(f, image, first, n);
+            print_pictures(f, s, first, n);
             print_captions(f, k, first, n, width);
         }
         return;
@@ -209,7 +210,7 @@ static void show_values(
             size_t n = a->stride / dl_type_size(a->type);
             fprintf(f, "  %s (target)", m->input[k].name);
             for (size_t i = 0; i < n && i < MOST_VALUES && !a->fixed; i++)
-                fprintf(f, " %.6g", dl_value_at(a->type, a->at, (size_t)r * n + i));
+                fprintf(f, " %.6g", dl_value_at(a->type, dl_row(s, k, r), i));
         }
         fputc('\n', f);
     }

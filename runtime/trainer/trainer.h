@@ -38,7 +38,11 @@ typedef struct DlArg {
 typedef void DlExplain(void *context, const dl_model *table, const void *model, void *work,
         int64_t n, const void *const *data, char *text, size_t size);
 
+typedef struct DlReader DlReader; /* reader.h */
+extern const DlReader *const dl_all_readers[];
+
 typedef struct DlConfig {
+    const DlReader *const *readers; /* those that the program has, and NULL */
     const char *reader; /* NULL: the program has no `data` line */
     int narg;
     const DlArg *arg;
@@ -63,6 +67,7 @@ typedef struct DlArray {
     int rank;
     int64_t shape[DL_RANK]; /* of one row */
     bool fixed;             /* one array for all rows: the input has no batch axis */
+    bool mapped;            /* in the user's own file: nothing is written there */
     size_t stride;          /* bytes of one row (of the whole array, when fixed) */
     unsigned char *at;      /* [rows] rows */
 } DlArray;
@@ -70,6 +75,7 @@ typedef struct DlArray {
 typedef struct DlSplit {
     int64_t rows;
     DlArray *array; /* the inputs, then the targets, in the model's order */
+    const int64_t *row; /* which rows of the arrays they are; NULL: the first ones, in order */
 } DlSplit;
 
 /* What prepared the data: vocabulary, class names, scaling. Stored with the weights and
@@ -97,6 +103,7 @@ typedef struct DlRequest {
     const char *data_dir; /* of --data, or NULL */
     const DlMeta *stored; /* what came with the weights: applied. NULL: learnt anew */
     bool whole;           /* no row is set aside for tests */
+    int64_t data_memory;  /* bytes of data to keep in memory, the rest on disk; 0: as it fits */
 } DlRequest;
 
 /* The share of the training rows that `validation` asks for is set aside; which rows these are
@@ -214,6 +221,10 @@ bool dl_evaluate(const DlSession *s, const DlSplit *split,
 /* The split's arrays are the model's inputs in the table's order. `output`: one array an
  * output, with room for the split's rows. */
 bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e);
+/* The same of any entry whose inputs training has too. */
+bool dl_entry_run(const DlSession *s, const dl_entry *entry, const DlSplit *split,
+        void *const *output, DlError *e);
+const dl_entry *dl_entry_named(const dl_model *m, const char *name); /* NULL: there is none */
 
 /* ---- what an evaluation gives (metrics.c) ---------------------------------------------- */
 
@@ -248,6 +259,13 @@ typedef struct DlOptions {
     const char *log; /* a .csv or .jsonl file: a row an epoch */
     const char *plot, *confusion, *calibration; /* pictures: .png or .svg files */
     int checkpoint_every; /* epochs; 0: never */
+    int ntap;
+    DlBinding tap[DL_BINDINGS]; /* file NULL: NAME.npy */
+    struct DlExplanation {
+        const char *method, *class, *baseline, *metric; /* NULL: chosen */
+        int steps, patch, stride, repeats;                       /* 0: chosen */
+        int64_t rows;
+    } explanation;
     bool resume, seed_given;
     int argc; /* the whole command line, to be said again */
     char **argv;
@@ -273,6 +291,7 @@ int dl_command_train(const dl_model *table, const DlConfig *c, const DlOptions *
 int dl_command_evaluate(const dl_model *table, const DlConfig *c, const DlOptions *o);
 int dl_command_predict(const dl_model *table, const DlConfig *c, const DlOptions *o);
 int dl_command_gradients(const dl_model *table, const DlConfig *c, const DlOptions *o);
+int dl_command_explain(const dl_model *table, const DlConfig *c, const DlOptions *o);
 
 /* The whole `main` of a program that holds one model. */
 int dl_main(const dl_model *table, const DlConfig *c, int argc, char **argv);

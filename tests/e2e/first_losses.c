@@ -15,7 +15,7 @@ static DlConfig config_of(Arena *a, const Model *m) {
     DlArg *arg = NEW_ARRAY(a, DlArg, m->data.arg.n + 1);
     for (int i = 0; i < m->data.arg.n; i++)
         arg[i] = (DlArg){m->data.arg.at[i].name, m->data.arg.at[i].text};
-    return (DlConfig){.reader = m->data.reader,
+    return (DlConfig){.readers = dl_all_readers, .reader = m->data.reader,
             .narg = m->data.arg.n,
             .arg = arg,
             .epochs = 1,

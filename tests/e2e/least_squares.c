@@ -11,7 +11,7 @@ static const dl_tensor tensor[] = {
 
 int main(int argc, char **argv) {
     dl_model m = {.name = "line", .source = "line.dl", .ninput = 1, .ntarget = 1, .input = tensor};
-    DlConfig c = {.reader = "linear"};
+    DlConfig c = {.readers = dl_all_readers, .reader = "linear"};
     DlRequest q = {.table = &m, .config = &c};
     DlError e = {""};
     const float ends[] = {0, 1};

@@ -206,6 +206,7 @@ Test(data_idx, the_places_in_order) {
     write_both("variable/t10k");
     setenv("DLC_DATA", folders[1], 1);
     describe(&d, 1, small_image);
+    d.config.readers = dl_all_readers;
     d.config.reader = "idx";
     d.config.directory = folders[0];
     DlRequest q = {.table = &d.model, .config = &d.config};

@@ -79,10 +79,11 @@ Test(data_sequences, characters_of_weights) {
     write_text("t.txt", "cab");
     describe(&d, 1, following);
     d.arg[0].text = "t.txt";
+    d.config.readers = dl_all_readers;
     d.config.reader = "characters";
     DlData data = {.pool = dl_pool_new()};
     DlRequest q = {.table = &d.model, .config = &d.config, .stored = &(DlMeta){1, &pair}};
-    DlReading r = {.request = &q, .reader = dl_reader_named("characters"), .data = &data,
+    DlReading r = {.request = &q, .reader = dl_reader_named(dl_all_readers, "characters"), .data = &data,
             .error = &d.error};
     DlSplit out = {0};
     data.train.array = data.test.array = NULL;

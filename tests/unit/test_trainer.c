@@ -14,7 +14,8 @@ static const DlArg args[] = {{"rows", "20"}, {"noise", "0"}};
 static void setup(void) {
     make_folder();
     config = (DlConfig){
-            .reader = "linear", .narg = 2, .arg = args, .epochs = 3, .directory = folder};
+            .readers = dl_all_readers, .reader = "linear", .narg = 2, .arg = args, .epochs = 3,
+            .directory = folder};
     if (chdir(folder) != 0) abort();
     unsetenv("NO_COLOR");
 }

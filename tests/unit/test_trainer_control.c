@@ -158,6 +158,7 @@ Test(control, a_log_that_cannot_be_written) {
 static const DlArg made[] = {{"rows", "100"}};
 
 static DlData *line_data(DlConfig *c) {
+    c->readers = dl_all_readers;
     c->reader = "linear";
     c->narg = 1;
     c->arg = made;

@@ -22,6 +22,7 @@ static DlData *given(Described *d, const char *reader, const char *value, const 
     DlRequest q = {.table = &d->model, .config = &d->config, .stored = stored};
     snprintf(file, sizeof file, "%s", in_folder(value));
     o = (DlOptions){.ninput = 1, .input = {{NULL, 0, file}}};
+    d->config.readers = dl_all_readers;
     d->config.reader = reader;
     d->error.text[0] = '\0';
     return dl_data_given(&q, &o, false, &d->error);
@@ -177,7 +178,7 @@ Test(trainer_show, confusions) {
     static unsigned char label[] = {0, 1, 0, 1}, pixel[4];
     DlArray array[] = {{.name = "x", .type = DL_U8, .stride = 1, .at = pixel},
             {.name = "label", .type = DL_U8, .stride = 1, .at = label}};
-    DlSplit s = {4, array};
+    DlSplit s = {.rows = 4, .array = array};
     dl_model m = {.ninput = 1, .ntarget = 1, .nentry = 1, .entry = &entry};
     FILE *f = open_text();
     dl_show_split(f, &m, outputs, &s, (DlClasses){3, names}, 2);
@@ -198,7 +199,7 @@ Test(trainer_show, pictures) {
             {.name = "label", .type = DL_U8, .stride = 1, .at = label}};
     for (int i = 0; i < 64; i++) image[i] = (unsigned char)(i % 8 * 36);
     for (int i = 64; i < 128; i++) image[i] = i % 16 < 8 ? 255 : 0;
-    DlSplit s = {2, array};
+    DlSplit s = {.rows = 2, .array = array};
     dl_model m = {.ninput = 1, .ntarget = 1, .nentry = 1, .entry = &entry};
     FILE *f = open_text();
     dl_show_split(f, &m, outputs, &s, (DlClasses){3, names}, 9);

@@ -261,6 +261,7 @@ static inline void describe(Described *d, int ninput, const char *const *tensor)
 
 static inline DlData *open_data(Described *d, const char *reader, const DlMeta *stored) {
     DlRequest q = {.table = &d->model, .config = &d->config, .stored = stored};
+    d->config.readers = dl_all_readers;
     d->config.reader = reader;
     d->config.arg = d->arg;
     while (d->config.narg < 4 && d->arg[d->config.narg].text) d->config.narg++;
