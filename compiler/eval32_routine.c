@@ -150,7 +150,7 @@ int routine32_run(Graph *g, const Routine *r, const Call32 *c) {
         if (status) return status;
     }
     StoreContext s = {.routine = r, .call = c};
-    if (eval32_run(e, head->seed, (uint32_t)head->step, store, &s)) return DL_OK;
+    if (eval32_run(e, c->seed, (uint32_t)head->step, store, &s)) return DL_OK;
     if (eval32_error(e)) fprintf(stderr, "dlc: %s\n", eval32_error(e));
     return s.status ? s.status : DL_E_MEMORY;
 }

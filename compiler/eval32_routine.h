@@ -12,6 +12,7 @@ typedef struct Call32 {
     int64_t n;
     int threads;
     dl_work_head *faults;
+    uint64_t seed;                    /* of the random numbers that it draws */
 } Call32;
 
 /* Runs it as the generated driver would; returns its status. What was compiled for a number of

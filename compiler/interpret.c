@@ -101,14 +101,19 @@ static int evaluate_roots(Eval *e, const Call *c, const Routine *r) {
     return DL_OK;
 }
 
+static uint64_t seed_of(const Use *u, const dl_head *model, const dl_work_head *work) {
+    return u == program->accumulate ? dl_part_seed(model->seed, work->parts) : model->seed;
+}
+
 static int run(const Use *u, void *model, void *work, int64_t n, void *const *arg) {
     const dl_head *head = model;
+    uint64_t seed = seed_of(u, head, work);
     if (single) {
         dl_work_head none = {.threads = 1}, *faults = work ? work : &none;
-        Call32 c = {model, work, arg, n, faults->threads, faults};
+        Call32 c = {model, work, arg, n, faults->threads, faults, seed};
         return routine32_run(program->model->graph, &u->routine, &c);
     }
-    Eval *e = eval_new(program->model->graph, n, head->seed, (uint32_t)head->step);
+    Eval *e = eval_new(program->model->graph, n, seed, (uint32_t)head->step);
     if (!e) return DL_E_MEMORY;
     Call c = {.model = model, .work = work, .arg = arg, .n = n};
     dl_work_head unused, *faults = work ? work : &unused;
@@ -210,8 +215,10 @@ static int accumulate(void *model, void *work, int64_t n, const void *const *dat
     dl_work_head *head = work;
     head->share = (float)n / (head->rows + (float)n);
     int status = run_data(program->accumulate, model, work, n, data, loss);
-    if (!status) head->rows += (float)n;
-    return status;
+    if (status) return status;
+    head->rows += (float)n;
+    head->parts++;
+    return DL_OK;
 }
 
 static int apply(void *model, void *work) {
@@ -221,6 +228,7 @@ static int apply(void *model, void *work) {
     int status = run(program->apply, model, work, 1, NULL);
     if (status) return status;
     head->rows = 0;
+    head->parts = 0;
     ((dl_head *)model)->step++;
     return DL_OK;
 }

@@ -18,10 +18,17 @@ typedef struct dl_head {
 typedef struct dl_work_head {
     uint64_t magic;
     int32_t threads;
-    float rows;                /* rows accumulated since the last apply */
+    float rows;                /* rows accumulated since the last apply, */
+    uint32_t parts;            /* in so many calls */
     float share;               /* of the running mean of gradients, what the next rows weigh */
     dl_fault fault;
 } dl_work_head;
+
+/* Parts of one step draw random numbers of their own; the first draws those of an undivided
+ * step. (The multiplier is odd, so that no two parts have one seed: 2**64 / golden ratio.) */
+static inline uint64_t dl_part_seed(uint64_t seed, uint32_t parts) {
+    return seed + parts * UINT64_C(0x9e3779b97f4a7c15);
+}
 
 /* Is mem fit for an object of `need` bytes? */
 static inline int dl_check_memory(const void *mem, size_t size, size_t need) {

@@ -17,6 +17,7 @@
 
 #include "../../compiler/driver.h"
 #include "../../compiler/eval.h"
+#include "../../runtime/dl_object.h"
 #include "../../runtime/dl_random.h"
 
 static const double TOLERANCE = 1e-5, TIE = 1e-5;
@@ -346,6 +347,20 @@ static void compare_train_step(Job *j, const char *before) {
     eval_free(e);
 }
 
+/* The second part of a step draws random numbers of its own. */
+static void compare_second_part(Job *j, const char *before) {
+    const void *const *data = (const void *const *)j->data;
+    float loss;
+    memcpy(j->model, before, j->table->size());
+    if (!status_ok(j, j->table->accumulate(j->model, j->work, j->rows, data, &loss), "accumulate"))
+        return;
+    Eval *e = evaluator(j, dl_part_seed(SEED, 1));
+    bind_data(j, e);
+    if (status_ok(j, j->table->accumulate(j->model, j->work, j->rows, data, &loss), "accumulate"))
+        compare(j, e, j->m->loss, &loss, DL_F32, "loss of the second part", "");
+    eval_free(e);
+}
+
 /* ---- one file
  * -------------------------------------------------------------------------------------------- */
 
@@ -383,6 +398,7 @@ static int run(const char *file, int how, int64_t rows, int threads) {
         memcpy(before, j.model, j.table->size());
         compare_step(&j);
         compare_train_step(&j, before);
+        compare_second_part(&j, before);
     }
     if (j.excused > 0)
         printf("%s: %ld of %ld numbers stand behind a near tie\n", file, j.excused, j.compared);

@@ -267,7 +267,7 @@ static int dl_gradients(const char *model, char *work, char *arena, int64_t n, i
     const float *dense_b = (const float *)(model + 128);
     float *x_3 = (float *)(arena + 64);
     float *x_4 = (float *)(arena + 192);
-    float *share_of_the_rows = (float *)(work + 16);
+    float *share_of_the_rows = (float *)(work + 20);
     float *gradient_dense_w = (float *)(work + 64);
     float *gradient_dense_b = (float *)(work + 128);
     grad_map_kernel(n, x_2);
@@ -453,9 +453,11 @@ int line_accumulate(line *model, line_work *work, int64_t n,
     if (status) return status;
     work->head.share = (float)n / (work->head.rows + (float)n);
     status = dl_gradients((char *)model, (char *)work, dl_arena_of(work), n, work->head.threads,
-            model->head.seed, (uint32_t)model->head.step, x, y, loss);
+            dl_part_seed(model->head.seed, work->head.parts), (uint32_t)model->head.step,
+            x, y, loss);
     if (status) return dl_refuse(&work->head, status, -1, -1);
     work->head.rows += (float)n;
+    work->head.parts++;
     return dl_check_finite(&work->head, work, dl_summed);
 }
 
@@ -467,6 +469,7 @@ int line_apply(line *model, line_work *work) {
             model->head.seed, (uint32_t)model->head.step);
     if (status) return status;
     work->head.rows = 0;
+    work->head.parts = 0;
     model->head.step++;
     return DL_OK;
 }
