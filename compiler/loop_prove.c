@@ -384,10 +384,12 @@ static bool prove(const Known *k, const Linear *e, int depth) {
     return prove_by_atom(k, e, inner, depth) || prove_by_fact(k, e, inner, depth);
 }
 
-/* A question inside of a question shares its patience. */
+/* A question inside of a question shares its patience; whether a sum fits may be asked again
+ * through a fact about that very sum, so questions are not nested without end. */
 bool is_never_negative(const Known *k, const Linear *e) {
     struct Patience *p = k->patience;
     if (p->asking == 0) p->left = PATIENCE;
+    if (p->asking > DEEPEST) return false;
     p->asking++;
     bool proved = p->left > 0 && prove(k, e, 0);
     p->asking--;

@@ -159,6 +159,7 @@ Model *lower(
     lower_settings(L, L->train_ast);
     if (o && o->batch) L->model->batch = o->batch;
     collect_freezes(L);
+    plan_augmentation(L);
     run_training(L);
     if (diag_errors()) return NULL;
     /* The losses of the training run are differentiated; those of the other are measured. */

@@ -367,6 +367,10 @@ void lower_loss_updates(Lower *L);                    /* penalties on parameters
 void lower_updates(Lower *L, const Ast *train);       /* a step: next values of what is trained */
 const Var *penalised(Lower *L, Span at);
 const char *updated_path(const Lower *L); /* of the parameter that a loop is at, or NULL */
+/* The `augment` lines: lower_augment.c. Held against the model before it is run; then carried out
+ * behind the declaration s of an input or target. */
+void plan_augmentation(Lower *L);
+void lower_augmentation(Lower *L, const Ast *s);
 void warn_unused(Lower *L);
 void count_layer_parameters(Lower *L);
 bool node_list_has(NodeList list, const Node *n);
@@ -392,6 +396,11 @@ typedef struct LossTerm {
     const char *name;
     const Var *of; /* the parameter that an update has penalised, or NULL */
 } LossTerm;
+
+/* An `augment` line of the train block, and the declaration that it is carried out behind. */
+typedef struct Augment {
+    const Ast *line, *after;
+} Augment;
 
 /* How many random tensors a module's text has drawn in this run. */
 typedef struct Draws {
@@ -456,6 +465,8 @@ struct Lower {
     Vec(Span) freeze_at;
     Vec(const Ast *) freeze_except; /* patterns of the same line that win over it */
     Vec(const char *) asked_frozen; /* layers' paths */
+    Vec(Augment) augment;
+    Module *augmenting; /* where they stand; apart from the model's own names */
     Vec(Port) output;
     Vec(const Ast *) entry_ast; /* run after the model's body */
 };

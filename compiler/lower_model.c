@@ -54,6 +54,7 @@ static Node *declare_port(Lower *L, const Ast *s) {
 static void lower_port(Lower *L, const Ast *s) {
     Node *n = declare_port(L, s);
     scope_bind(L, L->scope, s->name, n ? value_node(n) : value_poison(), s->span);
+    if (L->training && !L->entry) lower_augmentation(L, s);
 }
 
 /* ---- outputs -------------------------------------------------------------------- */

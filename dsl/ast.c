@@ -375,6 +375,10 @@ Ast *ast_restriction(Arena *m, Span at, Ast *on, Ast *except) {
     return ast_node(m, A_SETTING, at, NULL, on, except);
 }
 
+bool ast_assigns(const Ast *value) {
+    return value && (value->kind == A_ASSIGN || value->kind == A_DEFINE);
+}
+
 Ast *ast_setting(Arena *m, Span at, const char *name, Ast *values, Ast *restriction) {
     Ast *x = ast_new(m, A_SETTING, at);
     x->name = name;

@@ -57,7 +57,8 @@ typedef enum {
                     * weights (weight: expr) or NULL, body */
     A_TOTAL,       /* total a = expr;            name, a */
     A_RESULT,      /* result expr;               a */
-    A_SETTING,     /* in train: WORD values;     name, list = expressions and A_ARGs; which
+    A_SETTING,     /* in train: WORD values;     name, list = expressions and A_ARGs, or one
+                    * A_ASSIGN or A_DEFINE (augment image = ...); which
                     * parameters: a = patterns after `on`, b = those after `except` (A_STRINGs) */
 
     /* ---- expressions ---- */
@@ -154,6 +155,7 @@ void ast_check(const Ast *program);
 /* A train block's line that is no setting of the language begins with an update's name; where
  * there is no such update, setting_unknown says so (`update`: the names that there are). */
 bool setting_is_known(const Ast *setting);
+bool ast_assigns(const Ast *value); /* a setting's value that is a statement: image = ... */
 void setting_unknown(const Ast *setting, const char *const *update, int updates);
 
 /* std_files.c (made at build time from dsl/std): the library, parsed in front of every program. */

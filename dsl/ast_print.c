@@ -313,10 +313,17 @@ static void print_for(FILE *f, const Ast *s, int indent) {
     print_block(f, s->body, indent);
 }
 
+static void print_bare_statement(FILE *f, const Ast *s, int indent);
+
 static void print_setting(FILE *f, const Ast *s) {
     const Ast *part[] = {s->list, s->a, s->b};
     static const char *const word[] = {" ", " on ", " except "};
     fprintf(f, "%s", s->name);
+    if (ast_assigns(s->list)) {
+        fputc(' ', f);
+        print_bare_statement(f, s->list, 0);
+        return;
+    }
     for (int i = 0; i < 3; i++) {
         if (part[i]) fputs(word[i], f);
         print_list(f, part[i]);

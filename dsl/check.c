@@ -408,25 +408,28 @@ static void check_metric(const Ast *s) {
 
 /* ---- train blocks ---------------------------------------------------------- */
 
-/* A setting of a train block: an example of its value; whether that is a call; whether its
- * values have names, as in stop_early patience: 3. */
+/* What the value of a setting is: an expression; a call; values of which some have names, as in
+ * stop_early patience: 3; or an assignment, of which there may be several lines. */
+typedef enum { EXPRESSION, CALL, NAMED, ASSIGNMENT } SettingForm;
+
 static const struct Setting {
     const char *name, *example;
-    bool call, named;
+    SettingForm form;
 } settings[] = {
-        {"data", "csv(\"points.csv\")", true, false},
-        {"validation", "0.1", false, true},
-        {"optimizer", "adam(rate: 0.001)", true, false},
-        {"batch", "64", false, false},
-        {"epochs", "10", false, false},
-        {"shuffle", "false", false, false},
-        {"loss", "64", false, false},
-        {"accumulate", "4", false, false},
-        {"freeze", "\"conv2d*\"", false, false},
-        {"class_weight", "weight, of: label", false, true},
-        {"privacy", "delta: 1e-5", false, true},
-        {"stop_early", "patience: 3", false, true},
-        {"reduce_on_plateau", "factor: 0.1, patience: 10", false, true},
+        {"data", "csv(\"points.csv\")", CALL},
+        {"augment", "image = image |> random_flip", ASSIGNMENT},
+        {"validation", "0.1", NAMED},
+        {"optimizer", "adam(rate: 0.001)", CALL},
+        {"batch", "64", EXPRESSION},
+        {"epochs", "10", EXPRESSION},
+        {"shuffle", "false", EXPRESSION},
+        {"loss", "64", EXPRESSION},
+        {"accumulate", "4", EXPRESSION},
+        {"freeze", "\"conv2d*\"", EXPRESSION},
+        {"class_weight", "weight, of: label", NAMED},
+        {"privacy", "delta: 1e-5", NAMED},
+        {"stop_early", "patience: 3", NAMED},
+        {"reduce_on_plateau", "factor: 0.1, patience: 10", NAMED},
 };
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
@@ -439,7 +442,8 @@ static const char *foreign_setting(const char *name) {
         {"early_stopping", "stop_early"}, {"validation_split", "validation"},
         {"reduce_lr_on_plateau", "reduce_on_plateau"}, {"class_weights", "class_weight"},
         {"validation_data", "validation"}, {"accumulation_steps", "accumulate"},
-        {"checkpoint", "the option --checkpoint-every"},
+        {"checkpoint", "the option --checkpoint-every"}, {"augmentation", "augment"},
+        {"transform", "augment"}, {"transforms", "augment"},
     };
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
         if (strcmp(pair[i][0], name) == 0) return pair[i][1];
@@ -472,22 +476,43 @@ void setting_unknown(const Ast *s, const char *const *update, int updates) {
     else diag_error(head(s), "there is no setting `%s`; the settings are %s", name, list);
 }
 
+/* `augment image = ...`; a sign of equality in any other line stands for a colon. */
+static void check_assignment(const Ast *s, const struct Setting *known) {
+    const Ast *value = s->list;
+    if (known && known->form == ASSIGNMENT) {
+        if (ast_assigns(value)) check_statement(value, MODEL_, false);
+        else if (!value || value->kind != A_ERROR)
+            diag_error(head(s), "`%s` says what an input or target becomes: write %s %s", s->name,
+                    s->name, known->example);
+    } else if (known && known->form != NAMED) {
+        diag_error(value->span, "`%s` takes no assignment: write %s %s", s->name, s->name,
+                known->example);
+    } else {
+        const char *name = value->kind == A_DEFINE ? value->name : value->list->name;
+        diag_error(value->span, "a value of `%s` is named with a colon: %s: ...", s->name, name);
+    }
+}
+
 static void check_setting(const Ast *s) {
     const struct Setting *known = find_setting(s->name);
+    if (ast_assigns(s->list) || (known && known->form == ASSIGNMENT)) {
+        check_assignment(s, known);
+        return;
+    }
     if (!known) {   /* an update of the library or the program: lowering knows */
         check_args(s->list);
         return;
     }
     const Ast *last = s->list;
     for (const Ast *x = s->list; x; x = x->next) {
-        if (x->kind == A_ARG && !known->named)
+        if (x->kind == A_ARG && known->form != NAMED)
             diag_error(x->span, "`%s` has no values with names: write %s %s", s->name, s->name,
                     known->example);
         last = x;
     }
     if (!last)
         diag_error(head(s), "`%s` has no value: write %s %s", s->name, s->name, known->example);
-    else if (known->call && last->kind != A_CALL && last->kind != A_ERROR && last->kind != A_ARG)
+    else if (known->form == CALL && last->kind != A_CALL && last->kind != A_ERROR && last->kind != A_ARG)
         diag_error(last->span, "`%s` is given by a call: write %s %s", s->name, s->name,
                 known->example);
     check_list(s->list);
@@ -500,6 +525,8 @@ static bool has_pattern(const Ast *s) {
 /* The same setting before s. Those with patterns may be many, beside one without. */
 static const Ast *set_before(const Ast *list, const Ast *s) {
     if (has_pattern(s) || (find_setting(s->name) && s->list && s->list->kind == A_STRING)) return NULL;
+    const struct Setting *known = find_setting(s->name);
+    if (ast_assigns(s->list) || (known && known->form == ASSIGNMENT)) return NULL;
     for (; list != s; list = list->next)
         if (list->kind == A_SETTING && list->name == s->name && !has_pattern(list)) return list;
     return NULL;

@@ -114,6 +114,8 @@ statement:
   | FOR NAME ',' NAME IN range block    { $$ = ast_for(A, @$, $2, $4, $6, $7); }
   | SETTING restriction                 { $$ = ast_setting(A, @$, $1, NULL, $2); }
   | SETTING values restriction          { $$ = ast_setting(A, @$, $1, $2, $3); }
+  | SETTING values '=' expr             { $$ = ast_setting(A, @$, $1,
+                                                ast_assign(A, span_join(@2, @4), $2, $4), NULL); }
   | SETTING PATTERN expr                { $$ = ast_setting(A, @$, $1, $3,
                                                 ast_restriction(A, @2, ast_text(A, A_STRING, @2, $2), NULL)); }
   | error                               { $$ = ast_node(A, A_ERROR, @$, NULL, NULL, NULL); }

@@ -347,6 +347,9 @@ Test(reference, shapes) {
 Test(reference, preparation) {
     run_file("tests/ref/preparation.ref", 9);
 }
+Test(reference, augmentation) {
+    run_file("tests/ref/augmentation.ref", 35);
+}
 Test(reference, pooling) {
     run_file("tests/ref/pooling.ref", 66);
 }
