@@ -31,6 +31,11 @@ static int take_unfreeze(Options *o, const char *value) {
     return DONE;
 }
 
+static int take_tap(Options *o, const char *value) {
+    o->tap[o->ntap++] = value;
+    return DONE;
+}
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 #define GROUP(title) {NULL, NULL, title, ~0u, NULL, 0, 0}
@@ -47,10 +52,28 @@ const Flag flags[] = {
             "begins every exported name (default: the model's name)"),
     FLAG(COMPILE, "--standalone", standalone, "fold the runtime in: one file, no library to link"),
     FLAG(COMPILE, "--main", with_main, "add a main that trains, evaluates and predicts"),
+    FLAG(COMPILE, "--explain", explain,
+            "add the entry NAME_explain: which elements of the inputs mattered"),
+    TAKEN(COMPILE, "--tap", "NAME", take_tap,
+            "add the entry NAME_tap, which gives this tensor of the text, or layer's output; may be "
+            "there several times"),
     FLAG(COMPILE, "-MD", dependencies,
             "write FILE.d, the files that the output depends on, for make"),
+    TEXT(COMPILE | EXPLAIN, "--output", "NAME", explained,
+            "which output, or other tensor of the text, is explained (default: the first output)"),
     TEXT(PLOT, "-o", "FILE", output, "the picture: a .png or .svg file"),
-    FLAG(SHOW, "--dot", dot, "the graph for graphviz"),
+    FLAG(SHOW, "--dot", dot, "the graph for graphviz, on standard output"),
+    FLAG(SHOW, "--dot=fused", dot_fused, "the kernels that it becomes, and what passes between them"),
+    TEXT(SHOW, "--graph", "FILE", graph, "the graph drawn (needs graphviz); FILE.svg or FILE.png"),
+    TEXT(SHOW, "--graph-fused", "FILE", graph_fused, "the kernels drawn (needs graphviz)"),
+    TEXT(SHOW, "--plot", "FILE", plot,
+            "the memory plan of a training step drawn (needs gnuplot); FILE.png or FILE.svg"),
+    TEXT(SHOW, "--filters", "FILE", filters,
+            "filters of the first convolution over an image, of --weights; FILE.png"),
+    TEXT(SHOW, "--embedding", "FILE", embedding,
+            "rows of the first table of words or items, of --weights, in a plane (needs gnuplot)"),
+    TEXT(SHOW, "--weights", "FILE", weights,
+            "trained weights to be drawn (default: NAME.safetensors)"),
     FLAG(SHOW, "--paths", paths, "path, type and shape of each parameter and state, a line each"),
     FLAG(CHECK, "--gradients", gradients, "compare gradients with central differences"),
     FLAG(FMT, "--check", check_only, "change nothing; exit code 1 when a file would be changed"),

@@ -289,6 +289,31 @@ static double build_function(Kernels *k, Unit *u) {
     return p->flops;
 }
 
+/* A step of a stack, or what a scan carries, lies in the memory of the whole. */
+static const Storage *memory_of_array(Storage *s) {
+    for (s = resolve(s); s->base; s = resolve(s->base)) continue;
+    return s;
+}
+
+static void note_array(Kernels *k, PlanKernel *line, Storage *s, bool written) {
+    PlanArray array = {.name = s ? s->name : NULL, .written = written};
+    if (!s || s->kind == ST_TABLE) return;
+    array.memory = memory_of_array(s);
+    for (int i = 0; i < line->array.n; i++)
+        if (line->array.at[i].memory == array.memory && line->array.at[i].written == written) return;
+    vec_push(k->arena, &line->array, array);
+}
+
+static void note_arrays(Kernels *k, PlanKernel *line, const Unit *u) {
+    for (int i = 0; i < u->member.n; i++) {
+        const View *v = view_of(k, u->member.at[i]);
+        for (int j = 0; j < v->loads.n; j++)
+            note_array(k, line, view_of(k, v->loads.at[j])->storage, false);
+        note_array(k, line, v->storage, true);
+    }
+    for (int i = 0; i < u->write.n; i++) note_array(k, line, u->write.at[i].to, true);
+}
+
 static void keep_functions(Kernels *k, UnitList *list, int depth, double times) {
     for (int i = 0; i < list->n; i++) {
         Unit *u = list->at[i];
@@ -299,6 +324,7 @@ static void keep_functions(Kernels *k, UnitList *list, int depth, double times) 
             line.function = u->function_name;
             line.what = result_text(k->codegen, u);
             line.bytes = bytes_of(k, u);
+            note_arrays(k, &line, u);
             line.timer = u->timer = k->codegen->timers++;
             vec_push(k->arena, &k->plan->kernel, line);
         }

@@ -82,6 +82,13 @@ typedef struct PlanStretch {
     int64_t slice_rows;
 } PlanStretch;
 
+/* What a kernel reads or writes: a place in memory, and what is there for people. */
+typedef struct PlanArray {
+    const void *memory;      /* equal to others' at the same place */
+    const char *name;
+    bool written;
+} PlanArray;
+
 typedef struct PlanKernel {
     const char *function;    /* C function, or "scan" */
     const char *what;        /* what it computes, one line */
@@ -89,6 +96,7 @@ typedef struct PlanKernel {
     double flops, bytes;     /* a call with all rows */
     double times;            /* it is called so often: steps of the scans that it stands in */
     int timer;               /* its number in code that times its kernels */
+    Vec(PlanArray) array;
 } PlanKernel;
 
 typedef struct Plan {

@@ -13,8 +13,8 @@ enum { DONE = 0, INPUT_WRONG = 1, USAGE_WRONG = 2 };
 /* Sets of commands, one bit each. */
 enum {
     COMPILE = 1, TRAIN_IT = 2, EVALUATE = 4, PREDICT = 8, GRADIENTS = 16, SHOW = 32, BENCH = 64,
-    CHECK = 128, FMT = 256, PLOT = 1024,
-    RUNS = TRAIN_IT | EVALUATE | PREDICT | GRADIENTS,      /* of a trained or training model */
+    CHECK = 128, FMT = 256, EXPLAIN = 512, PLOT = 1024,
+    RUNS = TRAIN_IT | EVALUATE | PREDICT | GRADIENTS | EXPLAIN, /* of a trained or training model */
     GENERATES = COMPILE | RUNS | SHOW | BENCH,             /* C */
     READS = GENERATES | CHECK                              /* a model, and knows what it means */
 };

@@ -23,7 +23,14 @@ typedef struct Options {
     bool time_passes, list_passes;
     bool help, check_only;         /* --help of a command; --check of fmt */
     bool interpret, definition;    /* in single, or in double precision */
-    bool gradients, dot, paths;
+    bool gradients, dot, dot_fused, paths;
+    const char *plot;              /* of show: the memory plan; of bench: bars and roofline */
+    const char *graph, *graph_fused, *filters, *embedding;     /* pictures of show */
+    const char *weights;           /* of show: what was trained */
+    bool explain;                  /* the entry `explain`, of this output (NULL: the first) */
+    const char *explained;
+    int ntap;                      /* the entry `tap`, of tensors of these names */
+    const char **tap;
     bool timed;                    /* generated code times its kernels */
     bool json;
     const char *seconds, *threads; /* of bench */

@@ -437,6 +437,7 @@ static void add_layers(Api *api) {
     dict_list(api->top, "layer");
     for (int i = 0; i < api->m->layer.n; i++) {
         const Layer *k = &api->m->layer.at[i];
+        if (k->depth) continue;
         dict_set(dict_add(api->top, "layer"), "line", "%-24s %-16s [%s]", k->path, k->kind,
                 k->out ? shape_text(api->arena, k->out, "n") : "");
     }

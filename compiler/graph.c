@@ -25,6 +25,10 @@ Graph *graph_new(Arena *a) {
     return g;
 }
 
+int graph_nodes(const Graph *g) {
+    return g->t->node.n;
+}
+
 /* ---- sets of scans, ascending by id ---------------------------------------------------- */
 
 ScanSet scan_union(Graph *g, ScanSet a, ScanSet b) {

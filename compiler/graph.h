@@ -250,6 +250,7 @@ Node *node_zeros(Graph *g, DType t, int rank, const int64_t *dim, Span at);
 /* All nodes that the roots need, operands first, scan bodies included; deterministic. */
 typedef Vec(Node *) NodeList;
 NodeList graph_order(Graph *g, Node *const *root, int n);
+int graph_nodes(const Graph *g);        /* built so far: the next one's id */
 /* Nodes loaded by n's expressions (a carry: its scan's inits and nexts; a stack: of and those). */
 NodeList node_operands(Graph *g, const Node *n);
 

@@ -93,24 +93,32 @@ static void name_result(Value v, const Function *fn, const char *path) {
     v.node->name = path ? path : fn->name;
 }
 
-static void record_layer(Lower *L, const Function *fn, const char *path, Value v, Span call) {
-    if (v.kind == V_LIST && v.i) v = v.item[0]; /* what it gives first */
-    if (L->layer_depth || v.kind != V_TENSOR || L->entry) return;
-    for (int k = 0; k < L->model->layer.n; k++) {
-        Layer *old = &L->model->layer.at[k];
-        if (old->path != path) continue;
-        if (!L->training) old->out = v.node;
-        return;
-    }
-    Layer new = {.path = path, .kind = fn->name, .out = v.node, .span = call};
+static int layer_of_path(Lower *L, const Function *fn, const char *path, Span call) {
+    for (int k = 0; k < L->model->layer.n; k++)
+        if (L->model->layer.at[k].path == path) return k;
+    Layer new = {.path = path, .kind = fn->name, .depth = L->layer_depth, .span = call};
     vec_push(L->arena, &L->model->layer, new);
+    return L->model->layer.n - 1;
+}
+
+/* What the program itself applies; layers that one of the library's is made of are its own affair.
+ * first: of the nodes that were built for it. */
+static void record_layer(
+        Lower *L, const Function *fn, const char *path, Value v, Span call, int first) {
+    if (v.kind == V_LIST && v.i) v = v.item[0]; /* what it gives first */
+    if (L->in_library || v.kind != V_TENSOR || L->entry) return;
+    int k = layer_of_path(L, fn, path, call);
+    Layer *layer = &L->model->layer.at[k];
+    if (!L->training || !layer->out) layer->out = v.node;
+    LayerNodes nodes = {k, first, graph_nodes(L->graph)};
+    vec_push(L->arena, &L->model->layer_nodes, nodes);
 }
 
 Value run_definition(Lower *L, Function *fn, const Value *given, const Span *given_at, Span call,
         const char *path) {
     if (too_deep(L, fn, call)) return value_poison();
     State state = state_save(L);
-    int errors = diag_errors(), depth = L->depth;
+    int errors = diag_errors(), depth = L->depth, first = graph_nodes(L->graph);
     Scope *s = scope_new(L, fn->scope);
     L->depth++;
     enter(L, fn, given, call);
@@ -132,7 +140,7 @@ Value run_definition(Lower *L, Function *fn, const Value *given, const Span *giv
     state_restore(L, &state);
     if (!L->in_library) L->abandoned = false;
     if (user_call) name_result(v, fn, path);
-    if (is_layer(fn)) record_layer(L, fn, path, v, call);
+    if (is_layer(fn)) record_layer(L, fn, path, v, call, first);
     return v;
 }
 

@@ -54,12 +54,20 @@ typedef struct Entry {      /* predict, and the user's own */
     Span span;
 } Entry;
 
-typedef struct Layer {      /* for `show`: one line a layer instance */
+typedef struct Layer {      /* for `show`: one line a layer instance that is not the library's own */
     const char *path, *kind;
+    int depth;              /* layers that it stands in */
     Node *out;
     int64_t params;
     Span span;
 } Layer;
+
+/* An application of a layer has made the nodes with first <= id < last; those of layers inside it
+ * are among them. */
+typedef struct LayerNodes { int layer, first, last; } LayerNodes;
+
+/* A tensor by the name that the model's text gave it last. */
+typedef struct Named { const char *name; Node *node; } Named;
 
 /* data imdb("reviews", words: 200): arguments {NULL, "reviews"}, {"words", "200"}; numbers as written */
 typedef struct DataArg { const char *name, *text; } DataArg;
@@ -81,6 +89,8 @@ typedef struct Model {
     Node *loss;                    /* scalar, training mode */
     Vec(Entry) entry;              /* [0] is predict */
     Vec(Layer) layer;
+    Vec(LayerNodes) layer_nodes;
+    Vec(Named) named;              /* in evaluation mode */
     Span span;
 } Model;
 
