@@ -10,6 +10,7 @@ const DlReader *const dl_all_readers[] = {
         &dl_reader_imdb,
         &dl_reader_digits,
         &dl_reader_csv,
+        &dl_reader_jsonl,
         &dl_reader_characters,
         &dl_reader_series,
         &dl_reader_npy,

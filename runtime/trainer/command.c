@@ -8,6 +8,7 @@
 #include "plot_classes.h"
 #include "progress.h"
 #include "show.h"
+#include "units.h"
 
 bool dl_job_begin(Job *j, const dl_model *table, const DlConfig *c, const DlOptions *o) {
     *j = (Job){.table = table, .config = c, .options = o};
@@ -49,13 +50,15 @@ bool dl_job_load(Job *j) {
 
 /* ---- results ------------------------------------------------------------------------ */
 
-void dl_job_print(const Job *j) {
+bool dl_job_print(Job *j) {
     const dl_model *m = j->table;
+    bool ok = true;
     if (j->options->json) {
         putchar('{');
         dl_json_metrics(stdout, m, j->metric);
+        ok = dl_units_print(stdout, &j->session, dl_job_split(j), &j->data->meta, true, &j->error);
         printf("}\n");
-        return;
+        return ok;
     }
     const char *between = "";
     for (int i = 0; i < m->nmetric; i++) {
@@ -66,6 +69,7 @@ void dl_job_print(const Job *j) {
     if (m->nmetric > 0) putchar('\n');
     for (int i = 0; i < m->nmetric; i++)
         if (!dl_metric_is_number(m, i)) dl_metric_print(stdout, m, j->metric, i);
+    return dl_units_print(stdout, &j->session, dl_job_split(j), &j->data->meta, false, &j->error);
 }
 
 static DlClasses classes_of(const DlData *d) {
@@ -144,9 +148,10 @@ static bool evaluate(Job *j) {
     DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_open(&q, &j->error);
     if (!j->data || !dl_evaluate(&j->session, dl_job_split(j), j->metric, &j->error)) return false;
+    if (!j->options->quiet) dl_data_say(stderr, j->data);
     dl_job_say_split(j);
     if (!dl_job_show(j, dl_job_split(j))) return false;
-    dl_job_print(j);
+    if (!dl_job_print(j)) return false;
     fflush(stdout);
     return draw_classes(j);
 }
@@ -232,9 +237,11 @@ static bool predict(Job *j) {
     DlRequest q = dl_job_request(j, &j->stored);
     j->data = dl_data_given(&q, j->options, false, &j->error);
     if (!j->data) return false;
+    if (!j->options->quiet) dl_data_say(stderr, j->data);
     void **output = dl_outputs_new(j->table, j->data->train.rows, &j->error);
-    bool ok = output && dl_predict(&j->session, &j->data->train, output, &j->error) &&
-              give_outputs(j, output);
+    bool ok = output && dl_predict(&j->session, &j->data->train, output, &j->error);
+    if (ok) dl_units_restore(j->table, &j->stored, j->data->train.rows, output);
+    ok = ok && give_outputs(j, output);
     if (output) dl_outputs_free(j->table, output);
     return ok;
 }

@@ -84,6 +84,7 @@ static const char *split_of_epochs(const DlData *d) {
 static void say_data(const Job *j) {
     const DlData *d = j->data;
     if (j->options->quiet) return;
+    dl_data_say(stderr, d);
     fprintf(stderr, "%s: %lld training rows, ", j->table->name, (long long)d->train.rows);
     if (d->validation.rows > 0)
         fprintf(stderr, "%lld validation rows, ", (long long)d->validation.rows);
@@ -399,8 +400,7 @@ static bool finish(Train *t) {
     say_privacy(t);
     dl_job_say_split(j);
     if (!dl_job_show(j, s)) return false;
-    dl_job_print(j);
-    return true;
+    return dl_job_print(j);
 }
 
 static bool train(Train *t) {

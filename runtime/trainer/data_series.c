@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "csv.h"
 #include "data_readers.h"
+#include "real.h"
+#include "table.h"
 
 /* What the model asks for. */
 typedef struct Windows {
@@ -56,10 +57,26 @@ static bool windows_of(DlReading *r, Windows *w) {
 
 /* ---- columns ------------------------------------------------------------------------ */
 
-static bool read_column(DlReading *r, const CsvTable *t, const char *name, double *at, int stride) {
-    int column = dl_csv_column(t, name);
-    if (column < 0) return dl_csv_no_column(t, name, r->error);
-    return dl_csv_numbers(t, column, at, stride, r->error);
+static bool want_column(DlReading *r, DlTable *t, const char *name) {
+    int column = dl_table_column(t, name);
+    if (column < 0) return dl_table_no_column(t, name, r->error);
+    if (t->column[column].width > 1)
+        return dl_fail(r->error, "%s: column '%s' holds arrays, and a series is of numbers", t->path,
+                name);
+    t->column[column].wanted = true;
+    return true;
+}
+
+static bool take_column(DlReading *r, DlTable *t, const char *name, double *at, int stride) {
+    const double *number = t->column[dl_table_column(t, name)].number;
+    for (int64_t i = 0; i < t->rows; i++) {
+        if (isnan(number[i]))
+            return dl_fail(r->error,
+                    "%s:%lld: column '%s' has no value; a series has one at each time: fill it in",
+                    t->path, (long long)dl_table_line(t, i), name);
+        at[i * stride] = number[i];
+    }
+    return true;
 }
 
 /* The texts of a list that `separator` divides. */
@@ -77,15 +94,15 @@ static char **divide_list(DlReading *r, const char *list, const char *separator,
 }
 
 /* Which columns: those of `columns` (the target's alone, or all that the model has room for). */
-static bool choose(DlReading *r, const CsvTable *t, const Windows *w, Series *s) {
+static bool choose(DlReading *r, const DlTable *t, const Windows *w, Series *s) {
     const char *target = dl_arg(r, "target"), *list = dl_arg(r, "columns");
-    if (!target) target = t->name[t->columns - 1];
+    if (!target) target = t->column[t->columns - 1].name;
     if (list) {
         s->name = divide_list(r, list, " ", &s->n);
     } else {
         s->name = dl_pool_array(r->data->pool, t->columns + 1, sizeof *s->name, r->error);
         for (int i = 0; s->name && w->columns > 1 && i < t->columns; i++)
-            s->name[s->n++] = t->name[i];
+            s->name[s->n++] = (char *)t->column[i].name;
         if (s->name && w->columns == 1) s->name[s->n++] = (char *)target;
     }
     if (!s->name) return false;
@@ -105,7 +122,7 @@ static bool choose(DlReading *r, const CsvTable *t, const Windows *w, Series *s)
     return true;
 }
 
-static bool read_series(DlReading *r, const CsvTable *t, Series *s) {
+static bool read_series(DlReading *r, DlTable *t, Series *s) {
     int64_t count;
     s->path = t->path;
     s->rows = t->rows;
@@ -113,8 +130,12 @@ static bool read_series(DlReading *r, const CsvTable *t, Series *s) {
         return dl_fail(r->error, "%s: is too large", t->path);
     s->at = dl_pool_array(r->data->pool, count, sizeof *s->at, r->error);
     for (int i = 0; s->at && i < s->n; i++)
-        if (!read_column(r, t, s->name[i], s->at + i, s->n)) return false;
-    return s->at != NULL;
+        if (!want_column(r, t, s->name[i])) return false;
+    if (!s->at || !dl_table_load(t, r->error)) return false;
+    for (int i = 0; i < s->n; i++)
+        if (!take_column(r, t, s->name[i], s->at + i, s->n)) return false;
+    dl_table_drop(t);
+    return true;
 }
 
 /* ---- scale -------------------------------------------------------------------------- */
@@ -165,8 +186,9 @@ static bool load(DlReading *r, Series *s) {
     if (!text || !s->name || !s->mean || !s->deviation) return false;
     for (int k = 0; k < s->n; k++) {
         s->name[k] = text[3 * k];
-        if (!dl_csv_number(text[3 * k + 1], &s->mean[k]) ||
-                !dl_csv_number(text[3 * k + 2], &s->deviation[k]) || s->deviation[k] == 0)
+        const char *mean = text[3 * k + 1], *deviation = text[3 * k + 2];
+        if (!dl_real(mean, strlen(mean), &s->mean[k]) ||
+                !dl_real(deviation, strlen(deviation), &s->deviation[k]) || !(s->deviation[k] > 0))
             return dl_fail(r->error, "the scale of the columns in the weights is damaged");
     }
     return true;
@@ -207,12 +229,12 @@ static bool read_windows(DlReading *r) {
     const char *file = dl_arg(r, "file"), *path;
     double test;
     Windows w;
-    CsvTable t;
+    DlTable t;
     Series s = {0};
     if (!file) return dl_fail(r->error, "data series: name the file: series(\"table.csv\")");
     path = dl_find_named(r, file);
     if (!path || !dl_arg_real(r, "test", 0.2, 0, 1, &test) || !windows_of(r, &w) ||
-            !dl_csv_read(r->data->pool, path, -1, &t, r->error) || !choose(r, &t, &w, &s) ||
+            !dl_table_open(r->data->pool, path, NULL, &t, r->error) || !choose(r, &t, &w, &s) ||
             !read_series(r, &t, &s) || !dl_data_shape(r, 1, 1))
         return false;
     int64_t end = s.rows - llround(test * (double)s.rows);
@@ -229,9 +251,9 @@ static bool read_windows(DlReading *r) {
 /* The end of a user's table, one window: what comes next? */
 static bool prepare_series(DlReading *r, const char *path, DlSplit *out) {
     Windows w;
-    CsvTable t;
+    DlTable t;
     Series s = {0};
-    if (!windows_of(r, &w) || !dl_csv_read(r->data->pool, path, -1, &t, r->error) || !load(r, &s))
+    if (!windows_of(r, &w) || !dl_table_open(r->data->pool, path, NULL, &t, r->error) || !load(r, &s))
         return false;
     if (s.n < w.columns)
         return dl_fail(r->error, "these weights are of a series of %d columns, and the model's "

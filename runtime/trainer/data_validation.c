@@ -22,18 +22,32 @@ static bool choose_rows(DlReading *r, bool *held, int64_t rows, int64_t count, b
     return true;
 }
 
-static bool take_share(DlReading *r, const DlControl *c) {
-    DlData *d = r->data;
-    int64_t rows = d->train.rows, count = llround(c->validation * (double)rows);
+/* How many rows are set aside; -1 after a message. */
+static int64_t share_of(DlReading *r, int64_t rows) {
+    double share = r->request->config->control.validation;
+    int64_t count = llround(share * (double)rows);
     if (count < 1) count = 1;
-    if (count >= rows)
-        return dl_fail(r->error,
-                "validation %g: of %lld training rows none is left to train on; make it smaller",
-                c->validation, (long long)rows);
+    if (count < rows) return count;
+    dl_error(r->error,
+            "validation %g: of %lld training rows none is left to train on; make it smaller",
+            share, (long long)rows);
+    return -1;
+}
+
+bool dl_data_held(DlReading *r, int64_t rows, bool *held) {
+    const DlConfig *c = r->request->config;
+    if (c->validation_reader || c->control.validation <= 0) return true;
+    int64_t count = share_of(r, rows);
+    return count > 0 && choose_rows(r, held, rows, count, c->control.validation_last);
+}
+
+static bool take_share(DlReading *r) {
+    DlData *d = r->data;
+    int64_t rows = d->train.rows;
     int n = d->ninput + d->ntarget;
     bool *held = dl_pool_array(d->pool, rows, sizeof *held, r->error);
     d->validation.array = dl_pool_array(d->pool, n, sizeof(DlArray), r->error);
-    if (!held || !d->validation.array || !choose_rows(r, held, rows, count, c->validation_last) ||
+    if (!held || !d->validation.array || !dl_data_held(r, rows, held) ||
             !dl_split_take(r, &d->train, &d->validation, held))
         return false;
     dl_pool_drop(d->pool, held);
@@ -60,5 +74,5 @@ static bool read_source(DlReading *r) {
 bool dl_data_validate(DlReading *r) {
     const DlConfig *c = r->request->config;
     if (c->validation_reader) return read_source(r);
-    return c->control.validation <= 0 || take_share(r, &c->control);
+    return c->control.validation <= 0 || take_share(r);
 }

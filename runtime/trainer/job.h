@@ -31,7 +31,7 @@ bool dl_job_tap(Job *j, const DlSplit *s);
 /* The test rows, or else those of validation, or else of training. */
 const DlSplit *dl_job_split(const Job *j);
 void dl_job_say_split(const Job *j);
-void dl_job_print(const Job *j); /* the metrics */
+bool dl_job_print(Job *j); /* the metrics */
 /* --show: predictions of the split's first rows. With --json, standard output is for objects
  * alone. */
 bool dl_job_show(Job *j, const DlSplit *s);

@@ -1,4 +1,4 @@
-/* near.c - see near.h. A name is near when about a third of the word is mistyped at most. */
+/* near.c - see near.h. A name is near when about a third of the word is mistyped at most; of one letter, none. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +28,8 @@ static int distance(const char *a, size_t m, const char *b, size_t n) {
 }
 
 DlNear dl_near(const char *word) {
-    return (DlNear){.word = word, .distance = (int)(strlen(word) / 3) + 2};
+    int most = (int)(strlen(word) / 3) + 2;
+    return (DlNear){.word = word, .distance = word[0] && word[1] ? most : 1};
 }
 
 void dl_near_offer(DlNear *n, const char *name, size_t length) {

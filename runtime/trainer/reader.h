@@ -90,11 +90,16 @@ bool dl_split_take(DlReading *r, DlSplit *from, DlSplit *to, const bool *take);
 /* Makes the test split of every k-th training row, k = 1 / fraction; and whether that takes a row. */
 bool dl_data_divide(DlReading *r, double fraction);
 bool dl_row_tests(int64_t row, double fraction);
+/* note.c: a line to be said once. */
+bool dl_data_note(DlReading *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- data_validation.c, data_balance.c ----------------------------------------------- */
 
 /* Sets rows to validate on aside, or reads them. */
 bool dl_data_validate(DlReading *r);
+/* Which of so many training rows it will set aside: nothing may be learnt from them. held: of all
+ * false. */
+bool dl_data_held(DlReading *r, int64_t rows, bool *held);
 /* The table as the readers see it: without the target that holds weights of classes. */
 bool dl_balance_hide(DlReading *r, dl_model *without);
 /* Then makes that target, for all splits. */

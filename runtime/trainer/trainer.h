@@ -95,6 +95,7 @@ typedef struct DlData {
     int nclass; /* 0: not a classification, or its classes have no names */
     const char **class_name;
     DlMeta meta;
+    char *note; /* what preparation did that is to be said, in lines; or NULL */
 } DlData;
 
 typedef struct DlRequest {
@@ -112,6 +113,7 @@ typedef struct DlRequest {
  * targets: their number, shapes, types and the ranges of indices and labels. */
 DlData *dl_data_open(const DlRequest *r, DlError *e);
 void dl_data_free(DlData *d);
+void dl_data_say(FILE *f, const DlData *d); /* its notes */
 
 const char *dl_meta_get(const DlMeta *m, const char *key); /* NULL: not there */
 

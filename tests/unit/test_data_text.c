@@ -1,4 +1,4 @@
-/* Text and tables: words, reviews, CSV, .npy, and the data that are made. */
+/* Text and arrays: words, reviews, .npy, and the data that are made. */
 #include <criterion/criterion.h>
 
 #include "trainer_line.h"
@@ -125,110 +125,6 @@ Test(data_text, reviews_that_are_none) {
     refused("imdb", NULL, review, 1, "a_train.tsv:2: has 2 fields");
     write_text("a_train.tsv", "");
     refused("imdb", NULL, review, 1, "a_train.tsv: holds no reviews");
-}
-
-/* ---- CSV ---------------------------------------------------------------------------- */
-
-static double csv_value(const DlData *data, const DlSplit *s, int array, int64_t row, int column) {
-    const DlArray *a = &s->array[array];
-    (void)data;
-    return ((const double *)(const void *)(a->at + (size_t)row * a->stride))[column];
-}
-
-Test(data_text, csv_columns_and_categories) {
-    static const char *const model[] = {"age f32 -1", "x f32 -1 2", "kind i32 -1", NULL};
-    Described d;
-    write_text("t.csv", "\xef\xbb\xbfsize,kind,age,\"a \"\"b\"\", c\"\r\n"
-                        "1.5,cat,3, red "
-                        "\r\n\r\n2,\"d,o\ng\",4,blue\n-1e3,cat,5,red\n7,ant,6,red\n8,cat,7,blue\n");
-    describe(&d, 2, model);
-    d.arg[0].text = "t.csv";
-    DlData *data = open_data(&d, "csv", NULL);
-    cr_assert(data, "%s", d.error.text);
-    cr_expect_eq(data->train.rows, 4);
-    cr_expect_eq(data->test.rows, 1);
-    cr_expect_eq(csv_value(data, &data->train, 0, 1, 0), 4);
-    cr_expect_eq(csv_value(data, &data->train, 1, 2, 0), -1000);
-    cr_expect_eq(csv_value(data, &data->train, 1, 0, 1), 1); /* blue, red */
-    cr_expect_eq(csv_value(data, &data->train, 2, 1, 0), 2); /* ant, cat, d,o\ng */
-    cr_expect_eq(csv_value(data, &data->test, 0, 0, 0), 7);
-    cr_expect_str_eq(data->class_name[0], "ant");
-    cr_expect_str_eq(dl_meta_get(&data->meta, "categories.a \"b\", c"), "blue\nred");
-    cr_expect_str_eq(dl_meta_get(&data->meta, "columns.x"), "size\na \"b\", c");
-    close_described(&d, data);
-}
-
-Test(data_text, csv_of_scikit_learn) {
-    static const char *const model[] = {"x f32 -1 2", "y i32 -1", NULL};
-    Described d;
-    write_text("t.csv", "3,2,one,two\n1,2,0\n3,4,1\n5,6,0\n");
-    describe(&d, 1, model);
-    d.arg[0].text = "t.csv.gz"; /* the name may be that of the packed file */
-    d.arg[1] = (DlArg){"test", "0"};
-    DlData *data = open_data(&d, "csv", NULL);
-    cr_assert(data, "%s", d.error.text);
-    cr_expect_eq(data->train.rows, 3);
-    cr_expect_eq(data->test.rows, 0);
-    cr_expect_eq(data->nclass, 2);
-    cr_expect_str_eq(data->class_name[1], "two");
-    cr_expect_eq(csv_value(data, &data->train, 0, 2, 1), 6);
-    close_described(&d, data);
-}
-
-Test(data_text, csv_that_is_wrong) {
-    static const char *const model[] = {"x f32 -1 2", "y i32 -1", NULL};
-    static const char *const two[] = {"x f32 -1", "u f32 -1", "y i32 -1", NULL};
-    refused("csv", NULL, model, 1, "name the file");
-    refused("csv", "none.csv", model, 1, "no file none.csv");
-    write_text("t.csv", "");
-    refused("csv", "t.csv", model, 1, "t.csv: holds no records");
-    write_text("t.csv", "a,b,y\n");
-    refused("csv", "t.csv", model, 1, "t.csv: holds no records after its header");
-    write_text("t.csv", "a,b,y\n1,2,0\n1,2\n");
-    refused("csv", "t.csv", model, 1, "t.csv:3: has 2 fields, and the records before it 3");
-    write_text("t.csv", "a,b\n1,2,0\n1,2,3\n");
-    refused("csv", "t.csv", model, 1, "t.csv:2: has 3 fields, and the first record 2");
-    write_text("t.csv", "a,b,y\n1,,0\n1,2,0\n");
-    refused("csv", "t.csv", model, 1, "t.csv:2: column 'b' has no value ('')");
-    write_text("t.csv", "a,b,y\n1,2,0\n1,\"2,0\n");
-    refused("csv", "t.csv", model, 1, "t.csv:3: a quoted field is not closed");
-    write_text("t.csv", "a,b,y\n1,\"x\ny\",0\n1,2\n");
-    refused("csv", "t.csv", model, 1, "t.csv:4: has 2 fields");
-    write_text("t.csv", "2,2,one,two\n1,2,0\n1,2,0\n1,2,0\n");
-    refused("csv", "t.csv", model, 1, "t.csv:2: has 3 fields, and the first record 4");
-    write_text("t.csv", "a,b,y\n1,\"2\"3,0\n");
-    refused("csv", "t.csv", model, 1, "t.csv:2: text follows a quoted field");
-    write_file("t.csv", "a,b\0,y\n", 7);
-    refused("csv", "t.csv", model, 1, "t.csv: is not text");
-    write_text("t.csv", "a,b,y\n1,2,0.5\n1,2,0\n");
-    refused("csv", "t.csv", model, 1,
-            "m.dl:3: 'y' is i32, but row 0 of the training data ('y') holds 0.5");
-    write_text("t.csv", "a,b,c,y\n1,2,3,0\n1,2,3,0\n");
-    refused("csv", "t.csv", model, 1,
-            "'x' is f32[batch, 2], but a row of the training data ('x') is f64[3]");
-    refused("csv", "t.csv", two, 2, "t.csv: has no column 'u'; its columns are a, b, c, y");
-}
-
-Test(data_text, csv_arguments) {
-    static const char *const model[] = {"x f32 -1 1", "y i32 -1", NULL};
-    Described d;
-    write_text("t.csv", "a,y\n1,0\n");
-    describe(&d, 1, model);
-    d.arg[0].text = "t.csv";
-    d.arg[1] = (DlArg){"tset", "0"};
-    cr_expect_null(open_data(&d, "csv", NULL));
-    cr_expect_str_eq(d.error.text, "data csv: has no argument 'tset'; did you mean 'test'? It "
-                                   "takes file target test header");
-    d.arg[1] = (DlArg){"test", "2"};
-    cr_expect_null(open_data(&d, "csv", NULL));
-    cr_expect_str_eq(d.error.text, "data csv: test is '2', and must be a number from 0 to 1");
-    d.arg[1] = (DlArg){"target", "z"};
-    cr_expect_null(open_data(&d, "csv", NULL));
-    cr_expect(strstr(d.error.text, "has no column 'z'; its columns are a, y"));
-    cr_expect_null(open_data(&d, "cvs", NULL));
-    cr_expect(strstr(d.error.text, "data cvs: there is no such reader; did you mean 'csv'? The "
-                                   "readers are cifar10, mnist"));
-    close_described(&d, NULL);
 }
 
 /* ---- .npy --------------------------------------------------------------------------- */

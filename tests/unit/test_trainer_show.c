@@ -71,30 +71,6 @@ Test(trainer_show, one_row_without_an_axis_for_rows) {
     close_described(&d, NULL);
 }
 
-Test(trainer_show, a_table_of_ones_own) {
-    static const char *const model[] = {"x f32 -1 2", "kind i32 -1", NULL};
-    static dl_pair pair[] = {{"columns.x", "colour\nsize"}, {"categories.colour", "blue\nred"}};
-    DlMeta stored = {2, pair};
-    Described d;
-    describe(&d, 1, model);
-    write_text("t.csv", "size,note,colour\n5,,red\n6,x,blue\n");
-    DlData *data = given(&d, "csv", "t.csv", &stored);
-    cr_assert(data, "%s", d.error.text);
-    static const double want[] = {1, 5, 0, 6};
-    cr_expect_arr_eq(data->train.array[0].at, want, sizeof want);
-    dl_data_free(data);
-    write_text("t.csv", "size,colour\n5,green\n");
-    cr_expect_null(given(&d, "csv", "t.csv", &stored));
-    cr_expect(strstr(d.error.text,
-            "t.csv:2: column 'colour' holds 'green', which did not occur in training"));
-    write_text("t.csv", "size\n5\n");
-    cr_expect_null(given(&d, "csv", "t.csv", &stored));
-    cr_expect(strstr(d.error.text, "t.csv: has no column 'colour'; its columns are size"));
-    cr_expect_null(given(&d, "csv", "t.csv", NULL));
-    cr_expect(strstr(d.error.text, "without the names of the columns"));
-    close_described(&d, NULL);
-}
-
 /* ---- predictions as text ------------------------------------------------------------ */
 
 static const int64_t three[] = {-1, 3};

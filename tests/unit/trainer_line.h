@@ -227,7 +227,7 @@ typedef struct Described {
     dl_tensor tensor[4];
     dl_model model;
     DlConfig config;
-    DlArg arg[4];
+    DlArg arg[8];
     DlError error;
 } Described;
 
@@ -264,7 +264,7 @@ static inline DlData *open_data(Described *d, const char *reader, const DlMeta *
     d->config.readers = dl_all_readers;
     d->config.reader = reader;
     d->config.arg = d->arg;
-    while (d->config.narg < 4 && d->arg[d->config.narg].text) d->config.narg++;
+    while (d->config.narg < 8 && d->arg[d->config.narg].text) d->config.narg++;
     d->error.text[0] = '\0';
     return dl_data_open(&q, &d->error);
 }
