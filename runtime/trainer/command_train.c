@@ -172,6 +172,7 @@ static bool evaluate_epoch(Train *t) {
     Job *j = &t->job;
     const DlSplit *s = j->data->validation.rows > 0 ? &j->data->validation : &j->data->test;
     if (!t->run.record.split) return true;
+    dl_progress_evaluating(&t->progress, &t->run.run);
     dl_average_swap(&j->session);
     bool ok = dl_evaluate(&j->session, s, j->metric, &j->error);
     dl_average_swap(&j->session);

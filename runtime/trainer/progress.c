@@ -1,17 +1,20 @@
-/* progress.c - see progress.h. A line is made in a buffer and written at once; the line on
- * a terminal is never longer than the terminal is wide, and is redrawn ten times a second
- * at most. */
+/* progress.c - see progress.h. A line is made in a buffer and written at once. On a terminal it is
+ * redrawn ten times a second at most, never longer than the terminal is wide at that moment; what
+ * stays of an epoch goes on in further lines where one is not enough. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "line.h"
 #include "progress.h"
 
-#define BAR 20
 #define LINES 50 /* of that many epochs each gets its line; of more, every k-th */
+#define WAIT 1.0 /* seconds, or a hundredth of the run: before, nobody knows how long it takes */
 
 static double now(void) {
     struct timespec t;
@@ -19,14 +22,25 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int width_of(FILE *out) {
+/* Asked for at every line: people resize their windows. */
+static int width_of(const DlProgress *p) {
     struct winsize w;
-    if (ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 20) return w.ws_col;
-    return 80;
+    if (!p->terminal) return 0;
+    return ioctl(fileno(p->out), TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : 80;
 }
 
 static double epochs_done(const DlRun *r) {
     return (double)r->epoch + (double)r->batch / (double)dl_run_batches(r);
+}
+
+/* Whether the terminal takes UTF-8, as the environment says. */
+static bool takes_utf8(void) {
+    static const char *const name[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *locale = NULL;
+    for (size_t i = 0; i < sizeof name / sizeof *name && !(locale && locale[0]); i++)
+        locale = getenv(name[i]);
+    const char *set = locale ? strchr(locale, '.') : NULL;
+    return set && (strncasecmp(set, ".utf-8", 6) == 0 || strncasecmp(set, ".utf8", 5) == 0);
 }
 
 void dl_progress_begin(
@@ -39,11 +53,10 @@ void dl_progress_begin(
             .quiet = quiet,
             .terminal = smart,
             .colour = smart && !(no_colour && no_colour[0] != '\0'),
-            .width = width_of(out),
+            .utf8 = smart && takes_utf8(),
             .table = r->session->table,
             .epochs = epochs,
             .batches = dl_run_batches(r),
-            .rows = r->data->train.rows,
             .before = epochs_done(r),
             .begun = now(),
             .epoch_begun = now(),
@@ -52,86 +65,32 @@ void dl_progress_begin(
 
 /* ---- pieces of a line --------------------------------------------------------------- */
 
-typedef struct Line {
-    char text[512];
-    size_t n;
-    int shown;
-} Line; /* shown: columns taken */
-
-static void put(Line *l, const char *text) {
-    size_t n = strlen(text);
-    if (l->n + n + 1 > sizeof l->text) return;
-    memcpy(l->text + l->n, text, n + 1);
-    l->n += n;
-    l->shown += (int)n;
-}
-
-static void put_colour(Line *l, const DlProgress *p, const char *code) {
-    int shown = l->shown;
-    if (p->colour) put(l, code);
-    l->shown = shown;
-}
-
-static void put_number(Line *l, const char *name, double v) {
-    char text[200];
-    snprintf(text, sizeof text, "  %s %.4g", name, v);
-    put(l, text);
-}
-
-/* 12,345 */
-static void put_count(Line *l, double v) {
-    char digits[32], text[48];
-    int n = snprintf(digits, sizeof digits, "%.0f", v), at = 0;
-    for (int i = 0; i < n; i++) {
-        if (i > 0 && (n - i) % 3 == 0) text[at++] = ',';
-        text[at++] = digits[i];
-    }
-    text[at] = '\0';
-    put(l, text);
-}
-
-static void put_duration(Line *l, double seconds) {
-    char text[48];
-    if (seconds < 0.001)
-        snprintf(text, sizeof text, "%.0f us", 1e6 * seconds);
-    else if (seconds < 0.0995)
-        snprintf(text, sizeof text, "%.1f ms", 1000 * seconds);
-    else if (seconds < 60)
-        snprintf(text, sizeof text, seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);
-    else if (seconds < 3600)
-        snprintf(text, sizeof text, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
-    else
-        snprintf(text, sizeof text, "%.0f h %02d min", seconds / 3600 - 0.5,
-                (int)(seconds / 60) % 60);
-    put(l, text);
-}
-
-static void put_epoch(Line *l, const DlProgress *p, int64_t epoch) {
+static void put_epoch(DlLine *l, const DlProgress *p, int64_t epoch) {
     char text[64];
     int wide = snprintf(text, sizeof text, "%lld", (long long)p->epochs);
     snprintf(text, sizeof text, "epoch %*lld/%lld", wide, (long long)epoch, (long long)p->epochs);
-    put(l, text);
+    dl_line_text(l, text);
 }
 
-static void put_bar(Line *l, const DlProgress *p, double share) {
-    char bar[BAR + 1];
-    int full = (int)(share * BAR);
-    for (int i = 0; i < BAR; i++) bar[i] = i < full ? '=' : i == full ? '>' : ' ';
-    bar[BAR] = '\0';
-    put(l, "  [");
-    put_colour(l, p, "\x1b[36m");
-    put(l, bar);
-    put_colour(l, p, "\x1b[0m");
-    put(l, "]");
+enum { SHORTEST_BAR = 6, LONGEST_BAR = 30 };
+
+/* A sixth of the line. "[=====>    ]", or a heavy line in a light one. */
+static void put_bar(DlLine *l, const DlProgress *p, double share) {
+    static const char *const ascii[] = {"=", ">", " "}, *const drawn[] = {"━", "╸", "─"};
+    const char *const *sign = p->utf8 ? drawn : ascii;
+    char text[3 * LONGEST_BAR + 32] = "";
+    int length = l->width / 6, full;
+    length = length < SHORTEST_BAR ? SHORTEST_BAR : length > LONGEST_BAR ? LONGEST_BAR : length;
+    full = (int)(share * length);
+    if (!p->utf8) strcat(text, "[");
+    if (p->colour) strcat(text, "\x1b[36m");
+    for (int i = 0; i < length; i++) strcat(text, sign[i < full ? 0 : i == full ? 1 : 2]);
+    if (p->colour) strcat(text, "\x1b[0m");
+    if (!p->utf8) strcat(text, "]");
+    dl_line_put(l, text, length + (p->utf8 ? 0 : 2));
 }
 
-/* Where the line is too long for the terminal, what stands last is left out: two spaces part. */
-static void write_line(const DlProgress *p, Line *l, const char *end) {
-    if (p->terminal && l->shown >= p->width) {
-        size_t cut = l->n - (size_t)(l->shown - p->width + 1), at = cut;
-        while (at > 0 && memcmp(l->text + at, "  ", 2) != 0) at--;
-        l->text[at > cut / 2 ? at : cut] = '\0';
-    }
+static void write_line(const DlProgress *p, const DlLine *l, const char *end) {
     fprintf(p->out, "%s%s%s", p->terminal ? "\r\x1b[K" : "", l->text, end);
     fflush(p->out);
 }
@@ -142,18 +101,25 @@ static double rate(const DlProgress *p, const DlRun *r) {
 
 /* ---- the line during an epoch ------------------------------------------------------- */
 
-static void draw(const DlProgress *p, const DlRun *r, double time) {
-    Line l = {.n = 0};
-    double share = (double)r->batch / (double)p->batches;
+/* How long the rest of the run takes, evaluations included; below 0: it is too early to say. */
+static double time_left(const DlProgress *p, const DlRun *r, double time) {
     double done = epochs_done(r) - p->before, left = (double)p->epochs - epochs_done(r);
+    double taken = time - p->begun;
+    bool known = taken >= WAIT || done >= 0.01 * (done + left);
+    return known && done > 0 ? taken / done * left : -1;
+}
+
+static void draw(const DlProgress *p, const DlRun *r, double time, const char *doing) {
+    DlLine l = {.width = width_of(p)};
+    double left = time_left(p, r, time);
     put_epoch(&l, p, r->epoch + 1);
-    put_bar(&l, p, share);
-    put_number(&l, "loss", dl_run_loss(r));
-    put(&l, "  ");
-    put_duration(&l, (time - p->begun) / done * left);
-    put(&l, " left  ");
-    put_count(&l, rate(p, r));
-    put(&l, " samples/s");
+    put_bar(&l, p, (double)r->batch / (double)p->batches);
+    dl_line_number(&l, "loss", dl_run_loss(r));
+    if (doing)
+        dl_line_text(&l, doing);
+    else if (left >= 0)
+        dl_line_duration(&l, "", left, " left");
+    dl_line_count(&l, rate(p, r), "samples/s");
     write_line(p, &l, "");
 }
 
@@ -167,34 +133,47 @@ void dl_progress_batch(DlProgress *p, const DlRun *r) {
     p->trained = time - p->epoch_begun;
     if (p->quiet || !p->terminal || time - p->drawn < 0.1) return;
     p->drawn = time;
-    draw(p, r, time);
+    draw(p, r, time, NULL);
+}
+
+void dl_progress_evaluating(DlProgress *p, const DlRun *r) {
+    if (!p->quiet && p->terminal && p->trained >= 0.1) draw(p, r, now(), "evaluating");
 }
 
 /* ---- the line after an epoch -------------------------------------------------------- */
 
 /* "loss 0.5  | validation loss 0.6  accuracy 0.8  rate 0.001" */
-static void put_record(Line *l, const DlProgress *p, const DlRecord *r) {
-    put_number(l, "loss", r->value[0]);
+static void put_record(DlLine *l, const DlProgress *p, const DlRecord *r) {
+    dl_line_number(l, "loss", r->value[0]);
     for (int i = r->metric; i < r->rate; i++) {
         char name[160];
         const char *metric = r->name[i] + strlen(r->split) + 1;
         snprintf(name, sizeof name, i == r->metric ? "| %.20s %.100s" : "%.0s%.100s", r->split,
                 metric);
-        put_number(l, name, r->value[i]);
+        dl_line_number(l, name, r->value[i]);
     }
     for (int i = r->rate; i < r->n; i++)
-        if (p->rates || i == r->epsilon) put_number(l, r->name[i], r->value[i]);
+        if (p->rates || i == r->epsilon) dl_line_number(l, r->name[i], r->value[i]);
 }
 
-static void print_epoch(const DlProgress *p, const DlRecord *r, const char *end) {
-    Line l = {.n = 0};
+/* The time of evaluation is said where it shows. */
+static void put_times(DlLine *l, const DlProgress *p, const DlRecord *r) {
+    double evaluated = r->seconds - p->trained;
+    DlLine part = {.n = 0};
+    dl_line_duration(&part, " (", evaluated, " evaluating)");
+    bool shows = r->split && evaluated >= 0.1 && evaluated >= 0.05 * r->seconds;
+    dl_line_count(l, r->samples_per_second, "samples/s");
+    dl_line_duration(l, "", r->seconds, shows ? part.text : "");
+}
+
+/* A line that stays goes on where it needs to, behind "epoch 1/10  ". */
+static void print_epoch(const DlProgress *p, const DlRecord *r, bool stays) {
+    DlLine l = {.width = width_of(p)};
     put_epoch(&l, p, r->epoch);
+    if (stays) l.indent = l.width > 3 * l.shown ? l.shown + 2 : 4;
     put_record(&l, p, r);
-    put(&l, "  ");
-    put_count(&l, r->samples_per_second);
-    put(&l, " samples/s  ");
-    put_duration(&l, r->seconds);
-    write_line(p, &l, end);
+    put_times(&l, p, r);
+    write_line(p, &l, stays ? "\n" : "");
 }
 
 void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record, bool last) {
@@ -208,9 +187,9 @@ void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record, bool las
         fflush(p->json);
     }
     if (!p->quiet && kept)
-        print_epoch(p, record, "\n");
+        print_epoch(p, record, true);
     else if (!p->quiet && p->terminal && time - p->drawn >= 0.1) {
-        print_epoch(p, record, "");
+        print_epoch(p, record, false);
         p->drawn = time;
     }
 }

@@ -1,6 +1,7 @@
 /* progress.h - what a run shows while it goes on. On a terminal, one line that is redrawn;
  * elsewhere, a line an epoch (fewer, evenly spaced, when there are very many). With --json,
- * an object an epoch on standard output. Colour only on a terminal that wants it. */
+ * an object an epoch on standard output. Colour, and a bar of other than ASCII characters, only
+ * on a terminal that takes them. */
 #ifndef DL_PROGRESS_H
 #define DL_PROGRESS_H
 
@@ -9,10 +10,10 @@
 typedef struct DlProgress {
     FILE *out;  /* standard error */
     FILE *json; /* standard output, or NULL */
-    bool quiet, terminal, colour, rates; /* rates: they change, and are shown */
-    int width;
+    bool quiet, terminal, colour, utf8;
+    bool rates; /* they change, and are shown */
     const dl_model *table;
-    int64_t epochs, batches, rows;    /* in all; in an epoch */
+    int64_t epochs, batches;          /* in all; in an epoch */
     double before;                    /* epochs done when this began, of a run that is resumed */
     int64_t rows_before;              /* of this epoch */
     double begun, epoch_begun, drawn; /* seconds of a clock that never goes back */
@@ -24,6 +25,8 @@ void dl_progress_begin(
 /* An epoch, or the rest of one: from here on its time counts. */
 void dl_progress_start(DlProgress *p, const DlRun *r);
 void dl_progress_batch(DlProgress *p, const DlRun *r);
+/* The epoch's rows are through, and others are evaluated, which may take a while. */
+void dl_progress_evaluating(DlProgress *p, const DlRun *r);
 /* Notes in the record how long the epoch took, and shows it; last: there is none after it. */
 void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record, bool last);
 /* A line of its own, such as "epoch 7: rate 0.01 -> 0.001". */

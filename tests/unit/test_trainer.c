@@ -1,9 +1,7 @@
-/* The whole trainer with a model written by hand: commands, results, progress on a terminal
- * and elsewhere, messages, exit codes. */
+/* The whole trainer with a model written by hand: commands, results, messages, exit codes. What
+ * it draws on a terminal is in test_terminal.c. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <pty.h>
-#include <sys/wait.h>
 
 #include "trainer_line.h"
 
@@ -321,90 +319,4 @@ Test(trainer, shows_values_beside_targets) {
     expect_in(out, "row 1:  prediction ");
     expect_in(out, "  y (target) ");
     cr_expect_eq(count_lines(out), 3);
-}
-
-/* Runs the command in a child with a pseudo-terminal for standard error; what it was sent is in
- * err. Keys are pressed once it shows an epoch. The exit code. */
-static int run_on_terminal(
-        const char *command, const char *term, unsigned short columns, const char *keys) {
-    int master;
-    struct winsize size = {24, columns, 0, 0};
-    pid_t child = forkpty(&master, NULL, NULL, &size);
-    cr_assert_geq(child, 0);
-    if (child == 0) {
-        char line[256], *argv[16];
-        setenv("TERM", term, 1);
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, 1);
-        close(null);
-        snprintf(line, sizeof line, "line %s", command);
-        int argc = split_words(line, argv);
-        int status = dl_main(&line_model, &config, argc, argv);
-        fflush(NULL);
-        _exit(status);
-    }
-    size_t n = 0;
-    for (ssize_t got; n < sizeof err - 1 && (got = read(master, err + n, sizeof err - 1 - n)) > 0;) {
-        n += (size_t)got;
-        err[n] = '\0';
-        if (keys && strstr(err, "epoch ")) {
-            cr_expect_eq(write(master, keys, strlen(keys)), (ssize_t)strlen(keys));
-            keys = NULL;
-        }
-    }
-    err[n] = '\0';
-    close(master);
-    int status = -1;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void train_on_terminal(const char *term, unsigned short columns) {
-    cr_expect_eq(run_on_terminal("train --epochs 3", term, columns, NULL), 0);
-}
-
-Test(trainer, a_terminal_has_one_line_that_is_redrawn) {
-    train_on_terminal("xterm", 120);
-    expect_in(err, "\r\x1b[Kepoch 1/3  [\x1b[36m======>             \x1b[0m]  loss ");
-    expect_in(err, " left  ");
-    expect_in(err, " samples/s  ");
-    expect_in(err, "\r\x1b[Kepoch 3/3  loss ");
-    expect_in(err, "| test loss ");
-}
-
-Test(trainer, a_narrow_terminal_is_not_overrun) {
-    train_on_terminal("xterm", 40);
-    int shown = 0;
-    for (const char *p = strstr(err, "epoch 1/3"); *p; p++) {
-        if (*p == '\x1b')
-            p = strpbrk(p, "mK");
-        else
-            shown = *p == '\r' || *p == '\n' ? 0 : shown + 1;
-        cr_assert_lt(shown, 40);
-    }
-}
-
-Test(trainer, control_c_saves_the_run) {
-    int code = run_on_terminal(
-            "train --epochs 100000000 --weights w.safetensors", "xterm", 80, "\x03");
-    cr_expect_eq(code, 130, "%d", code);
-    expect_in(err, "\r\x1b[Kinterrupted after epoch ");
-    expect_in(err, " of 100000000, batch ");
-    expect_in(err, " of 3; w.checkpoint has the run, and\r\n"
-                   "    line train --epochs 100000000 --weights w.safetensors --resume\r\n"
-                   "goes on with it\r\n");
-    cr_expect_eq(access("w.safetensors", F_OK), -1);
-    cr_assert_eq(run("train --epochs 1 --resume --weights w.safetensors"), 0, "%s", err);
-    expect_in(err, "resumed from w.checkpoint: after epoch ");
-    expect_in(err, "nothing is left to train; --epochs N, of more than ");
-}
-
-Test(trainer, no_colour_and_dumb_terminals) {
-    setenv("NO_COLOR", "1", 1);
-    train_on_terminal("xterm", 120);
-    expect_in(err, "epoch 1/3  [======>             ]  loss ");
-    unsetenv("NO_COLOR");
-    train_on_terminal("dumb", 120);
-    cr_expect(strchr(err, '\x1b') == NULL);
-    expect_in(err, "epoch 1/3  loss ");
 }
