@@ -7,6 +7,7 @@ const DlReader *const dl_all_readers[] = {
         &dl_reader_mnist,
         &dl_reader_fashion_mnist,
         &dl_reader_idx,
+        &dl_reader_images,
         &dl_reader_imdb,
         &dl_reader_digits,
         &dl_reader_csv,

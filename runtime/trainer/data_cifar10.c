@@ -111,5 +111,7 @@ const DlReader dl_reader_cifar10 = {
         .files = "data_batch_1.bin to data_batch_5.bin and test_batch.bin, or cifar10_train*.bin "
                  "and cifar10_test*.bin",
         .remedy = DL_FETCH,
+        .libraries = DL_IMAGE_LIBRARIES,
         .read = read_cifar10,
+        .prepare = dl_prepare_images,
 };

@@ -153,7 +153,9 @@ const DlReader dl_reader_mnist = {
         .folders = "mnist MNIST/raw MNIST",
         .files = IDX_FILES,
         .remedy = DL_FETCH,
+        .libraries = DL_IMAGE_LIBRARIES,
         .read = read_mnist,
+        .prepare = dl_prepare_images,
 };
 
 const DlReader dl_reader_fashion_mnist = {
@@ -162,7 +164,9 @@ const DlReader dl_reader_fashion_mnist = {
         .folders = "fashion-mnist fashion_mnist FashionMNIST/raw fashion",
         .files = IDX_FILES,
         .remedy = DL_FETCH,
+        .libraries = DL_IMAGE_LIBRARIES,
         .read = read_fashion_mnist,
+        .prepare = dl_prepare_images,
 };
 
 const DlReader dl_reader_idx = {
@@ -171,5 +175,7 @@ const DlReader dl_reader_idx = {
         .folders = "",
         .files = IDX_FILES,
         .remedy = DL_PLACE,
+        .libraries = DL_IMAGE_LIBRARIES,
         .read = read_idx,
+        .prepare = dl_prepare_images,
 };

@@ -25,7 +25,8 @@ fi
 mkdir -p "$build/sweep"
 rm -f "$build"/sweep/shape*
 $cc -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -Idsl -I"$build/dsl" -o "$build/sweep/make" \
-    tests/bench/sweep_make.c $archives -lz -llzma -ldl -lm
+    tests/bench/sweep_make.c $archives -lz -llzma -lzstd -larchive -lpng -ljpeg -lsndfile -lkissfft-float -lcjson \
+    -ldl -lpthread -lm
 "$build/sweep/make" "$build/sweep"
 
 count=$(ls "$build"/sweep/shape*.c | wc -l)

@@ -212,7 +212,7 @@ train again {
 END
 "$dlc" again.dl --main -o again.c &&
     ${CC:-cc} -std=c11 -O3 -march=native -fopenmp -I"$root/runtime" -o again again.c \
-        "$build/libtrainer.a" "$build/libruntime.a" -lz -llzma -lm
+        "$build/libtrainer.a" "$build/libruntime.a" -lz -llzma -lzstd -lpthread -lm
 ./again train --quiet --seed 7 --threads 2 --log whole.csv --weights whole.w >whole.out
 untimed() { # a log without times
     sed 's/,[^,]*,[^,]*$//' "$1"

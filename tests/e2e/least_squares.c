@@ -1,7 +1,7 @@
 /* The least-squares line through the points of the reader `linear`, computed in double:
  *     least_squares FILE.npy
  * prints its slope and intercept, and writes x = 0 and x = 1 for a model to predict. */
-#include "../../runtime/trainer/reader.h"
+#include "../../runtime/trainer/data_readers.h"
 
 static const int64_t shape[] = {-1, 1};
 static const dl_tensor tensor[] = {
@@ -11,7 +11,8 @@ static const dl_tensor tensor[] = {
 
 int main(int argc, char **argv) {
     dl_model m = {.name = "line", .source = "line.dl", .ninput = 1, .ntarget = 1, .input = tensor};
-    DlConfig c = {.readers = dl_all_readers, .reader = "linear"};
+    static const DlReader *const readers[] = {&dl_reader_linear, NULL};
+    DlConfig c = {.readers = readers, .reader = "linear"};
     DlRequest q = {.table = &m, .config = &c};
     DlError e = {""};
     const float ends[] = {0, 1};

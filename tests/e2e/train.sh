@@ -48,6 +48,11 @@ value() {
 
 # ---- three ways ----
 
+# What an emitted program links, as its first lines say.
+libraries() {
+    sed -n '/^ \*  *-l/ { s/^ \*  *//; p; q; }' "$1"
+}
+
 for name in linear logistic toy_rnn fashion; do
     epochs=3
     [ $name != fashion ] || epochs=1
@@ -60,7 +65,7 @@ for name in linear logistic toy_rnn fashion; do
 
     "$dlc" "$model" --main -o $name.c &&
         ${CC:-cc} -std=c11 -O3 -march=native -fopenmp -I"$root/runtime" -o $name $name.c \
-            "$build/libtrainer.a" "$build/libruntime.a" -lz -llzma -lm
+            "$build/libtrainer.a" "$build/libruntime.a" $(libraries $name.c)
     ./$name train --data "$data" --json --quiet --epochs $epochs --threads 1 --weights main.w >main.json
     check "$name: the program has the same weights" cmp $name.w main.w
     ./$name evaluate --data "$data" --json --weights $name.w >main.json
@@ -77,7 +82,7 @@ done
 # ---- linear: the least-squares line ----
 
 ${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -o least_squares "$here/least_squares.c" \
-    "$build/libtrainer.a" "$build/libruntime.a" -lz -llzma -lm
+    "$build/libtrainer.a" "$build/libruntime.a" -lz -llzma -lzstd -lm
 ./least_squares x.npy >line
 "$dlc" train "$root/examples/linear/linear.dl" --quiet --weights line.w >/dev/null
 "$dlc" predict "$root/examples/linear/linear.dl" --weights line.w --input x.npy >predicted

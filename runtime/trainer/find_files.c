@@ -1,0 +1,90 @@
+/* find_files.c - the folder or archive of many files that a `data` line names, sought in the same
+ * places as single files (find.c), and of its files those that the reader takes. So an archive
+ * serves as it was fetched, and the folder that comes of it, too. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "reader.h"
+
+static const char *const archive_ending[] = {
+        ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst"};
+
+enum { ENDINGS = sizeof archive_ending / sizeof *archive_ending };
+
+static bool is_archive(const char *path) {
+    size_t n = strlen(path);
+    for (int i = 0; i < ENDINGS; i++) {
+        size_t k = strlen(archive_ending[i]);
+        if (n > k && strcmp(path + n - k, archive_ending[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* path, or path with the ending of an archive, in the pool; NULL: there is none. */
+static const char *existing(DlReading *r, const char *path) {
+    struct stat st;
+    if (stat(path, &st) == 0) return path;
+    for (int i = 0; i < ENDINGS; i++) {
+        char longer[4096];
+        int n = snprintf(longer, sizeof longer, "%s%s", path, archive_ending[i]);
+        if (n > 0 && (size_t)n < sizeof longer && stat(longer, &st) == 0)
+            return dl_pool_text(r->data->pool, longer, (size_t)n, r->error);
+    }
+    return NULL;
+}
+
+static const char *find_place(DlReading *r, const char *what) {
+    const char *name = dl_arg(r, "folder"), *root[DL_ROOTS], *found = NULL;
+    char looked[2048] = "";
+    if (!name) {
+        dl_error(r->error, "data %s: name the folder or archive of %s: %s(\"FOLDER\")",
+                r->reader->name, what, r->reader->name);
+        return NULL;
+    }
+    if (name[0] == '/') found = existing(r, name);
+    int n = name[0] == '/' ? 0 : dl_roots(r, root);
+    for (int i = 0; !found && i < n; i++) {
+        const char *path = dl_path(r, root[i], name);
+        size_t used = strlen(looked);
+        snprintf(looked + used, sizeof looked - used, "\n  %s", root[i]);
+        found = path ? existing(r, path) : NULL;
+    }
+    if (!found && r->error->text[0] == '\0')
+        dl_error(r->error, "data %s: there is no folder or archive %s%s%s\n%s", r->reader->name,
+                name, n > 0 ? " in any of" : "", looked, r->reader->remedy);
+    return found;
+}
+
+static bool open_fitting(
+        DlReading *r, const char *path, bool (*fits)(const char *path), DlFiles *out) {
+    int64_t kept = 0;
+    if (!dl_files_open(r->data->pool, path, out, r->error)) return false;
+    for (int64_t i = 0; i < out->n; i++)
+        if (fits(out->file[i].path)) out->file[kept++] = out->file[i];
+    out->n = kept;
+    return true;
+}
+
+/* The one archive that lies in a folder, NULL: none, or several. */
+static const char *inner_archive(DlReading *r, const char *folder) {
+    DlFiles archives;
+    struct stat st;
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode) ||
+            !open_fitting(r, folder, is_archive, &archives) || archives.n != 1)
+        return NULL;
+    return dl_path(r, folder, archives.file[0].path);
+}
+
+bool dl_files_fitting(DlReading *r, const char *path, bool (*fits)(const char *path),
+        const char *what, DlFiles *out) {
+    if (!open_fitting(r, path, fits, out)) return false;
+    const char *inner = out->n == 0 ? inner_archive(r, path) : NULL;
+    if (inner && !open_fitting(r, inner, fits, out)) return false;
+    if (out->n > 0 || r->error->text[0] != '\0') return out->n > 0;
+    return dl_fail(r->error, "%s: holds no %s", path, what);
+}
+
+bool dl_find_files(DlReading *r, bool (*fits)(const char *path), const char *what, DlFiles *out) {
+    const char *path = find_place(r, what);
+    return path && dl_files_fitting(r, path, fits, what, out);
+}
