@@ -131,12 +131,39 @@ static void ask_for(Tiling *t, const Expr *e) {
     ls_prefetch(b->a, builder_block(b), at.array, at.rank, at.dim, at.index);
 }
 
+/* The axis of the loop around the tile that brings other vectors of the operand; -1: none. */
+static int next_axis(const Tiling *t) {
+    for (int axis = t->c.node->rank - 1; axis >= 0; axis--) {
+        if (axis == t->c.vec || t->c.node->dim[axis] == 1) continue;
+        bool plain = tile_index(t, axis) < 0 && t->c.node->dim[axis] != DIM_BATCH;
+        return plain && t->c.operand[1]->vars >> axis & 1 ? axis : -1;
+    }
+    return -1;
+}
+
+/* The same step's vectors where the loop around the tile goes next. */
+static void prefetch_around(Tiling *t) {
+    int axis = next_axis(t);
+    if (axis < 0) return;
+    LoopExpr *here = t->b->var[axis];
+    t->b->var[axis] = lx_add(t->b->a, here, tile_number(t, 1));
+    for (int v = 0; v < t->vectors; v++) {
+        tile_at_row(t, 0, v);
+        ask_for(t, t->c.operand[1]);
+    }
+    t->b->var[axis] = here;
+}
+
 /* The same step's vectors in the block of lanes that comes next. */
 static void prefetch_wide(Tiling *t) {
     int64_t size = (int64_t)t->c.vectors * LANES;
-    if (t->panel.array || t->c.width < 2 * size || t->vectors < t->c.vectors) return;
+    if (t->panel.array || t->vectors < t->c.vectors) return;
     if (tile_rows(t) < REUSED_ROWS) return; /* it reads faster than lines come */
     if (!jumps(t, t->c.operand[1])) return;
+    if (t->c.width < 2 * size) {
+        prefetch_around(t);
+        return;
+    }
     for (int v = 0; v < t->vectors; v++) {
         tile_at_row(t, 0, t->vectors + v);
         ask_for(t, t->c.operand[1]);
