@@ -14,6 +14,7 @@ const DlReader *const dl_all_readers[] = {
         &dl_reader_jsonl,
         &dl_reader_characters,
         &dl_reader_series,
+        &dl_reader_wav,
         &dl_reader_npy,
         &dl_reader_linear,
         &dl_reader_logistic,
