@@ -65,6 +65,7 @@ const Flag flags[] = {
     FLAG(SHOW, "--dot", dot, "the graph for graphviz, on standard output"),
     FLAG(SHOW, "--dot=fused", dot_fused, "the kernels that it becomes, and what passes between them"),
     TEXT(SHOW, "--graph", "FILE", graph, "the graph drawn (needs graphviz); FILE.svg or FILE.png"),
+    TEXT(SHOW, "--graph-layers", "FILE", graph_layers, "its layers alone drawn (needs graphviz)"),
     TEXT(SHOW, "--graph-fused", "FILE", graph_fused, "the kernels drawn (needs graphviz)"),
     TEXT(SHOW, "--plot", "FILE", plot,
             "the memory plan of a training step drawn (needs gnuplot); FILE.png or FILE.svg"),

@@ -25,7 +25,7 @@ typedef struct Options {
     bool interpret, definition;    /* in single, or in double precision */
     bool gradients, dot, dot_fused, paths;
     const char *plot;              /* of show: the memory plan; of bench: bars and roofline */
-    const char *graph, *graph_fused, *filters, *embedding;     /* pictures of show */
+    const char *graph, *graph_layers, *graph_fused, *filters, *embedding;   /* pictures of show */
     const char *weights;           /* of show: what was trained */
     bool explain;                  /* the entry `explain`, of this output (NULL: the first) */
     const char *explained;

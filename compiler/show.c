@@ -28,7 +28,7 @@ const char *show_bytes(Arena *a, double bytes) {
 }
 
 const char *show_count(Arena *a, double n) {
-    static const char *const unit[] = {"", " k", " M", " G", " T"};
+    static const char *const unit[] = {" ", " k", " M", " G", " T"};
     int k = 0;
     for (; n >= 1000 && k < 4; k++) n /= 1000;
     return arena_printf(a, k ? "%.2f%s" : "%.0f%s", n, unit[k]);
@@ -113,16 +113,17 @@ static bool draw_step(Arena *a, const Options *o, Model *m) {
     const Plan *p = step_plan(a, o, m);
     if (p && o->dot_fused) show_dot_fused(a, m, p, stdout);
     return p && (!o->plot || show_plan_picture(a, m, p, o->plot)) &&
-           (!o->graph_fused || show_graph_picture(a, m, p, o->graph_fused));
+           (!o->graph_fused || show_graph_picture(a, m, p, false, o->graph_fused));
 }
 
 /* 0 or 1, when one is asked for; -1: none is. */
 static int draw(Arena *a, const Options *o, Model *m) {
     bool step = o->plot || o->graph_fused || o->dot_fused;
-    if (!step && !o->graph && !o->dot && !o->filters && !o->embedding) return -1;
+    if (!step && !o->graph && !o->graph_layers && !o->dot && !o->filters && !o->embedding) return -1;
     const char *weights = o->weights ? o->weights : arena_printf(a, "%s.safetensors", m->name);
     if (o->dot) show_dot(a, m, stdout);
-    bool ok = (!o->graph || show_graph_picture(a, m, NULL, o->graph)) &&
+    bool ok = (!o->graph || show_graph_picture(a, m, NULL, false, o->graph)) &&
+              (!o->graph_layers || show_graph_picture(a, m, NULL, true, o->graph_layers)) &&
               (!step || draw_step(a, o, m)) &&
               (!o->filters || show_filters(a, m, weights, o->filters)) &&
               (!o->embedding || show_embedding(a, m, weights, o->embedding));

@@ -19,15 +19,21 @@ double show_flops(const Model *m, const Node *n, int64_t rows);
 /* The layer that has made the node, the innermost; -1: none has. */
 int show_layer_of(const Model *m, const Node *n);
 
+/* The innermost layer that one of this path stands in, or -1. */
+int show_layer_around(const Model *m, const char *path);
+
 /* Where every buffer of a training step lies, and from when to when. */
 bool show_plan_picture(Arena *a, const Model *m, const Plan *p, const char *path);
 
-/* For graphviz: tensors as the model defines them, layers as boxes around them; or the kernels that
- * they became. */
+/* For graphviz: tensors as the model defines them, layers as boxes around them; a layer, a box, and
+ * nothing in it; or the kernels that all this became. */
 void show_dot(Arena *a, const Model *m, FILE *f);
+void show_dot_layers(Arena *a, const Model *m, FILE *f);       /* show_graph_layers.c */
 void show_dot_fused(Arena *a, const Model *m, const Plan *p, FILE *f);
-/* The same drawn. plan NULL: before fusion. */
-bool show_graph_picture(Arena *a, const Model *m, const Plan *plan, const char *path);
+/* The same drawn; plan NULL: before fusion. */
+bool show_graph_picture(Arena *a, const Model *m, const Plan *plan, bool layers, const char *path);
+void show_dot_begin(FILE *f, const char *name);
+const char *show_escaped(Arena *a, const char *text);   /* within double quotes */
 
 /* The filters of the first convolution over an image; the rows of an embedding in the plane of
  * their first two principal components, with words where the weights' file has a vocabulary. */

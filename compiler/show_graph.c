@@ -8,7 +8,7 @@
 
 #include "../runtime/trainer/drawing.h"
 
-static void put_begin(FILE *f, const char *name) {
+void show_dot_begin(FILE *f, const char *name) {
     fprintf(f, "digraph \"%s\" {\n"
                "    rankdir=TB; nodesep=0.25; ranksep=0.35; fontname=\"sans-serif\"; fontsize=11;\n"
                "    node [shape=box, style=\"filled,rounded\", fillcolor=\"#ffffff\", color=\"#707070\", "
@@ -18,7 +18,7 @@ static void put_begin(FILE *f, const char *name) {
 }
 
 /* Within double quotes, a quote and a backslash are escaped. */
-static const char *escaped(Arena *a, const char *text) {
+const char *show_escaped(Arena *a, const char *text) {
     char *to = arena_alloc(a, 2 * strlen(text) + 1), *p = to;
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') *p++ = '\\';
@@ -75,7 +75,7 @@ static const char *short_name(const Model *m, const Node *n, int layer) {
 }
 
 static void put_node(Arena *a, const Model *m, const Node *n, int layer, int depth, FILE *f) {
-    const char *name = escaped(a, short_name(m, n, layer)), *what = node_text(a, n);
+    const char *name = n == m->loss ? "loss" : show_escaped(a, short_name(m, n, layer)), *what = node_text(a, n);
     fprintf(f, "%*sn%d [label=\"%s%s%s%s%s\", fillcolor=\"%s\"];\n", 4 * depth + 4, "", n->id, name,
             *name && *what ? "\\n" : "", what, *name || *what ? "\\n" : "", show_shape(a, n),
             fill_of(n));
@@ -93,33 +93,17 @@ typedef struct Drawing {
     bool *used;               /* of each layer: it, or one in it, has nodes here */
 } Drawing;
 
-static bool begins_with(const char *path, const char *outer) {
-    size_t n = strlen(outer);
-    return strncmp(path, outer, n) == 0 && path[n] == '.';
-}
-
-/* The longest path of a layer that this one begins with. */
-static int layer_around(const Model *m, const char *path) {
-    int best = -1;
-    for (int i = 0; i < m->layer.n; i++) {
-        const char *outer = m->layer.at[i].path;
-        bool longer = best < 0 || strlen(outer) > strlen(m->layer.at[best].path);
-        if (begins_with(path, outer) && longer) best = i;
-    }
-    return best;
-}
-
 static void place_nodes(Drawing *d) {
     const Model *m = d->m;
     d->layer = NEW_ARRAY(d->arena, int, d->order.n + 1);
     d->parent = NEW_ARRAY(d->arena, int, m->layer.n + 1);
     d->used = NEW_ARRAY(d->arena, bool, m->layer.n + 1);
-    for (int i = 0; i < m->layer.n; i++) d->parent[i] = layer_around(m, m->layer.at[i].path);
+    for (int i = 0; i < m->layer.n; i++) d->parent[i] = show_layer_around(m, m->layer.at[i].path);
     for (int i = 0; i < d->order.n; i++) {
         const Node *n = d->order.at[i];
         bool stored = n->kind == N_LEAF && (n->leaf == L_PARAM || n->leaf == L_STATE);
         bool other = n->kind == N_LEAF && !stored && n->leaf != L_UNIFORM && n->leaf != L_DATA;
-        d->layer[i] = stored ? layer_around(m, n->name) : other ? -1 : show_layer_of(m, n);
+        d->layer[i] = stored ? show_layer_around(m, n->name) : other ? -1 : show_layer_of(m, n);
         for (int k = d->layer[i]; k >= 0; k = d->parent[k]) d->used[k] = true;
     }
 }
@@ -130,7 +114,7 @@ static void put_box(Drawing *d, int layer, int depth) {
     if (layer >= 0)
         fprintf(d->f, "%*ssubgraph cluster_%d {\n%*s    label=\"%s (%s)\"; style=rounded; "
                       "color=\"#0072b2\"; bgcolor=\"#0072b20c\";\n",
-                indent - 4, "", layer, indent - 4, "", escaped(d->arena, m->layer.at[layer].path),
+                indent - 4, "", layer, indent - 4, "", show_escaped(d->arena, m->layer.at[layer].path),
                 m->layer.at[layer].kind);
     for (int i = 0; i < m->layer.n; i++)
         if (d->parent[i] == layer && d->used[i]) put_box(d, i, depth + 1);
@@ -155,7 +139,7 @@ void show_dot(Arena *a, const Model *m, FILE *f) {
     for (int i = 0; i < all.n; i++)
         if (!is_plain(all.at[i])) vec_push(a, &d.order, all.at[i]);
     place_nodes(&d);
-    put_begin(f, m->name);
+    show_dot_begin(f, m->name);
     put_box(&d, -1, 0);
     for (int i = 0; i < d.order.n; i++) {
         NodeList from = node_operands(m->graph, d.order.at[i]);
@@ -174,7 +158,8 @@ static const char *what_of(Arena *a, const char *what) {
     const char *type = end ? end + 2 : "";
     const char *line = strrchr(type, '(');
     int n = line && line > type ? (int)(line - type) - 1 : (int)strlen(type);
-    return what ? arena_printf(a, "%.*s\\n%.*s", end ? (int)(end - what) : 0, what, n, type) : "";
+    return arena_printf(a, "%s\\n%s", show_escaped(a, arena_printf(a, "%.*s", end ? (int)(end - what) : 0, what)),
+            show_escaped(a, arena_printf(a, "%.*s", n, type)));
 }
 
 static void put_kernel(Arena *a, const PlanKernel *k, int i, FILE *f) {
@@ -184,9 +169,12 @@ static void put_kernel(Arena *a, const PlanKernel *k, int i, FILE *f) {
         return;
     }
     fprintf(f, "    k%d [label=\"%d  %s\\n%s\\n%sFLOP, %s\", fillcolor=\"%s\"];\n", i, i,
-            escaped(a, k->function), escaped(a, what_of(a, k->what)), show_count(a, k->flops * k->times),
+            show_escaped(a, k->function), what_of(a, k->what), show_count(a, k->flops * k->times),
             show_bytes(a, k->bytes), fill);
 }
+
+/* Names of what passes between more kernels than these would cover one another. */
+enum { MOST_NAMED = 80 };
 
 /* The last kernel before that one which has written what it reads. */
 static int writer_of(const Plan *p, int reader, const void *memory) {
@@ -203,14 +191,16 @@ static void put_edges(Arena *a, const Plan *p, int i, FILE *f) {
     for (int j = 0; j < k->array.n; j++) {
         const PlanArray *x = &k->array.at[j];
         int from = x->written ? -1 : writer_of(p, i, x->memory);
-        if (from >= 0)
-            fprintf(f, "    k%d -> k%d [label=\"%s\"];\n", from, i, x->name ? escaped(a, x->name) : "");
+        if (from < 0) continue;
+        fprintf(f, "    k%d -> k%d", from, i);
+        if (x->name && p->kernel.n <= MOST_NAMED) fprintf(f, " [label=\"%s\"]", show_escaped(a, x->name));
+        fprintf(f, ";\n");
     }
 }
 
 /* Kernels of a stretch, which run slice by slice, stand in a box. */
 void show_dot_fused(Arena *a, const Model *m, const Plan *p, FILE *f) {
-    put_begin(f, m->name);
+    show_dot_begin(f, m->name);
     int stretch = 0;
     for (int i = 0; i < p->kernel.n; i++) {
         const PlanStretch *s = stretch < p->stretch.n ? &p->stretch.at[stretch] : NULL;
@@ -230,13 +220,14 @@ void show_dot_fused(Arena *a, const Model *m, const Plan *p, FILE *f) {
 
 /* ---- drawn ------------------------------------------------------------------------------------------ */
 
-bool show_graph_picture(Arena *a, const Model *m, const Plan *plan, const char *path) {
+bool show_graph_picture(Arena *a, const Model *m, const Plan *plan, bool layers, const char *path) {
     DlError e = {""};
     char *text = NULL;
     size_t size = 0;
     const char *kind = dl_picture_kind(path, &e);
     FILE *f = kind ? open_memstream(&text, &size) : NULL;
     if (f && plan) show_dot_fused(a, m, plan, f);
+    else if (f && layers) show_dot_layers(a, m, f);
     else if (f) show_dot(a, m, f);
     bool ok = f && fclose(f) == 0;
     const char *const argument[] = {"dot", kind && strcmp(kind, ".svg") == 0 ? "-Tsvg" : "-Tpng", NULL};

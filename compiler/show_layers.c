@@ -44,6 +44,19 @@ int show_layer_of(const Model *m, const Node *n) {
     return best < 0 ? -1 : m->layer_nodes.at[best].layer;
 }
 
+int show_layer_around(const Model *m, const char *path) {
+    int best = -1;
+    size_t longest = 0;
+    for (int i = 0; i < m->layer.n; i++) {
+        size_t n = strlen(m->layer.at[i].path);
+        bool around = strncmp(path, m->layer.at[i].path, n) == 0 && path[n] == '.';
+        if (!around || n < longest) continue;
+        best = i;
+        longest = n;
+    }
+    return best;
+}
+
 /* ---- layers in order, each before those inside of it -------------------------------------------- */
 
 typedef struct Line {
@@ -123,12 +136,8 @@ static double row_bytes(const Node *n) {
 
 /* Inside of another layer the path's last part is enough. */
 static const char *indented(Arena *a, const Model *m, const Layer *k) {
-    const char *name = k->path;
-    for (int i = 0; i < m->layer.n; i++) {
-        const Layer *outer = &m->layer.at[i];
-        size_t n = strlen(outer->path);
-        if (outer != k && is_around(outer, k) && k->path + n + 1 > name) name = k->path + n + 1;
-    }
+    int around = show_layer_around(m, k->path);
+    const char *name = around < 0 ? k->path : k->path + strlen(m->layer.at[around].path) + 1;
     return arena_printf(a, "%*s%s", 2 * k->depth, "", name);
 }
 
@@ -146,5 +155,5 @@ void show_layers(Arena *a, const Model *m) {
                 show_bytes(a, row_bytes(k->out))}};
     }
     print_rows(row, n + 1);
-    printf("\nforward      %14s FLOP a row\n", show_count(a, all));
+    printf("\nforward      %14sFLOP a row\n", show_count(a, all));
 }

@@ -42,9 +42,10 @@ static double start_of(const Plan *p, const PlanBuffer *b) {
 
 static void put_rectangle(FILE *f, const Plan *p, const PlanBuffer *b, const Axes *x) {
     double from = start_of(p, b) / x->unit, to = from + (double)b->bytes / x->unit;
-    fprintf(f, "set object rectangle from %d,%.6g to %d,%.6g fc rgb '%s' fs solid 1 border rgb "
-               "'#ffffff' lw 0.5\n",
-            b->first, from, b->last + 1, to, colour[b->local][kind_of(p, b)]);
+    bool bordered = INNER_HEIGHT * (double)b->bytes / x->top > 3;
+    fprintf(f, "set object rectangle from %d,%.6g to %d,%.6g fc rgb '%s' fs solid 1 %s\n", b->first,
+            from, b->last + 1, to, colour[b->local][kind_of(p, b)],
+            bordered ? "border rgb '#ffffff' lw 0.5" : "noborder");
 }
 
 /* A name only where its letters fit. */
@@ -94,7 +95,7 @@ static void put_plan(Arena *a, const Model *m, const Plan *p, FILE *f) {
             m->name, m->batch, show_bytes(a, (double)p->arena), each), 0);
     fprintf(f, "\nset xrange [0:%d]\nset yrange [0:%.6g]\nset xlabel 'kernel, in order of execution'\n"
                "set ylabel 'place in memory, %s'\nset key at graph 1, graph 1 right bottom horizontal "
-               "noopaque samplen 1.5\nset title offset 0,1.3\nset tmargin 5\nunset grid\n",
+               "noopaque samplen 1.5\nset title offset 0,1.2\nset tmargin 4\nunset grid\n",
             x.kernels, 1.04 * x.top / x.unit, x.name);
     put_stretches(f, p);
     for (int i = 0; i < p->buffer.n; i++) put_rectangle(f, p, &p->buffer.at[i], &x);
