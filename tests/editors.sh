@@ -9,6 +9,11 @@ for file in dsl/editors/vim/syntax/dl.vim dsl/editors/vscode/syntaxes/dl.tmLangu
         else echo "FAIL $file does not know $word"; failed=$((failed + 1)); fi
     done
 done
+# What VS Code's package names is there.
+for file in $(sed -n 's/.*"\.\/\([a-zA-Z/.-]*json\)".*/\1/p' dsl/editors/vscode/package.json); do
+    if [ -s "dsl/editors/vscode/$file" ]; then passed=$((passed + 1))
+    else echo "FAIL package.json names $file, which is not there"; failed=$((failed + 1)); fi
+done
 [ -n "$words" ] || { echo "FAIL no words found"; failed=1; }
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -12,6 +12,13 @@ syntax match dlFold /\<\%(sum\|prod\|max\|min\|argmax\|argmin\)\ze\s*(/
 syntax match dlDefine /\%(^\|[{;]\)\s*\zs\%(model\|train\|layer\|fn\|optimizer\|metric\|initializer\|update\|entry\|import\|const\)\ze\s\+["a-zA-Z_]/
 syntax match dlDeclare /\%(^\|[{;]\)\s*\zs\%(input\|target\|param\|state\|output\|loss\|penalty\|freeze\|total\|result\)\ze\s\+[-(["0-9a-zA-Z_]/
 
+" A train block's lines begin with their words.
+syntax match dlTrain /\%(^\|;\)\s*\zstrain\ze\s\+\h\w*\s*{/ nextgroup=dlTrained skipwhite
+syntax match dlTrained /\h\w*/ contained nextgroup=dlSettings skipwhite
+syntax region dlSettings start=/{/ end=/}/ contained
+    \ contains=dlSetting,dlOperator,dlConstant,dlControl,dlFold,dlComment,dlNumber,dlString
+syntax match dlSetting /\%(^\|[{;]\)\s*\zs\h\w*\ze\s\+[-(["0-9a-zA-Z_.]/ contained
+
 " A comment after code has two blanks before it or several words; // divides otherwise.
 syntax match dlComment #\%(^\|\s\s\)\s*\zs//.*$# contains=@Spell
 syntax match dlComment #\S \zs// \k\+[^()\[\]]\{-} \k.*$# contains=@Spell
@@ -25,8 +32,12 @@ highlight default link dlType Type
 highlight default link dlFold Function
 highlight default link dlDefine Keyword
 highlight default link dlDeclare Keyword
+highlight default link dlTrain Keyword
+highlight default link dlSetting Keyword
 highlight default link dlComment Comment
 highlight default link dlNumber Number
 highlight default link dlString String
+
+syntax sync fromstart
 
 let b:current_syntax = 'dl'
