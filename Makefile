@@ -94,7 +94,7 @@ SLOW = "$(B)/tests/compare -n 3 $(COMPARED)" "$(B)/tests/compare -n 4 $(DEEP)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
        "tests/e2e/rows.sh $(B)/dlc $(SMALL) $(patsubst %,tests/programs/%.dl,$(ROWS))" \
        "tests/e2e/cache.sh $(B)/dlc" "tests/e2e/imported.sh $(B)/dlc" "tests/e2e/growth.sh $(B)/dlc" \
-       "tests/e2e/names.sh $(B)/dlc" \
+       "tests/e2e/names.sh $(B)/dlc" "tests/e2e/install.sh $(B)" \
        "tests/bench/smoke.sh $(B)/dlc $(B)" "tests/sanitize.sh $(B)" \
        "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
@@ -120,6 +120,36 @@ bench: packages-bench
 	@CC="$(CC)" PEERS="$(PEERS)" REFERENCE="$(REFERENCE)" tests/bench/run.sh $(B)/dlc $(B)
 	@CC="$(CC)" tests/bench/sweep.sh $(B)
 
+# ---- installation: below DESTDIR, for PREFIX ---------------------------------------------
+
+PREFIX  ?= /usr/local
+VERSION  = $(shell sed -n 's/^.define DLC_VERSION "\(.*\)"/\1/p' compiler/version.h)
+TREE     = $(DESTDIR)$(PREFIX)
+FILLED   = $(addprefix $(B)/install/,dlc.pc dlc-config.cmake dlc-config-version.cmake)
+
+$(FILLED): $(B)/install/%: tools/install/%.in compiler/version.h Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+$(B)/install/dlc.1: tools/install/manual.sh $(B)/dlc
+	@mkdir -p $(@D)
+	tools/install/manual.sh $(B)/dlc > $@
+
+# PREFIX stands in dlc.pc, so that is made anew for each.
+install: all $(B)/install/dlc.1
+	@rm -f $(FILLED) && $(MAKE) --no-print-directory $(FILLED)
+	install -d $(addprefix $(TREE)/,bin lib/pkgconfig lib/cmake/dlc include/dlc/trainer \
+		share/man/man1 share/bash-completion/completions share/doc/dlc)
+	install -m 755 $(B)/dlc $(TREE)/bin/dlc
+	install -m 644 $(B)/libruntime.a $(TREE)/lib/libdlc.a
+	install -m 644 $(B)/libtrainer.a $(TREE)/lib/libdlc_trainer.a
+	install -m 644 runtime/*.h $(TREE)/include/dlc
+	install -m 644 $(addprefix runtime/trainer/,trainer.h control.h reader.h data_readers.h) $(TREE)/include/dlc/trainer
+	install -m 644 $(B)/install/dlc.pc $(TREE)/lib/pkgconfig
+	install -m 644 $(B)/install/*.cmake $(TREE)/lib/cmake/dlc
+	install -m 644 $(B)/install/dlc.1 $(TREE)/share/man/man1
+	install -m 644 tools/install/completion.bash $(TREE)/share/bash-completion/completions/dlc
+	install -m 644 README.md dsl/LANGUAGE.md docs/*.md $(TREE)/share/doc/dlc
+
 demo: packages-build
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	$(B)/dlc train examples/fashion/fashion.dl --show 5 --weights $(B)/fashion.safetensors
@@ -129,5 +159,5 @@ demo: packages-build
 clean:
 	rm -rf $(B)
 
-.PHONY: all units packages-build packages-check packages-all packages-bench check-fast check check-all bench demo clean
+.PHONY: all units packages-build packages-check packages-all packages-bench check-fast check check-all bench install demo clean
 .SECONDARY:

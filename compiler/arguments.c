@@ -58,7 +58,8 @@ const Flag flags[] = {
             "add the entry NAME_tap, which gives this tensor of the text, or layer's output; may be "
             "there several times"),
     FLAG(COMPILE, "-MD", dependencies,
-            "write FILE.d, the files that the output depends on, for make"),
+            "write FILE.d, for make: the files that FILE.c and its header were made of"),
+    TEXT(COMPILE, "-MF", "FILE", dependency_file, "the same, to this file"),
     TEXT(COMPILE | EXPLAIN, "--output", "NAME", explained,
             "which output, or other tensor of the text, is explained (default: the first output)"),
     TEXT(PLOT, "-o", "FILE", output, "the picture: a .png or .svg file"),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dependencies.h"
 #include "graph.h"
 #include "passes.h"
 #include "readers.h"
@@ -60,21 +61,17 @@ bool driver_write_text(Arena *a, const char *path, const char *text) {
     return write_whole(a, path, text, strlen(text));
 }
 
-/* For make: the outputs depend on the model and on every file that it imports. */
-static bool write_dependencies(Arena *a, const char *output, const Ast *program) {
+static bool write_dependencies(Arena *a, const Options *o, const Model *m, const char *output,
+        const char *header) {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f) return file_error(output, "allocate memory for");
-    fprintf(f, "%s:", output);
-    const Source *last = NULL;
-    for (const Ast *item = program->list; item; item = item->next) {
-        if (item->span.src && item->span.src != last) fprintf(f, " %s", item->span.src->path);
-        last = item->span.src;
-    }
-    fprintf(f, "\n");
+    dependencies_print(f, a, ast_load(a, o->input), m, output, header);
     fclose(f);
-    bool ok = write_whole(a, arena_printf(a, "%s.d", without_suffix(a, output, ".c")), text, size);
+    const char *path = o->dependency_file;
+    if (!path) path = arena_printf(a, "%s.d", without_suffix(a, output, ".c"));
+    bool ok = write_whole(a, path, text, size);
     free(text);
     return ok;
 }
@@ -158,7 +155,8 @@ bool driver_compile(Arena *a, const Options *o) {
                                    : arena_printf(a, "%s.h", without_suffix(a, output, ".c"));
     if (o->stop_after) return driver_plan(a, o, m) != NULL;   /* at a pass of code generation */
     if (!driver_write(a, o, m, output, header)) return false;
-    return !o->dependencies || write_dependencies(a, output, ast_load(a, o->input));
+    bool asked = o->dependencies || o->dependency_file;
+    return !asked || write_dependencies(a, o, m, output, header);
 }
 
 bool driver_write(Arena *a, const Options *o, const Model *m, const char *output, const char *header) {

@@ -13,6 +13,7 @@ typedef struct Options {
     int nfiles;
     const char *output, *header;   /* -o, -h */
     const char *prefix;
+    const char *dependency_file;   /* -MF; NULL: beside the output, when `dependencies` asks for one */
     const char *dump;              /* --dump=PASS */
     const char *stop_after;
     const char *parallel;          /* slices, kernels; NULL: by cost */

@@ -153,9 +153,11 @@ Value load_npy(Lower *L, const char *file, Span at) {
     Npy f = {.path = file, .span = at, .L = L};
     double *data;
     size_t size;
-    f.at = read_bytes(L, &f, beside(L, file, at), &size);
+    const char *path = beside(L, file, at);
+    f.at = read_bytes(L, &f, path, &size);
     if (!f.at) return value_poison();
     f.end = f.at + size;
+    vec_push(L->arena, &L->model->loaded, path);
     if (!read_header(L, &f) || !read_data(L, &f, &data)) return value_poison();
     Shape *s = &f.shape;
     return value_node(node_data(L->graph, s->dtype, s->rank, s->dim, data, at));

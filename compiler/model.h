@@ -91,6 +91,7 @@ typedef struct Model {
     Vec(Layer) layer;
     Vec(LayerNodes) layer_nodes;
     Vec(Named) named;              /* in evaluation mode */
+    Vec(const char *) loaded;      /* paths of the files that load() read */
     Span span;
 } Model;
 
