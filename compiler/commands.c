@@ -37,7 +37,7 @@ static int run_plot(Arena *a, Options *o, DlOptions *t) {
 
 /* ---- commands of the trainer ------------------------------------------------------------ */
 
-static void explain(void *context, const dl_model *table, const void *model, void *work, int64_t n,
+static void explain_loss(void *context, const dl_model *table, const void *model, void *work, int64_t n,
         const void *const *data, char *text, size_t size) {
     (void)work;
     interpret_explain(context, table, model, n, data, text, size);
@@ -61,12 +61,14 @@ static DlConfig config_of(Arena *a, const Options *o, Model *m) {
             .validation_reader = m->validation.reader, .validation_narg = m->validation.arg.n,
             .validation_arg = arguments_of(a, &m->validation), .control = m->control,
             .epochs = m->epochs, .keep_order = !m->shuffle,
-            .directory = directory_of(a, o->input), .explain = explain, .context = m};
+            .directory = directory_of(a, o->input), .explain = explain_loss, .context = m};
 }
 
 typedef int TableCommand(const dl_model *table, const DlConfig *c, const DlOptions *o);
 
 static int run_with_table(Arena *a, Options *o, DlOptions *t, TableCommand *use) {
+    for (int i = 0; i < t->ntap; i++)
+        o->tap[o->ntap++] = arena_printf(a, "%.*s", (int)t->tap[i].length, t->tap[i].name);
     Model *m = driver_model(a, o);
     if (!m) return INPUT_WRONG;
     const dl_model *table = o->definition ? interpret_table(a, m)
@@ -91,6 +93,11 @@ static int run_predict(Arena *a, Options *o, DlOptions *t) {
 
 static int run_gradients(Arena *a, Options *o, DlOptions *t) {
     return run_with_table(a, o, t, dl_command_gradients);
+}
+
+static int run_explain(Arena *a, Options *o, DlOptions *t) {
+    o->explain = true;
+    return run_with_table(a, o, t, dl_command_explain);
 }
 
 /* ---- the table -------------------------------------------------------------------------- */
@@ -125,6 +132,12 @@ const Command commands[] = {
             "Writes a tensor for each parameter, under the paths that weights have.\n",
             "dlc gradients model.dl --input x.npy --target y.npy -o g.safetensors\n",
             GRADIENTS, true, false, run_gradients},
+    {"explain", "model.dl --weights F", "which elements of the input mattered",
+            "Pixels, words, columns: by gradients, by hiding them, by shuffling them over the test\n"
+            "rows. Of given rows (--input), or of test rows. Prints, or draws with -o (needs gnuplot).\n",
+            "dlc explain model.dl --input x.npy -o x.png\n"
+            "dlc explain table.dl                # permutation importance of each column\n",
+            EXPLAIN, true, false, run_explain},
     {"show", "model.dl", "layers, shapes, parameters, memory",
             "Prints what the model is made of, and what a training step needs.\n",
             "dlc show model.dl\n",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dependencies.h"
+#include "explain.h"
 #include "graph.h"
 #include "passes.h"
 #include "readers.h"
@@ -24,6 +25,8 @@ Model *driver_model(Arena *a, const Options *o) {
     if (diag_errors() || passes_stopped()) return NULL;
     Model *m = lower(a, std, program, o->input, &o->lower);
     if (!m || diag_errors()) return NULL;
+    if (o->explain && !explain_add(a, m, o->explained)) return NULL;
+    if (o->ntap && !tap_add(a, m, o->tap, o->ntap)) return NULL;
     passes_model("lower", m);
     return m;
 }

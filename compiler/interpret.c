@@ -143,7 +143,7 @@ static void advance(const Routine *r, const void *const *from, void **to, int64_
     }
 }
 
-enum { MAX_ARGUMENTS = 64 };
+enum { MAX_ARGUMENTS = 1024 };
 
 /* Any number of rows, a batch at a time. */
 static int run_parts(const Use *u, const void *model, void *work, int64_t n, const void *const *arg) {
@@ -263,16 +263,30 @@ static void results(const void *totals, double *metric) {
     }
 }
 
-static int predict(const void *model, void *work, int64_t n, const void *const *input,
+static int run_entry(int at, const void *model, void *work, int64_t n, const void *const *input,
         void *const *output) {
     if (!model || !work || !input || !output) return DL_E_NULL;
-    const EntryUse *entry = &program->entry.at[0];
+    const EntryUse *entry = &program->entry.at[at];
     const void *arg[MAX_ARGUMENTS];
     int k = 0;
     for (int i = 0; i < entry->entry->input.n; i++) arg[k++] = input[i];
     for (int i = 0; i < entry->entry->output.n; i++) arg[k++] = output[i];
     return run_parts(entry->run, model, work, n, arg);
 }
+
+/* The table's functions take no context: each entry has one of its own. */
+#define ENTRY(k)                                                                              \
+    static int run_entry_##k(const void *model, void *work, int64_t n,                        \
+            const void *const *input, void *const *output) {                                  \
+        return run_entry(k, model, work, n, input, output);                                   \
+    }
+ENTRY(0) ENTRY(1) ENTRY(2) ENTRY(3) ENTRY(4) ENTRY(5) ENTRY(6) ENTRY(7)
+ENTRY(8) ENTRY(9) ENTRY(10) ENTRY(11) ENTRY(12) ENTRY(13) ENTRY(14) ENTRY(15)
+static int (*const run_entries[])(const void *, void *, int64_t, const void *const *,
+        void *const *) = {run_entry_0, run_entry_1, run_entry_2, run_entry_3, run_entry_4,
+        run_entry_5, run_entry_6, run_entry_7, run_entry_8, run_entry_9, run_entry_10,
+        run_entry_11, run_entry_12, run_entry_13, run_entry_14, run_entry_15};
+enum { MAX_ENTRIES = sizeof run_entries / sizeof *run_entries };
 
 static int save(const void *model, const char *path) { return dl_save(&table, model, path); }
 static int load(void *model, const char *path) { return dl_load(&table, model, path); }
@@ -310,15 +324,25 @@ static dl_tensor *all_tensors(Arena *a, const Model *m, int *stored) {
     return t;
 }
 
-static const dl_entry *predict_entry(Arena *a) {
-    const Entry *e = program->entry.at[0].entry;
+static dl_entry entry_of(Arena *a, int at) {
+    const Entry *e = program->entry.at[at].entry;
     dl_tensor *input = NEW_ARRAY(a, dl_tensor, e->input.n + e->output.n + 1);
     add_ports(input, e->input.at, e->input.n, DL_INPUT);
     add_ports(input + e->input.n, e->output.at, e->output.n, DL_OUTPUT);
-    dl_entry *entry = NEW(a, dl_entry);
-    *entry = (dl_entry){.name = e->name, .ninput = e->input.n, .noutput = e->output.n,
-            .input = input, .output = input + e->input.n, .run = predict};
-    return entry;
+    return (dl_entry){.name = e->name, .ninput = e->input.n, .noutput = e->output.n,
+            .input = input, .output = input + e->input.n, .run = run_entries[at]};
+}
+
+/* Predict, and what else keeps nothing in the work area: that there is no way to clear here. */
+static void add_entries(Arena *a) {
+    dl_entry *entry = NEW_ARRAY(a, dl_entry, MAX_ENTRIES);
+    for (int i = 0; i < program->entry.n && i < MAX_ENTRIES; i++) {
+        const Entry *e = program->entry.at[i].entry;
+        if (i > 0 && e->writes.n) continue;
+        if (e->input.n + e->output.n > MAX_ARGUMENTS) continue;
+        entry[table.nentry++] = entry_of(a, i);
+    }
+    table.entry = entry;
 }
 
 static const dl_model *make_table(Arena *a, Model *m) {
@@ -345,8 +369,7 @@ static const dl_model *make_table(Arena *a, Model *m) {
             .train_step = m->loss ? train_step : NULL, .accumulate = m->loss ? accumulate : NULL,
             .apply = m->loss ? apply : NULL, .evaluate = m->metric.n ? evaluate : NULL,
             .results = results, .save = save, .load = load, .fault = fault, .message = dl_message};
-    table.nentry = m->entry.n ? 1 : 0;
-    if (m->entry.n) table.entry = predict_entry(a);
+    add_entries(a);
     return &table;
 }
 

@@ -111,9 +111,18 @@ static void add_loss_metric(Lower *L) {
         initial_row_states(L, m->metric.at[k].total, m->metric.at[k].ntotal);
 }
 
+static void note_names(Lower *L) {
+    for (int k = 0; k < L->model_scope->binding.n; k++) {
+        const Binding *b = &L->model_scope->binding.at[k];
+        if (b->value.kind != V_TENSOR) continue;
+        vec_push(L->arena, &L->model->named, ((Named){b->name, b->value.node}));
+    }
+}
+
 static void run_evaluation(Lower *L) {
     L->first = false;
     run_model(L, false);
+    note_names(L);
     Entry predict = make_predict(L);
     vec_push(L->arena, &L->model->entry, predict);
     add_loss_metric(L);

@@ -150,7 +150,7 @@ static bool evaluate(Job *j) {
     if (!j->data || !dl_evaluate(&j->session, dl_job_split(j), j->metric, &j->error)) return false;
     if (!j->options->quiet) dl_data_say(stderr, j->data);
     dl_job_say_split(j);
-    if (!dl_job_show(j, dl_job_split(j))) return false;
+    if (!dl_job_show(j, dl_job_split(j)) || !dl_job_tap(j, dl_job_split(j))) return false;
     if (!dl_job_print(j)) return false;
     fflush(stdout);
     return draw_classes(j);
@@ -241,7 +241,7 @@ static bool predict(Job *j) {
     void **output = dl_outputs_new(j->table, j->data->train.rows, &j->error);
     bool ok = output && dl_predict(&j->session, &j->data->train, output, &j->error);
     if (ok) dl_units_restore(j->table, &j->stored, j->data->train.rows, output);
-    ok = ok && give_outputs(j, output);
+    ok = ok && dl_job_tap(j, &j->data->train) && give_outputs(j, output);
     if (output) dl_outputs_free(j->table, output);
     return ok;
 }

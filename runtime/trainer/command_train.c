@@ -400,7 +400,7 @@ static bool finish(Train *t) {
     if (!j->options->quiet) fprintf(stderr, "weights written to %s\n", j->weights);
     say_privacy(t);
     dl_job_say_split(j);
-    if (!dl_job_show(j, s)) return false;
+    if (!dl_job_show(j, s) || !dl_job_tap(j, s)) return false;
     return dl_job_print(j);
 }
 

@@ -49,8 +49,8 @@ static size_t row_bytes(const dl_tensor *t) {
 }
 
 /* The arrays of the entry's inputs, which it may name in another order than training does. */
-static bool arrange(const dl_model *m, const DlSplit *split, DlSplit *out, DlError *e) {
-    const dl_entry *entry = &m->entry[0];
+static bool arrange(const dl_model *m, const dl_entry *entry, const DlSplit *split, DlSplit *out,
+        DlError *e) {
     out->rows = split->rows;
     out->row = split->row;
     out->array = calloc((size_t)entry->ninput + 1, sizeof *out->array);
@@ -66,9 +66,8 @@ static bool arrange(const dl_model *m, const DlSplit *split, DlSplit *out, DlErr
     return true;
 }
 
-static bool run_entry(const DlSession *s, const DlSplit *split, DlBatch *b, void *const *output,
-        void **part, DlError *e) {
-    const dl_entry *entry = &s->table->entry[0];
+static bool run_batches(const DlSession *s, const dl_entry *entry, const DlSplit *split, DlBatch *b,
+        void *const *output, void **part, DlError *e) {
     for (int64_t first = 0; first < split->rows; first += b->rows) {
         for (int k = 0; k < entry->noutput; k++) {
             const dl_tensor *t = &entry->output[k];
@@ -88,15 +87,27 @@ static bool run_entry(const DlSession *s, const DlSplit *split, DlBatch *b, void
 
 bool dl_predict(const DlSession *s, const DlSplit *split, void *const *output, DlError *e) {
     const dl_model *m = s->table;
-    DlSplit inputs = {0};
-    DlBatch b = {0};
     if (m->nentry < 1)
         return dl_fail(
                 e, "%s: has no output to predict; add one: output name = expression", m->source);
-    void **part = calloc((size_t)m->entry[0].noutput + 1, sizeof *part);
-    bool ok = (part || dl_fail(e, "out of memory")) && arrange(m, split, &inputs, e) &&
-              dl_batch_open(&b, m->entry[0].input, m->entry[0].ninput, m->batch, e) &&
-              run_entry(s, &inputs, &b, output, part, e);
+    return dl_entry_run(s, &m->entry[0], split, output, e);
+}
+
+const dl_entry *dl_entry_named(const dl_model *m, const char *name) {
+    for (int i = 0; i < m->nentry; i++)
+        if (strcmp(m->entry[i].name, name) == 0) return &m->entry[i];
+    return NULL;
+}
+
+bool dl_entry_run(const DlSession *s, const dl_entry *entry, const DlSplit *split,
+        void *const *output, DlError *e) {
+    const dl_model *m = s->table;
+    DlSplit inputs = {0};
+    DlBatch b = {0};
+    void **part = calloc((size_t)entry->noutput + 1, sizeof *part);
+    bool ok = (part || dl_fail(e, "out of memory")) && arrange(m, entry, split, &inputs, e) &&
+              dl_batch_open(&b, entry->input, entry->ninput, m->batch, e) &&
+              run_batches(s, entry, &inputs, &b, output, part, e);
     dl_batch_close(&b);
     free(inputs.array);
     free(part);

@@ -15,6 +15,7 @@ static const Command commands[] = {
         {"evaluate", "prints the metrics on the test data", dl_command_evaluate},
         {"predict", "prints or writes the outputs for given inputs", dl_command_predict},
         {"gradients", "writes the gradient of the loss for every parameter", dl_command_gradients},
+        {"explain", "which elements of the input mattered", dl_command_explain},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

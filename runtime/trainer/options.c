@@ -7,7 +7,7 @@
 #include "near.h"
 #include "trainer.h"
 
-enum { TRAIN = 1, EVALUATE = 2, PREDICT = 4, GRADIENTS = 8, ALL = 15 };
+enum { TRAIN = 1, EVALUATE = 2, PREDICT = 4, GRADIENTS = 8, EXPLAIN = 16, ALL = 31 };
 
 static const struct {
     const char *name;
@@ -17,6 +17,7 @@ static const struct {
         {"evaluate", EVALUATE},
         {"predict", PREDICT},
         {"gradients", GRADIENTS},
+        {"explain", EXPLAIN},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -156,6 +157,71 @@ static const char *set_output(DlOptions *o, const char *value) {
     return bind(o->output, &o->noutput, value);
 }
 
+/* "name" or "name=file"; names have dots in them. */
+static const char *set_tap(DlOptions *o, const char *value) {
+    if (o->ntap == DL_BINDINGS) return "one of 32 at most";
+    size_t name = strcspn(value, "=");
+    if (name == 0) return "a tensor's name, and maybe a file, as in conv2d_1=maps.npy";
+    o->tap[o->ntap++] =
+            (DlBinding){value, name, value[name] == '=' && value[name + 1] ? value + name + 1 : NULL};
+    return NULL;
+}
+
+/* ---- of explain --------------------------------------------------------------------- */
+
+static const char *set_method(DlOptions *o, const char *value) {
+    static const char *const known[] = {"saliency", "integrated", "occlusion", "permutation"};
+    o->explanation.method = value;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(value, known[i]) == 0) return NULL;
+    return "saliency, integrated, occlusion or permutation";
+}
+
+static const char *set_class(DlOptions *o, const char *value) {
+    o->explanation.class = value;
+    return NULL;
+}
+
+static const char *set_metric(DlOptions *o, const char *value) {
+    o->explanation.metric = value;
+    return NULL;
+}
+
+static const char *set_baseline(DlOptions *o, const char *value) {
+    o->explanation.baseline = value;
+    return NULL;
+}
+
+static const char *set_count(int *to, const char *value, const char *expected) {
+    long long n;
+    if (!whole(value, 1, 1000000, &n)) return expected;
+    *to = (int)n;
+    return NULL;
+}
+
+static const char *set_steps(DlOptions *o, const char *value) {
+    return set_count(&o->explanation.steps, value, "a number from 1 to 1000000");
+}
+
+static const char *set_patch(DlOptions *o, const char *value) {
+    return set_count(&o->explanation.patch, value, "a number of pixels from 1 on");
+}
+
+static const char *set_stride(DlOptions *o, const char *value) {
+    return set_count(&o->explanation.stride, value, "a number of pixels from 1 on");
+}
+
+static const char *set_repeats(DlOptions *o, const char *value) {
+    return set_count(&o->explanation.repeats, value, "a number from 1 to 1000000");
+}
+
+static const char *set_rows(DlOptions *o, const char *value) {
+    int n = 0;
+    const char *expected = set_count(&n, value, "a number of rows from 1 to 1000000");
+    o->explanation.rows = n;
+    return expected;
+}
+
 static const char *set_json(DlOptions *o, const char *value) {
     (void)value;
     o->json = true;
@@ -184,12 +250,13 @@ static const Option options[] = {
         GROUP("Files and data"),
         {"--weights", "FILE", ALL, set_weights,
                 "the weights, written by train and read by the others (default: NAME.safetensors)"},
-        {"--data", "DIR", TRAIN | EVALUATE, set_data,
+        {"--data", "DIR", TRAIN | EVALUATE | EXPLAIN, set_data,
                 "where data are sought first; then beside the model, then in DLC_DATA"},
         GROUP("The run"),
         {"--epochs", "N", TRAIN, set_epochs,
                 "passes over the training data (default: the train block's)"},
         {"--seed", "N", TRAIN, set_seed, "of initial weights, order and dropout (default: 0)"},
+        {"--seed", "N", EXPLAIN, set_seed, "of permutations (default: 0)"},
         {"--set", "NAME=VALUE", TRAIN, set_number,
                 "a number of the optimiser, as in --set rate=0.01; may be there several times"},
         {"--initial-weights", "FILE", TRAIN, set_initial,
@@ -213,12 +280,33 @@ static const Option options[] = {
                 "a picture of how often the model is right when it is so sure; FILE.png or "
                 "FILE.svg"},
         GROUP("Rows and results"),
-        {"--input", "[NAME=]FILE", PREDICT | GRADIENTS, set_input,
+        {"--input", "[NAME=]FILE", PREDICT | GRADIENTS | EXPLAIN, set_input,
                 "an input, a .npy file (or what the reader of the training data prepares)"},
         {"--target", "[NAME=]FILE", GRADIENTS, set_target, "a target, a .npy file"},
         {"-o", "[NAME=]FILE", PREDICT, set_output,
                 "where an output goes, a .npy file (default: a table on standard output)"},
         {"-o", "FILE", GRADIENTS, set_output, "where the gradients go, a safetensors file"},
+        {"-o", "[NAME=]FILE", EXPLAIN, set_output,
+                "FILE.png: a picture; FILE.npy: the attributions (default: on standard output)"},
+        {"--method", "NAME", EXPLAIN, set_method,
+                "saliency, integrated, occlusion or permutation (default: integrated gradients of "
+                "given rows, permutation importance of a table)"},
+        {"--class", "NAME|INDEX", EXPLAIN, set_class,
+                "which element of the output (default: the largest of each row)"},
+        {"--baseline", "NUMBER|FILE", EXPLAIN, set_baseline,
+                "what rows are compared with: a number for all, or one row (default: 0)"},
+        {"--steps", "N", EXPLAIN, set_steps, "of integrated gradients (default: 100)"},
+        {"--patch", "N", EXPLAIN, set_patch,
+                "of occlusion: pixels, or words, hidden together (default: a sixth of the width)"},
+        {"--stride", "N", EXPLAIN, set_stride, "of occlusion (default: half a patch)"},
+        {"--repeats", "N", EXPLAIN, set_repeats, "of each permutation (default: 10)"},
+        {"--metric", "NAME", EXPLAIN, set_metric,
+                "what permutations are measured by (default: loss)"},
+        {"--rows", "N", EXPLAIN, set_rows,
+                "so many test rows (default: all for permutations, else 1)"},
+        {"--tap", "NAME[=FILE]", TRAIN | EVALUATE | PREDICT, set_tap,
+                "write a tensor of the model by its name (conv2d_1) to FILE, or NAME.npy; may be "
+                "there several times"},
         GROUP("Running and showing"),
         {"--threads", "N", ALL, set_threads, "threads (default: one a processor)"},
         {"--show", "N", TRAIN | EVALUATE, set_show,

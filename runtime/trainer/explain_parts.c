@@ -1,0 +1,132 @@
+/* explain_parts.c - what the elements of an input are called, and how they lie in a picture. Names
+ * are those that came with the weights: a vocabulary's words or characters, a table's columns. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain.h"
+
+/* ---- names -------------------------------------------------------------------------------------- */
+
+/* A text of lines as an array; the first `skip` are left NULL. */
+static const char **lines(DlExplainer *x, const char *list, int64_t skip, int64_t *n) {
+    int64_t count = skip + 1;
+    for (const char *c = list; *c != '\0'; c++) count += *c == '\n';
+    const char **line = dl_pool_array(x->pool, count, sizeof *line, x->error);
+    for (*n = skip; line && *list != '\0';) {
+        size_t length = strcspn(list, "\n");
+        line[*n] = dl_pool_text(x->pool, list, length, x->error);
+        if (!line[(*n)++]) return NULL;
+        list += length + (list[length] == '\n');
+    }
+    return line;
+}
+
+/* Each code point of a text by itself. */
+static const char **letters(DlExplainer *x, const char *list, int64_t *n) {
+    const char **letter = dl_pool_array(x->pool, (int64_t)strlen(list) + 1, sizeof *letter, x->error);
+    for (*n = 0; letter && *list != '\0';) {
+        size_t length = 1;
+        while (((unsigned char)list[length] & 0xc0) == 0x80) length++;
+        letter[*n] = dl_pool_text(x->pool, list, length, x->error);
+        if (!letter[(*n)++]) return NULL;
+        list += length;
+    }
+    return letter;
+}
+
+static bool name_indices(DlExplainer *x, DlPart *p, const DlMeta *stored) {
+    const char *words = dl_meta_get(stored, "words"), *characters = dl_meta_get(stored, "characters");
+    if (words) {
+        p->text = lines(x, words, 2, &p->texts);
+        if (!p->text) return false;
+        p->text[0] = "(padding)";
+        p->text[1] = "(unknown)";
+    } else if (characters) {
+        p->text = letters(x, characters, &p->texts);
+        return p->text != NULL;
+    }
+    return true;
+}
+
+/* A column that is a number by itself has its input's name. */
+static bool name_columns(DlExplainer *x, DlPart *p, const DlMeta *stored) {
+    char key[256];
+    int64_t n;
+    snprintf(key, sizeof key, "columns.%s", p->name);
+    const char *list = dl_meta_get(stored, key);
+    const char **column = list ? lines(x, list, 0, &n) : NULL;
+    if (list && !column) return false;
+    if (column && n == (int64_t)p->elements) p->column = column;
+    return true;
+}
+
+bool dl_parts_name(DlExplainer *x, const DlMeta *stored) {
+    for (int k = 0; k < x->n; k++) {
+        DlPart *p = &x->part[k];
+        bool named = p->tensor->bound > 0 ? name_indices(x, p, stored) : name_columns(x, p, stored);
+        if (!named) return false;
+    }
+    return true;
+}
+
+int64_t dl_part_index(const DlPart *p, const DlSplit *s, int64_t row, size_t element) {
+    const DlArray *a = &s->array[p->input];
+    const unsigned char *at = dl_row(s, p->input, row);
+    switch (a->type) {
+    case DL_F32: return (int64_t)((const float *)(const void *)at)[element];
+    case DL_I32: return ((const int32_t *)(const void *)at)[element];
+    case DL_F64: return (int64_t)((const double *)(const void *)at)[element];
+    case DL_I64: return ((const int64_t *)(const void *)at)[element];
+    case DL_U8: break;
+    }
+    return at[element];
+}
+
+const char *dl_part_text(const DlPart *p, const DlSplit *s, int64_t row, size_t element, char *text,
+        size_t size) {
+    int64_t index = p->text ? dl_part_index(p, s, row, element) : -1;
+    if (index >= 0 && index < p->texts) snprintf(text, size, "%s", p->text[index]);
+    else if (p->column) snprintf(text, size, "%s", p->column[element]);
+    else if (p->elements == 1) snprintf(text, size, "%s", p->name);
+    else snprintf(text, size, "%s[%zu]", p->name, element);
+    return text;
+}
+
+bool dl_part_is_shown(const DlPart *p, const DlSplit *s, int64_t row, size_t element, float v) {
+    bool padding = p->text && dl_part_index(p, s, row, element) == 0 &&
+                   strcmp(p->text[0], "(padding)") == 0;
+    return !padding || v < 0 || v > 0;
+}
+
+/* ---- pictures and lists ---------------------------------------------------------------------------- */
+
+bool dl_part_is_picture(const DlPart *p) {
+    return p->height > 1 && p->width > 1;
+}
+
+void dl_part_heat(const DlPart *p, DlMethod method, const float *attribution, float *heat) {
+    for (int64_t i = 0; i < p->height * p->width; i++) {
+        const float *at = attribution + i * p->depth;
+        float v = method == DL_OCCLUSION ? at[0] : 0;
+        for (int64_t c = 0; c < p->depth && method != DL_OCCLUSION; c++)
+            v = method == DL_SALIENCY ? fmaxf(v, at[c]) : v + at[c];
+        heat[i] = v;
+    }
+}
+
+/* Places of equal size stay in their order. */
+void dl_part_order(const DlPart *p, const float *attribution, int64_t *order) {
+    int64_t n = (int64_t)p->elements;
+    for (int64_t i = 0; i < n; i++) order[i] = i;
+    for (int64_t gap = n / 2; gap > 0; gap /= 2)
+        for (int64_t i = gap; i < n; i++) {
+            int64_t k = order[i], j = i;
+            for (; j >= gap; j -= gap) {
+                float before = fabsf(attribution[order[j - gap]]), own = fabsf(attribution[k]);
+                if (before > own || (before >= own && order[j - gap] < k)) break;
+                order[j] = order[j - gap];
+            }
+            order[j] = k;
+        }
+}
