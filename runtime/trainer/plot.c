@@ -128,9 +128,9 @@ bool dl_plot_bars(const char *path, const DlBars *b, DlError *e) {
     put_range(f, b);
     fputs("set title ", f);
     dl_plot_text(f, b->title, 0);
-    fputs("\nset xlabel ", f);
+    fputs("\nset bmargin 5\nset label ", f); /* may be longer than the axis */
     dl_plot_text(f, b->axis, 0);
-    fputs("\nset grid xtics noytics\nset border 1\nset xzeroaxis lt 1\nset yzeroaxis lt 1 lc rgb "
+    fputs(" at screen 0.5, screen 0 offset 0, character 1.2 center\nset grid xtics noytics\nset border 1\nset xzeroaxis lt 1\nset yzeroaxis lt 1 lc rgb "
           "'#606060'\nset ytics scale 0 (",
             f);
     for (int i = 0; i < b->n; i++) {
