@@ -16,6 +16,7 @@ const DlReader *const dl_all_readers[] = {
         &dl_reader_series,
         &dl_reader_wav,
         &dl_reader_npy,
+        &dl_reader_records,
         &dl_reader_linear,
         &dl_reader_logistic,
         &dl_reader_random_sequences,

@@ -6,9 +6,9 @@
 #include "reader.h"
 
 extern const DlReader dl_reader_addition, dl_reader_characters, dl_reader_cifar10, dl_reader_csv,
-        dl_reader_digits, dl_reader_fashion_mnist, dl_reader_idx, dl_reader_images, dl_reader_imdb, dl_reader_jsonl, dl_reader_linear,
-        dl_reader_logistic, dl_reader_mnist, dl_reader_npy, dl_reader_random_sequences,
-        dl_reader_series, dl_reader_wav;
+        dl_reader_digits, dl_reader_fashion_mnist, dl_reader_idx, dl_reader_images, dl_reader_imdb,
+        dl_reader_jsonl, dl_reader_linear, dl_reader_logistic, dl_reader_mnist, dl_reader_npy,
+        dl_reader_random_sequences, dl_reader_records, dl_reader_series, dl_reader_wav;
 
 /* How a user may come by missing files. */
 #define DL_FETCH                                                                                   \
