@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../runtime/dl_memory.h"
 #include "../runtime/dl_random.h"
 #include "bench.h"
 
@@ -81,7 +82,7 @@ static int open_bench(Bench *b, const dl_model *m, int threads) {
     b->m = m;
     b->predict = m->nentry ? &m->entry[0] : NULL;
     size_t size = m->size(), work = m->work_size(threads);
-    void *memory = aligned(size), *scratch = aligned(work);
+    void *memory = dl_memory(size), *scratch = dl_memory(work);
     int status = memory && scratch ? open_data(b) : DL_E_MEMORY;
     if (!status) status = m->init(memory, size, 1, &b->model);
     return status ? status : m->work_init(scratch, work, threads, &b->work);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../dl_memory.h"
 #include "trainer.h"
 
 /* One a processor; OMP_NUM_THREADS, where it is set, is what the user wants. */
@@ -12,11 +13,6 @@ static int default_threads(void) {
     long n = said ? strtol(said, NULL, 10) : 0;
     if (n < 1) n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > 64 ? 64 : (int)n;
-}
-
-static void *allocate(size_t size) {
-    size_t rounded = (size + 63) / 64 * 64;
-    return size > SIZE_MAX - 64 ? NULL : aligned_alloc(64, rounded ? rounded : 64);
 }
 
 static bool check(const DlSession *s, int status, const char *doing, DlError *e) {
@@ -32,8 +28,8 @@ bool dl_session_open(DlSession *s, const dl_model *table, int threads, uint64_t 
                 "generate it again",
                 table->name, table->abi, DL_ABI);
     size_t size = table->size(), work = table->work_size(s->threads);
-    s->memory[0] = allocate(size);
-    s->memory[1] = allocate(work);
+    s->memory[0] = dl_memory(size);
+    s->memory[1] = dl_memory(work);
     if (!s->memory[0] || !s->memory[1])
         dl_error(e, "out of memory: the model needs %zu bytes and its work area %zu", size, work);
     else if (check(s, table->init(s->memory[0], size, seed, &s->model), "creating the model", e) &&

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "dl.h"
+#include "dl_memory.h"
 #include "dl_random.h"
 
 const dl_model *bench_model(void);
@@ -86,8 +87,8 @@ static void open_model(Bench *b, int threads) {
     const dl_entry *predict = &m->entry[0];
     size_t size = m->size(), work = m->work_size(threads);
     if (m->ninput + m->ntarget > MOST_DATA || predict->noutput > MOST_DATA) exit(1);
-    check(b, m->init(aligned(size), size, 1, &b->model));
-    check(b, m->work_init(aligned(work), work, threads, &b->work));
+    check(b, m->init(dl_memory(size), size, 1, &b->model));
+    check(b, m->work_init(dl_memory(work), work, threads, &b->work));
     for (int k = 0; k < BATCHES; k++)
         for (int i = 0; i < m->ninput + m->ntarget; i++)
             b->data[k][i] = make_data(&m->input[i], (uint32_t)(k * MOST_DATA + i));
