@@ -31,6 +31,11 @@ static int take_unfreeze(Options *o, const char *value) {
     return DONE;
 }
 
+static int take_reference(Options *o, const char *value) {
+    o->reference[o->nreference++] = value;
+    return DONE;
+}
+
 static int take_tap(Options *o, const char *value) {
     o->tap[o->ntap++] = value;
     return DONE;
@@ -84,6 +89,11 @@ const Flag flags[] = {
     TEXT(BENCH, "--seconds", "S", seconds, "how long each thing is measured (default: 1)"),
     TEXT(BENCH, "--threads", "N", threads, "one thread, and N (default: one a processor)"),
     FLAG(BENCH, "--json", json, "one object a line"),
+    TEXT(BENCH, "--plot", "FILE", plot,
+            "bars of all systems, and each kernel beside the machine's limits (needs gnuplot)"),
+    TAKEN(BENCH, "--reference", "NAME=US", take_reference,
+            "a bar of a training step measured elsewhere, in microseconds; may be there several "
+            "times"),
 
     GROUP("Model"),
     TEXT(READS, "--model", "NAME", lower.model, "which model of the file (default: the last)"),

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../runtime/trainer/drawing.h"
 #include "bench.h"
 #include "embedded.h"
 #include "eval32_routine.h"
@@ -111,7 +112,8 @@ static int timers_of(const Program *p) {
     return n + 1;
 }
 
-static bool show_kernels(Subject *s, const Options *o, double seconds, const Result *r) {
+static bool time_kernels(
+        Subject *s, const Options *o, double seconds, const Result *r, KernelTimes *out) {
     fprintf(stderr, "building it with a clock around every kernel\n");
     void *library = build_library(s->arena, o, s->model, true);
     const dl_model *table = library ? library_table(s->arena, library, s->model) : NULL;
@@ -123,14 +125,54 @@ static bool show_kernels(Subject *s, const Options *o, double seconds, const Res
     void *symbol = dlsym(library, "dl_timed_take");
     memcpy(&take, &symbol, sizeof take);
     if (!symbol || !measure_kernels(table, take, timers, r->threads, seconds, spent)) return false;
-    report_kernels(s->arena, p->step->plan, spent, spent[timers], r);
+    *out = sort_kernels(s->arena, p->step->plan, spent, spent[timers]);
     return true;
+}
+
+/* ---- results ---------------------------------------------------------------------------------- */
+
+static bool read_reference(const char *text, Reference *r, Arena *a) {
+    size_t name = strcspn(text, "=");
+    char *end = NULL;
+    double us = text[name] ? strtod(text + name + 1, &end) : 0;
+    *r = (Reference){arena_printf(a, "%.*s", (int)name, text), us};
+    if (name && end && end != text + name + 1 && !*end && us > 0 && us < 1e12) return true;
+    fprintf(stderr, "dlc: --reference=%s: a name and the microseconds of a training step were "
+                    "expected, as in keras=15788\n",
+            text);
+    return false;
+}
+
+static bool check_picture(const Options *o) {
+    DlError e = {""};
+    if (!o->plot || dl_drawing_possible(&dl_gnuplot, o->plot, &e)) return true;
+    fprintf(stderr, "dlc bench: error: %s\n", e.text);
+    return false;
+}
+
+/* Tables, or an object a line; and the picture. */
+static bool report(Subject *s, const Options *o, double seconds, const Result *r, int n,
+        const Reference *reference) {
+    KernelTimes times;
+    bool timed = s->model->loss && (o->plot || !o->json);
+    if (o->json) report_json(s->model, r, n);
+    else report_systems(s->arena, s->model, r, n);
+    fflush(stdout);
+    if (timed && !time_kernels(s, o, seconds, &r[n - 1], &times)) return false;
+    if (timed && !o->json) report_kernels(s->arena, &times, &r[n - 1]);
+    fflush(stdout);
+    return !o->plot || plot_bench(s->arena, o->plot, s->model, r, n, reference, o->nreference,
+                               timed ? &times : NULL);
 }
 
 int bench_model(Arena *a, const Options *o) {
     double seconds, start = now();
     long threads;
+    Reference *reference = NEW_ARRAY(a, Reference, o->nreference + 1);
     if (!read_seconds(o, &seconds) || !read_threads(o, &threads)) return 2;
+    for (int i = 0; i < o->nreference; i++)
+        if (!read_reference(o->reference[i], &reference[i], a)) return 2;
+    if (!check_picture(o)) return 1;
     Subject s = {.arena = a, .model = driver_model(a, o)};
     if (!s.model) return 1;
     if (!s.model->loss && !s.model->entry.n) {
@@ -151,10 +193,5 @@ int bench_model(Arena *a, const Options *o) {
         fprintf(stderr, "measuring with %d thread%s\n", result[k].threads, k ? "s" : "");
         if (!measure_threads(&s, &p, limits, seconds, &result[k])) return 1;
     }
-    if (o->json) {
-        report_json(s.model, result, n);
-        return 0;
-    }
-    report_systems(a, s.model, result, n);
-    return !s.model->loss || show_kernels(&s, o, seconds, &result[n - 1]) ? 0 : 1;
+    return report(&s, o, seconds, result, n, reference) ? 0 : 1;
 }

@@ -1,4 +1,5 @@
-/* bench.h - `dlc bench`: what is measured (bench_measure.c) and how it is told (bench_report.c). */
+/* bench.h - `dlc bench`: what is measured (bench_measure.c), how it is told (bench_report.c) and
+ * drawn (bench_plot.c). */
 #ifndef DLC_BENCH_H
 #define DLC_BENCH_H
 
@@ -25,6 +26,16 @@ typedef struct Result {
 
 typedef struct KernelTime { const PlanKernel *kernel; double seconds; } KernelTime;
 
+/* A training step's kernels, those that take longest first. seconds: of all threads. */
+typedef struct KernelTimes {
+    int n;
+    KernelTime *at;
+    double all, step;           /* of all kernels, of the step with its clocks */
+} KernelTimes;
+
+/* A system that was measured elsewhere: --reference keras=15788. */
+typedef struct Reference { const char *name; double step_us; } Reference;
+
 /* A table to measure, made in the process that measures it; and what its memory is then. */
 typedef const dl_model *MakeTable(void *context);
 typedef struct System { MakeTable *make; void *context; size_t (*plan_bytes)(void); } System;
@@ -42,6 +53,14 @@ bool measure_limits(void *library, int threads, double seconds, Limits *out);
 extern const char *const system_name[SYSTEMS];
 void report_systems(Arena *a, const Model *m, const Result *r, int n);
 void report_json(const Model *m, const Result *r, int n);
-void report_kernels(Arena *a, const Plan *p, const double *seconds, double step, const Result *r);
+KernelTimes sort_kernels(Arena *a, const Plan *p, const double *seconds, double step);
+void report_kernels(Arena *a, const KernelTimes *k, const Result *r);
+const char *time_text(Arena *a, double us);
+
+/* Bars of the systems' training steps (of predictions, where nothing is trained), and the roofline
+ * with each kernel on it, of the last of the n results; k NULL: without. The file is a .png or
+ * .svg. False after a message. */
+bool plot_bench(Arena *a, const char *path, const Model *m, const Result *r, int n,
+        const Reference *reference, int nreference, const KernelTimes *k);
 
 #endif

@@ -8,7 +8,7 @@
 
 /* ---- numbers with units ---------------------------------------------------------------------- */
 
-static const char *time_text(Arena *a, double us) {
+const char *time_text(Arena *a, double us) {
     if (us <= 0) return "-";
     if (us < 10) return arena_printf(a, "%.2f us", us);
     if (us < 1e3) return arena_printf(a, "%.1f us", us);
@@ -171,24 +171,30 @@ static void print_kernel(Arena *a, const KernelTime *k, double all, int name, co
     printf("\n");
 }
 
-void report_kernels(Arena *a, const Plan *p, const double *seconds, double step, const Result *r) {
-    KernelTime *k = NEW_ARRAY(a, KernelTime, p->kernel.n + 1);
-    int n = 0, name = 0;
-    double all = 0;
+KernelTimes sort_kernels(Arena *a, const Plan *p, const double *seconds, double step) {
+    KernelTimes t = {.at = NEW_ARRAY(a, KernelTime, p->kernel.n + 1), .step = step};
     for (int i = 0; i < p->kernel.n; i++) {
         const PlanKernel *line = &p->kernel.at[i];
         if (!line->what) continue;
-        k[n++] = (KernelTime){line, seconds[line->timer]};
-        all += seconds[line->timer];
-        int wide = (int)strlen(line->function);
+        t.at[t.n++] = (KernelTime){line, seconds[line->timer]};
+        t.all += seconds[line->timer];
+    }
+    qsort(t.at, (size_t)t.n, sizeof *t.at, by_time);
+    return t;
+}
+
+void report_kernels(Arena *a, const KernelTimes *k, const Result *r) {
+    int name = 0;
+    for (int i = 0; i < k->n; i++) {
+        int wide = (int)strlen(k->at[i].kernel->function);
         name = wide > name ? wide : name;
     }
-    qsort(k, (size_t)n, sizeof *k, by_time);
-    printf("\na training step's %d kernels, %s: %s with clocks, of which kernels take %.0f %%\n", n,
-            threads_text(a, r->threads), time_text(a, step * 1e6), 100 * all / r->threads / step);
+    printf("\na training step's %d kernels, %s: %s with clocks, of which kernels take %.0f %%\n", k->n,
+            threads_text(a, r->threads), time_text(a, k->step * 1e6),
+            100 * k->all / r->threads / k->step);
     printf("(where threads run a kernel for a slice of rows each: all their time, by the threads)\n"
            "(bytes are its arrays', each once: what lies in a cache may exceed the triad)\n\n");
     printf("%7s  %10s  %14s  %13s  %-*s  %s\n", "share", "time", "GFLOP/s  peak", "GB/s  triad",
             name, "kernel", "what it computes");
-    for (int i = 0; i < n && all > 0; i++) print_kernel(a, &k[i], all, name, r);
+    for (int i = 0; i < k->n && k->all > 0; i++) print_kernel(a, &k->at[i], k->all, name, r);
 }

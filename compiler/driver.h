@@ -27,6 +27,8 @@ typedef struct Options {
     bool gradients, dot, dot_fused, paths;
     const char *plot;              /* of show: the memory plan; of bench: bars and roofline */
     const char *graph, *graph_layers, *graph_fused, *filters, *embedding;   /* pictures of show */
+    int nreference;                /* of bench: NAME=MICROSECONDS, measured elsewhere */
+    const char **reference;
     const char *weights;           /* of show: what was trained */
     bool explain;                  /* the entry `explain`, of this output (NULL: the first) */
     const char *explained;

@@ -36,7 +36,8 @@ static int run(const Command *c, int first, int argc, char **argv) {
     Arena *a = arena_new();
     Options o = {.lower = {.freeze = NEW_ARRAY(a, const char *, argc),
             .unfreeze = NEW_ARRAY(a, const char *, argc)},
-            .files = NEW_ARRAY(a, const char *, argc), .tap = NEW_ARRAY(a, const char *, argc)};
+            .files = NEW_ARRAY(a, const char *, argc), .tap = NEW_ARRAY(a, const char *, argc),
+            .reference = NEW_ARRAY(a, const char *, argc)};
     DlOptions t = {.program = "dlc", .argc = argc, .argv = argv};
     int status = read_arguments(&o, &t, c, first, argc, argv);
     if (status == DONE && o.help) print_command_help(stdout, c);

@@ -178,8 +178,8 @@ static void put_points(Arena *a, FILE *f, const Points *p, const Table *t, const
     double range[4];
     const Spot *spot = spots_of(a, p, range);
     fputs("set title ", f);
-    dl_plot_text(f, arena_printf(a, "%s: %lld rows of %lld elements", t->parameter->name,
-            (long long)p->n, (long long)p->width), 0);
+    dl_plot_text(f, arena_printf(a, "%s: the first %lld of %lld rows", t->parameter->name,
+            (long long)p->n, (long long)t->parameter->dim[0]), 0);
     fprintf(f, "\nset xrange [%.6g:%.6g]\nset yrange [%.6g:%.6g]\n"
                "set xlabel 'first principal component (%.0f %% of the variance)'\n"
                "set ylabel 'second (%.0f %%)'\n$points << END\n",

@@ -162,6 +162,9 @@ static Sheet sheet_of(const Convolution *c, const float *value) {
     return s;
 }
 
+/* No grey, so that the edge of a tile is seen whatever is in it. */
+static const unsigned char between[3] = {0x9e, 0xca, 0xe1};
+
 static bool draw_filters(const Convolution *c, const float *value, const char *path, DlError *e) {
     Sheet s = sheet_of(c, value);
     int64_t rows = (s.tiles + s.columns - 1) / s.columns;
@@ -169,6 +172,7 @@ static bool draw_filters(const Convolution *c, const float *value, const char *p
     if (!dl_picture_make(&p, GAP + s.columns * (c->extent[COLUMN] * s.zoom + GAP),
                 GAP + rows * (c->extent[ROW] * s.zoom + GAP), e))
         return false;
+    dl_picture_fill(&p, 0, 0, p.width, p.height, between);
     for (int64_t i = 0; i < s.tiles; i++) draw_tile(&s, &p, i);
     bool ok = dl_picture_write(&p, path, e);
     dl_picture_free(&p);

@@ -93,7 +93,7 @@ void dl_plot_text(FILE *script, const char *text, size_t most) {
 
 /* ---- bars ---------------------------------------------------------------------------------- */
 
-enum { NAME_LENGTH = 32, BAR_HEIGHT = 24, MARGINS = 110 };
+enum { NAME_LENGTH = 32, BAR_HEIGHT = 24, MARGINS = 118 };
 
 static double error_of(const DlBars *b, int i) {
     return b->error && isfinite(b->error[i]) ? b->error[i] : 0;
@@ -128,7 +128,7 @@ bool dl_plot_bars(const char *path, const DlBars *b, DlError *e) {
     put_range(f, b);
     fputs("set title ", f);
     dl_plot_text(f, b->title, 0);
-    fputs("\nset bmargin 5\nset label ", f); /* may be longer than the axis */
+    fputs("\nset bmargin 4.2\nset label ", f); /* may be longer than the axis */
     dl_plot_text(f, b->axis, 0);
     fputs(" at screen 0.5, screen 0 offset 0, character 1.2 center\nset grid xtics noytics\nset border 1\nset xzeroaxis lt 1\nset yzeroaxis lt 1 lc rgb "
           "'#606060'\nset ytics scale 0 (",
