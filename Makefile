@@ -110,7 +110,8 @@ check: packages-check
 check-all: packages-all check
 	@tests/check "DLC_STRIDE=257 $(B)/unit/test_math" "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
 		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" \
-		"tests/e2e/platforms.sh $(B)/dlc tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000"
+		"tests/e2e/platforms.sh $(B)/dlc tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000" \
+		"tests/e2e/examples.sh $(B)/dlc $(B) speech movies"
 
 # How fast the models of tests/bench are, beside the machine's limits, and contractions of many
 # shapes beside other libraries: $(B)/bench.csv, $(B)/sweep.csv. PEERS=PYTHON, an interpreter that

@@ -33,6 +33,13 @@ static const char *existing(DlReading *r, const char *path) {
     return NULL;
 }
 
+/* Whether a folder is one of those before it: that of a model may be the current one. */
+static bool seen(const char *const *root, int i) {
+    for (int k = 0; k < i; k++)
+        if (strcmp(root[k], root[i]) == 0) return true;
+    return false;
+}
+
 static const char *find_place(DlReading *r, const char *what) {
     const char *name = dl_arg(r, "folder"), *root[DL_ROOTS], *found = NULL;
     char looked[2048] = "";
@@ -44,6 +51,7 @@ static const char *find_place(DlReading *r, const char *what) {
     if (name[0] == '/') found = existing(r, name);
     int n = name[0] == '/' ? 0 : dl_roots(r, root);
     for (int i = 0; !found && i < n; i++) {
+        if (seen(root, i)) continue;
         const char *path = dl_path(r, root[i], name);
         size_t used = strlen(looked);
         snprintf(looked + used, sizeof looked - used, "\n  %s", root[i]);

@@ -139,6 +139,7 @@ bool dl_recording_decode(const char *name, const unsigned char *at, size_t size,
     SF_VIRTUAL_IO io = {memory_size, memory_seek, memory_read, memory_write, memory_tell};
     Memory memory = {at, (sf_count_t)size, 0};
     Decoding d = {.name = name};
+    if (size == 0) return dl_fail(e, "%s: is empty; fetch or record it again", name);
     if (!check_whole(name, at, size, e)) return false;
     d.file = sf_open_virtual(&io, SFM_READ, &d.info, &memory);
     if (!d.file)

@@ -254,7 +254,7 @@ Test(sound, files_that_are_no_sound) {
     w.size += 130;
     expect_message(decode(&w, 8000, 600, got), "65 channels");
     w.size = 0;
-    expect_message(decode(&w, 8000, 600, got), "no sound file that can be read");
+    expect_message(decode(&w, 8000, 600, got), "x.wav: is empty");
     w.size = (size_t)snprintf(
             (char *)w.at, sizeof w.at, "just text, and long enough to be looked at");
     expect_message(decode(&w, 8000, 600, got), "no sound file that can be read");
