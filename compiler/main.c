@@ -1,5 +1,6 @@
 /* main.c - the command line of dlc: which command is meant, and what it leaves with. Commands are
  * in commands.c, their options in arguments.c, the texts about both in help.c. */
+#include <signal.h>
 #include <string.h>
 
 #include "commands.h"
@@ -49,6 +50,8 @@ static int run(const Command *c, int first, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    /* A file that grows beyond what the user may write is an error of the write, and no signal. */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);
         return USAGE_WRONG;

@@ -150,8 +150,11 @@ static Member *add_member(Arena *a, Program *p, Node *leaf, const char *path, co
 }
 
 static void add_vars(Arena *a, Program *p, Var *const *var, int n, int role) {
-    for (int i = 0; i < n; i++)
-        add_member(a, p, var[i]->leaf, var[i]->path, var[i]->path, role)->var = var[i];
+    for (int i = 0; i < n; i++) {
+        Member *k = add_member(a, p, var[i]->leaf, var[i]->path, var[i]->path, role);
+        k->var = var[i];
+        k->span = var[i]->span;    /* in the user's text; the leaf's may be the library's */
+    }
 }
 
 static void add_members(Arena *a, Program *p) {

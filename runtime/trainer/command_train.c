@@ -99,6 +99,9 @@ static bool begin_model(Train *t) {
     if (o->initial_weights && !dl_weights_begin(&j->session, o->initial_weights, o->nmatch,
                                       o->match, o->quiet ? NULL : stderr, &j->error))
         return false;
+    if (o->initial_weights && !o->quiet &&
+            !dl_weights_compare(o->initial_weights, &j->data->meta, j->pool, stderr, &j->error))
+        return false;
     for (int i = 0; i < o->nset; i++)
         if (!dl_number_set(&j->session, o->set[i], &j->error)) return false;
     return true;

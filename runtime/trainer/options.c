@@ -355,7 +355,7 @@ int dl_option(DlOptions *o, const char *command, int argc, char **argv, int *i) 
     return expected ? wrong(o, command, "%s is '%s', and must be ", k->name, value, expected) : 1;
 }
 
-enum { LEFT = 24, WIDTH = 96 }; /* columns of a help text's begin and end */
+enum { LEFT = 27, WIDTH = 98 }; /* columns of a help text's begin and end */
 
 void dl_print_option(FILE *f, const char *left, const char *help) {
     int at = fprintf(f, "  %-*s", LEFT - 3, left);

@@ -212,6 +212,9 @@ bool dl_weights_load(const DlSession *s, const char *path, DlError *e);
  * an error. */
 bool dl_weights_begin(const DlSession *s, const char *path, int npattern,
         const char *const *pattern, FILE *say, DlError *e);
+/* Says on `say` where the file was trained with another vocabulary than `here` has. */
+bool dl_weights_compare(
+        const char *path, const DlMeta *here, DlPool *pool, FILE *say, DlError *e);
 bool dl_pattern_matches(const char *pattern, const char *path);
 /* What was stored with the weights, into the pool. */
 bool dl_weights_meta(const char *path, DlPool *pool, DlMeta *meta, DlError *e);

@@ -169,3 +169,27 @@ bool dl_weights_begin(const DlSession *s, const char *path, int npattern,
     free(b);
     return ok;
 }
+
+/* What tells the meaning of an index, in whole or at the beginning. */
+static bool names_indices(const char *key) {
+    return strcmp(key, "words") == 0 || strcmp(key, "characters") == 0 ||
+           strncmp(key, "categories.", 11) == 0;
+}
+
+bool dl_weights_compare(
+        const char *path, const DlMeta *here, DlPool *pool, FILE *say, DlError *e) {
+    DlMeta there = {0};
+    Names other = {0};
+    if (!dl_weights_meta(path, pool, &there, e)) return false;
+    for (int i = 0; i < here->n; i++) {
+        const char *value = dl_meta_get(&there, here->pair[i].key);
+        bool differs = value && strcmp(value, here->pair[i].value) != 0;
+        if (differs && names_indices(here->pair[i].key)) add_name(&other, here->pair[i].key);
+    }
+    if (other.n)
+        fprintf(say,
+                "  its %s are others than those of these data: what it learnt of one is taken for "
+                "what has the same index here; leave such layers out with --match\n",
+                other.text);
+    return true;
+}

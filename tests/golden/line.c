@@ -530,8 +530,8 @@ static const int64_t dl_shape_6[] = {-1, 1};
 static const int64_t dl_shape_7[] = {-1, 1};
 static const dl_tensor dl_tensors[] = {
     {"rate", DL_NUMBER, DL_F32, 0, NULL, offsetof(line, rate), 4, 0, 14},
-    {"dense.w", DL_PARAMETER, DL_F32, 2, dl_shape_0, offsetof(line, dense_w), 4, 0, 7},
-    {"dense.b", DL_PARAMETER, DL_F32, 1, dl_shape_1, offsetof(line, dense_b), 4, 0, 11},
+    {"dense.w", DL_PARAMETER, DL_F32, 2, dl_shape_0, offsetof(line, dense_w), 4, 0, 6},
+    {"dense.b", DL_PARAMETER, DL_F32, 1, dl_shape_1, offsetof(line, dense_b), 4, 0, 6},
     {"dense.w", DL_GRADIENT, DL_F32, 2, dl_shape_2, offsetof(line_work, gradient_dense_w), 4, 0, 6},
     {"dense.b", DL_GRADIENT, DL_F32, 1, dl_shape_3, offsetof(line_work, gradient_dense_b), 4, 0, 6},
     {"x", DL_INPUT, DL_F32, 2, dl_shape_4, 0, 128, 0, 3},
