@@ -154,7 +154,8 @@ static bool scan_csv(DlTable *t, DlVisit *visit, void *context, DlError *e) {
             if (!take_field(&s, &c, &last)) return false;
             if (c.column < t->columns && !visit(context, row, line, &c, e)) return false;
         }
-        if (c.column != t->columns) return ragged(&s, line, c.column);
+        if (c.column < t->columns || (c.column > t->columns && !t->format.overlong))
+            return ragged(&s, line, c.column);
     }
     t->rows = row;
     return true;
@@ -244,12 +245,12 @@ static bool is_expected(const char *list, const char *field) {
 
 static bool is_header(const DlTable *t, const First *f) {
     const DlTableFormat *format = &t->format;
-    if (format->header != 0) return format->header > 0;
+    if (format->header > 0) return true;
     for (int i = 0; format->expects && i < f->n; i++)
-        if (is_expected(format->expects, f->field[i])) return true;
+        if (!is_number(f->field[i]) && is_expected(format->expects, f->field[i])) return true;
     for (int i = 0; i < f->n; i++)
         if (is_number(f->field[i])) return false;
-    return true;
+    return format->header == 0;
 }
 
 /* "150,4,setosa,versicolor,virginica" before records of 5 fields. */

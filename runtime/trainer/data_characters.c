@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data_readers.h"
+#include "utf8.h"
 
 typedef struct Text {
     const char *path;
@@ -23,31 +24,7 @@ typedef struct Alphabet {
     int n;
 } Alphabet;
 
-/* ---- UTF-8 (RFC 3629) --------------------------------------------------------------- */
-
-/* The character at p, which has `left` bytes: its length, or 0 when it is not well-formed. */
-static int decode(const unsigned char *p, size_t left, uint32_t *code) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    int n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-    if (n == 0 || (size_t)n > left) return 0;
-    *code = n == 1 ? *p : *p & (0x7fu >> n);
-    for (int i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) return 0;
-        *code = *code << 6 | (p[i] & 0x3fu);
-    }
-    return *code >= least[n] && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff) ? n : 0;
-}
-
-static int encode(uint32_t code, char *out) {
-    int n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    if (n == 1) {
-        out[0] = (char)code;
-        return 1;
-    }
-    for (int i = n - 1; i > 0; i--, code >>= 6) out[i] = (char)(0x80 | (code & 0x3f));
-    out[0] = (char)((0xf00u >> n & 0xf0u) | code);
-    return n;
-}
+/* ---- reading ------------------------------------------------------------------------- */
 
 static bool bad_character(const Text *t, const DlBytes *b, size_t at, DlError *e) {
     int64_t line = 1;
@@ -64,7 +41,7 @@ static bool read_text(DlReading *r, const char *path, Text *t) {
     t->code = dl_pool_array(pool, (int64_t)b.size, sizeof *t->code, r->error);
     if (!t->code) return false;
     for (size_t at = 0; at < b.size;) {
-        int n = decode(b.at + at, b.size - at, &t->code[t->length++]);
+        int n = dl_utf8_decode(b.at + at, b.size - at, &t->code[t->length++]);
         if (n == 0) return bad_character(t, &b, at, r->error);
         at += (size_t)n;
     }
@@ -97,7 +74,7 @@ static bool store(DlReading *r, const Alphabet *a) {
     for (int i = 0; i < a->n; i++) {
         if (a->code[i] == 0)
             return dl_fail(r->error, "data characters: the text holds a zero byte; it is no text");
-        p += encode(a->code[i], p);
+        p += dl_utf8_encode(a->code[i], p);
     }
     return dl_meta_put(&r->data->meta, r->data->pool, "characters", list, r->error);
 }
@@ -112,7 +89,7 @@ static bool load(DlReading *r, Alphabet *a) {
     a->n = 0;
     a->code = dl_pool_array(r->data->pool, (int64_t)left, sizeof *a->code, r->error);
     while (a->code && left > 0) {
-        int n = decode((const unsigned char *)list, left, &a->code[a->n++]);
+        int n = dl_utf8_decode((const unsigned char *)list, left, &a->code[a->n++]);
         if (n == 0) return dl_fail(r->error, "the list of characters in the weights is damaged");
         list += n;
         left -= (size_t)n;
@@ -126,7 +103,7 @@ static bool index_text(DlReading *r, const Text *t, const Alphabet *a) {
         uint32_t *found = bsearch(&t->code[i], a->code, (size_t)a->n, sizeof *a->code, by_code);
         if (!found) {
             char shown[8] = "";
-            encode(t->code[i], shown);
+            dl_utf8_encode(t->code[i], shown);
             return dl_fail(r->error,
                     "%s: the character '%s' (U+%04X) did not occur in the text that the weights "
                     "were trained on",

@@ -4,17 +4,14 @@
  *
  * The folders `train` and `test` (or `validation`) divide the files, where there are both; else
  * `test` does, a share of them or a pattern of their names. */
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "data_readers.h"
 #include "image.h"
 #include "labels.h"
 
-enum { DEEPEST = 16 }; /* folders below one another that are looked into for empty ones */
 
 typedef struct Form {
     int64_t height, width;
@@ -89,38 +86,6 @@ static bool list_paths(DlReading *r, Images *s) {
     s->tests = dl_pool_array(r->data->pool, s->files.n, sizeof *s->tests, r->error);
     for (int64_t i = 0; s->path && i < s->files.n; i++) s->path[i] = s->files.file[i].path;
     return s->path && s->tests;
-}
-
-static bool holds_images(const Images *s, const char *below) {
-    size_t n = strlen(below);
-    for (int64_t i = 0; i < s->files.n; i++)
-        if (strncmp(s->path[i], below, n) == 0 && s->path[i][n] == '/') return true;
-    return false;
-}
-
-/* A class of which nothing is there is a mistake that nobody would see later. `path` begins with the
- * folder of all files, `start` bytes long. */
-static bool check_folder(DlReading *r, const Images *s, const char *path, size_t start, int depth) {
-    DIR *d = depth < DEEPEST ? opendir(path) : NULL;
-    bool ok = true;
-    for (const struct dirent *f; d && ok && (f = readdir(d)) != NULL;) {
-        struct stat st;
-        const char *below = f->d_name[0] == '.' ? NULL : dl_path(r, path, f->d_name);
-        if (!below || stat(below, &st) != 0 || !S_ISDIR(st.st_mode)) continue;
-        ok = holds_images(s, below + start)
-                     ? check_folder(r, s, below, start, depth + 1)
-                     : dl_fail(r->error,
-                               "%s: this folder holds no .png, .jpg or .jpeg files; put some "
-                               "there, or remove it",
-                               below);
-    }
-    if (d) closedir(d);
-    return ok;
-}
-
-static bool check_folders(DlReading *r, const Images *s) {
-    const char *top = s->files.from;
-    return s->files.bytes || check_folder(r, s, top, strlen(top) + 1, 0);
 }
 
 static bool label_all(DlReading *r, Images *s) {
@@ -226,7 +191,8 @@ static bool read_images(DlReading *r) {
     bool ok = form_of(r, &s.form) && (!size || read_size(r, size, &s.form)) &&
               wants_skipping(r, &s.skips) &&
               dl_find_files(r, dl_image_named, "PNG or JPEG files", &s.files) &&
-              list_paths(r, &s) && check_folders(r, &s) && label_all(r, &s) &&
+              list_paths(r, &s) &&
+              dl_folders_hold(r, &s.files, ".png, .jpg or .jpeg files") && label_all(r, &s) &&
               choose_tests(r, &s) && dl_data_shape(r, 1, r->request->table->ntarget > 0) &&
               fill(r, &s, false, &d->train) && fill(r, &s, true, &d->test);
     dl_pool_drop(d->pool, s.files.bytes);

@@ -1,6 +1,7 @@
 /* find_files.c - the folder or archive of many files that a `data` line names, sought in the same
  * places as single files (find.c), and of its files those that the reader takes. So an archive
  * serves as it was fetched, and the folder that comes of it, too. */
+#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -8,8 +9,12 @@
 
 static const char *const archive_ending[] = {
         ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst"};
+static const char *const packed_ending[] = {".gz", ".xz", ".zst"};
 
-enum { ENDINGS = sizeof archive_ending / sizeof *archive_ending };
+enum {
+    ENDINGS = sizeof archive_ending / sizeof *archive_ending,
+    PACKED = sizeof packed_ending / sizeof *packed_ending
+};
 
 static bool is_archive(const char *path) {
     size_t n = strlen(path);
@@ -20,13 +25,14 @@ static bool is_archive(const char *path) {
     return false;
 }
 
-/* path, or path with the ending of an archive, in the pool; NULL: there is none. */
+/* path, or path with the ending of an archive or a packed file, in the pool; NULL: there is none. */
 static const char *existing(DlReading *r, const char *path) {
     struct stat st;
     if (stat(path, &st) == 0) return path;
-    for (int i = 0; i < ENDINGS; i++) {
+    for (int i = 0; i < ENDINGS + PACKED; i++) {
+        const char *ending = i < ENDINGS ? archive_ending[i] : packed_ending[i - ENDINGS];
         char longer[4096];
-        int n = snprintf(longer, sizeof longer, "%s%s", path, archive_ending[i]);
+        int n = snprintf(longer, sizeof longer, "%s%s", path, ending);
         if (n > 0 && (size_t)n < sizeof longer && stat(longer, &st) == 0)
             return dl_pool_text(r->data->pool, longer, (size_t)n, r->error);
     }
@@ -40,8 +46,8 @@ static bool seen(const char *const *root, int i) {
     return false;
 }
 
-static const char *find_place(DlReading *r, const char *what) {
-    const char *name = dl_arg(r, "folder"), *root[DL_ROOTS], *found = NULL;
+const char *dl_find_place(DlReading *r, const char *name, const char *what) {
+    const char *root[DL_ROOTS], *found = NULL;
     char looked[2048] = "";
     if (!name) {
         dl_error(r->error, "data %s: name the folder or archive of %s: %s(\"FOLDER\")",
@@ -93,6 +99,39 @@ bool dl_files_fitting(DlReading *r, const char *path, bool (*fits)(const char *p
 }
 
 bool dl_find_files(DlReading *r, bool (*fits)(const char *path), const char *what, DlFiles *out) {
-    const char *path = find_place(r, what);
+    const char *path = dl_find_place(r, dl_arg(r, "folder"), what);
     return path && dl_files_fitting(r, path, fits, what, out);
+}
+
+/* ---- folders without files ------------------------------------------------------------------- */
+
+enum { DEEPEST = 16 }; /* folders below one another that are looked into */
+
+static bool holds_files(const DlFiles *files, const char *below) {
+    size_t n = strlen(below);
+    for (int64_t i = 0; i < files->n; i++)
+        if (strncmp(files->file[i].path, below, n) == 0 && files->file[i].path[n] == '/') return true;
+    return false;
+}
+
+/* `path` begins with the folder of all files, `start` bytes long. */
+static bool check_folder(DlReading *r, const DlFiles *files, const char *path, size_t start,
+        const char *what, int depth) {
+    DIR *d = depth < DEEPEST ? opendir(path) : NULL;
+    bool ok = true;
+    for (const struct dirent *f; d && ok && (f = readdir(d)) != NULL;) {
+        struct stat st;
+        const char *below = f->d_name[0] == '.' ? NULL : dl_path(r, path, f->d_name);
+        if (!below || stat(below, &st) != 0 || !S_ISDIR(st.st_mode)) continue;
+        ok = holds_files(files, below + start)
+                     ? check_folder(r, files, below, start, what, depth + 1)
+                     : dl_fail(r->error, "%s: this folder holds no %s; put some there, or remove it",
+                               below, what);
+    }
+    if (d) closedir(d);
+    return ok;
+}
+
+bool dl_folders_hold(DlReading *r, const DlFiles *files, const char *what) {
+    return files->bytes || check_folder(r, files, files->from, strlen(files->from) + 1, what, 0);
 }

@@ -151,28 +151,32 @@ static bool is_plain(const NpyType *t) {
 
 bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlError *e) {
     DlBytes b;
+    return dl_bytes_read(p, path, &b, e) && dl_npy_of(p, &b, out, rows, e);
+}
+
+bool dl_npy_of(DlPool *p, const DlBytes *b, DlArray *out, int64_t *rows, DlError *e) {
     NpyHeader h = {0};
-    if (!dl_bytes_read(p, path, &b, e) || !read_header(p, &b, &h, e)) return false;
+    if (!read_header(p, b, &h, e)) return false;
     int64_t each = 1, count, bytes;
-    *out = (DlArray){.name = b.path, .type = h.type->type};
+    *out = (DlArray){.name = b->path, .type = h.type->type};
     for (int i = 1; i < h.rank; i++) {
         out->shape[out->rank++] = h.shape[i];
         if (!dl_times(each, h.shape[i], &each))
-            return dl_fail(e, "%s: the shape in its header is too large", path);
+            return dl_fail(e, "%s: the shape in its header is too large", b->path);
     }
     *rows = h.rank > 0 ? h.shape[0] : 1;
     if (!dl_times(each, *rows, &count) || !dl_times(count, h.type->size, &bytes) ||
-            (size_t)bytes != b.size - h.at)
+            (size_t)bytes != b->size - h.at)
         return dl_fail(e,
                 "%s: its header announces other than the %zu bytes of values that follow; "
                 "the file is cut short or damaged",
-                path, b.size - h.at);
+                b->path, b->size - h.at);
     out->stride = (size_t)each * dl_type_size(out->type);
-    if (is_plain(h.type) && dl_bytes_array(&b, h.at, out)) return true;
+    if (is_plain(h.type) && dl_bytes_array(b, h.at, out)) return true;
     out->at = dl_pool_array(p, count, dl_type_size(out->type), e);
     if (!out->at) return false;
-    widen(h.type, b.at + h.at, out->at, (size_t)count);
-    dl_pool_drop(p, b.at);
+    widen(h.type, b->at + h.at, out->at, (size_t)count);
+    dl_pool_drop(p, b->at);
     return true;
 }
 

@@ -182,6 +182,12 @@ bool dl_files_read(DlPool *p, const DlFiles *f, int64_t i, DlBytes *out, DlError
  * names: a folder; a folder that holds none of them, but one archive; or an archive of that name,
  * with or without its ending. `what` they are, for messages: "sound files". */
 bool dl_find_files(DlReading *r, bool (*fits)(const char *path), const char *what, DlFiles *out);
+/* The path of a file, folder or archive of that name, with or without the ending of an archive or of
+ * a packed file. NULL, with a message that lists where it was sought. */
+const char *dl_find_place(DlReading *r, const char *name, const char *what);
+/* Whether each folder among those of a list of files holds some, at any depth: a class of which
+ * nothing is there is a mistake that nobody would see later. */
+bool dl_folders_hold(DlReading *r, const DlFiles *files, const char *what);
 /* The same of the folder or archive at `path`. */
 bool dl_files_fitting(DlReading *r, const char *path, bool (*fits)(const char *path),
         const char *what, DlFiles *out);
@@ -190,6 +196,7 @@ bool dl_files_fitting(DlReading *r, const char *path, bool (*fits)(const char *p
 
 /* The array of a .npy file, its first axis as rows. */
 bool dl_npy_read(DlPool *p, const char *path, DlArray *out, int64_t *rows, DlError *e);
+bool dl_npy_of(DlPool *p, const DlBytes *b, DlArray *out, int64_t *rows, DlError *e);
 /* What was read as rows becomes one array for all rows. */
 bool dl_array_fix(DlArray *a, int64_t rows, DlError *e);
 bool dl_npy_write(
@@ -202,20 +209,6 @@ bool dl_npy_write(
 bool dl_split_check(const dl_model *m, const DlSplit *s, int narray, const char *what, DlError *e);
 /* The same of a whole data set, and that it has as many arrays as the model wants. */
 bool dl_data_check(const DlReading *r);
-
-/* ---- words.c: text to indices
- * ------------------------------------------------------------------------ */
-
-typedef struct DlWords DlWords; /* a vocabulary: 0 pads, 1 is unknown, 2... by frequency */
-
-DlWords *dl_words_new(void);
-void dl_words_free(DlWords *w);
-bool dl_words_count(DlWords *w, const char *text, size_t length); /* adds a text's words */
-bool dl_words_rank(DlWords *w, int64_t vocabulary);               /* closes the counting */
-/* The last `n` words of the text, padded on the left. */
-void dl_words_index(const DlWords *w, const char *text, size_t length, int32_t *out, int64_t n);
-char *dl_words_list(const DlWords *w);            /* the words from 2 on, one a line; to be freed */
-bool dl_words_load(DlWords *w, const char *list); /* the reverse */
 
 /* ---- random.c: the trainer's own draws
  * ----------------------------------------------------------------- */

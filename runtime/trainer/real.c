@@ -1,6 +1,6 @@
-/* real.c - see real.h. A number of at most 15 digits whose power of ten is exact in a double too is
- * one exact integer times or by one exact power, which rounds once: so it is the nearest double
- * (Clinger 1990). Others are left to strtod. */
+/* real.c - see real.h. A number whose digits make a whole number that a double holds exactly, and
+ * whose power of ten it holds too, is the one times or by the other, which rounds once: so it is the
+ * nearest double (Clinger 1990). Others are left to strtod. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,39 +8,27 @@
 
 #include "real.h"
 
-enum { EXACT_DIGITS = 15, EXACT_POWER = 22, LONGEST = 1024 };
+enum { MOST_DIGITS = 19, EXACT_POWER = 22, LONGEST = 1024, LARGE_EXPONENT = 10000 };
+#define EXACT_WHOLE ((uint64_t)1 << 53)
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/* What stands in a number: digits (leading zeros do not count), and the power of ten. */
-typedef struct Parts {
-    uint64_t digits;
-    int count, power;
-    bool any, negative;
-} Parts;
-
-static const char *take_digits(const char *p, const char *end, Parts *r, int each) {
-    for (; p < end && is_digit(*p); p++) {
-        r->any = true;
-        r->count += r->digits > 0 || *p != '0';
-        if (r->count <= EXACT_DIGITS) r->digits = 10 * r->digits + (uint64_t)(*p - '0');
-        if (r->power > -LONGEST) r->power += each;
-    }
+/* The digits at p, behind those that came before; exact as long as they are MOST_DIGITS in all. */
+static inline const char *take_digits(const char *p, const char *end, uint64_t *digits) {
+    uint64_t v = *digits;
+    for (unsigned digit; p < end && (digit = (unsigned)(*p - '0')) < 10; p++) v = 10 * v + digit;
+    *digits = v;
     return p;
 }
 
 /* The exponent behind an e; NULL: it is none. */
-static const char *take_exponent(const char *p, const char *end, Parts *r) {
+static const char *take_exponent(const char *p, const char *end, int *power) {
     bool negative = p < end && *p == '-';
     int exponent = 0;
     p += p < end && (*p == '-' || *p == '+');
-    if (p == end || !is_digit(*p)) return NULL;
-    for (; p < end && is_digit(*p); p++)
-        if (exponent < 10000) exponent = 10 * exponent + (*p - '0');
-    r->power += negative ? -exponent : exponent;
-    return p;
+    const char *from = p;
+    for (; p < end && *p >= '0' && *p <= '9'; p++)
+        if (exponent < LARGE_EXPONENT) exponent = 10 * exponent + (*p - '0');
+    *power += negative ? -exponent : exponent;
+    return p > from ? p : NULL;
 }
 
 static bool slowly(const char *text, size_t n, double *v) {
@@ -58,17 +46,25 @@ bool dl_real(const char *text, size_t n, double *v) {
     while (n > 0 && *text == ' ') text++, n--;
     while (n > 0 && text[n - 1] == ' ') n--;
     const char *p = text, *end = text + n;
-    Parts r = {.negative = n > 0 && *p == '-'};
+    uint64_t digits = 0;
+    int power = 0;
+    bool negative = n > 0 && *p == '-';
     p += p < end && (*p == '-' || *p == '+');
-    p = take_digits(p, end, &r, 0);
-    if (p < end && *p == '.') p = take_digits(p + 1, end, &r, -1);
-    if (!r.any) return false;
-    if (p < end && (*p == 'e' || *p == 'E')) p = take_exponent(p + 1, end, &r);
+    const char *from = p;
+    p = take_digits(p, end, &digits);
+    ptrdiff_t count = p - from;
+    if (p < end && *p == '.') {
+        from = ++p;
+        p = take_digits(p, end, &digits);
+        count += p - from;
+        power = n <= LONGEST ? -(int)(p - from) : 0;
+    }
+    if (count == 0) return false;
+    if (p < end && (*p | 0x20) == 'e') p = take_exponent(p + 1, end, &power);
     if (p != end) return false;
-    if (r.count > EXACT_DIGITS || r.power > EXACT_POWER || r.power < -EXACT_POWER)
+    if (count > MOST_DIGITS || digits > EXACT_WHOLE || power > EXACT_POWER || power < -EXACT_POWER)
         return slowly(text, n, v);
-    double whole = (double)r.digits;
-    *v = r.power < 0 ? whole / ten[-r.power] : whole * ten[r.power];
-    if (r.negative) *v = -*v;
+    double whole = negative ? -(double)digits : (double)digits;
+    *v = power < 0 ? whole / ten[-power] : whole * ten[power];
     return true;
 }

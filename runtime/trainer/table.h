@@ -14,11 +14,12 @@
 
 /* How the file is written; zero: as it looks. */
 typedef struct DlTableFormat {
-    int header;          /* 1: the first record names the columns; -1: it does not */
+    int header;          /* 1: the first record names the columns; -1: not, unless: */
     const char *expects; /* names (separated by newlines) of which a header has at least one */
     char separator;      /* of CSV: a comma, tab, semicolon, bar or blank (then runs of them) */
     int quotes;          /* 1: fields may be quoted, -1: quotes are letters; 0: unless tabs divide */
     bool json;           /* it must be JSON lines */
+    bool overlong;       /* fields behind the last column are no mistake, and not read */
 } DlTableFormat;
 
 typedef struct DlColumn {

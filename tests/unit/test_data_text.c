@@ -1,6 +1,9 @@
 /* Text and arrays: words, reviews, .npy, and the data that are made. */
+#include <archive.h>
+#include <archive_entry.h>
 #include <criterion/criterion.h>
 
+#include "../../runtime/trainer/words.h"
 #include "trainer_line.h"
 
 static void setup(void) {
@@ -35,25 +38,28 @@ static void expect_words(const DlWords *w, const char *text, int n, const int32_
 
 Test(data_text, words) {
     static const char text[] = "B a<br />a C<BR />a b 'tis x9 \xc4\xb0z";
-    DlWords *w = dl_words_new();
-    cr_assert(dl_words_count(w, text, strlen(text)) && dl_words_rank(w, 20));
-    char *list = dl_words_list(w);
+    DlWords *w = dl_words_new(DL_PLAIN_WORDS);
+    DlError e = {""};
+    DlPool *pool = dl_pool_new();
+    cr_assert(dl_words_count(w, text, strlen(text), &e) && dl_words_rank(w, 20, &e));
+    char *list = dl_words_list(w, pool, &e);
     cr_expect_str_eq(list, "a\nb\nc\n'tis\nx9\ni\nz\n"); /* ties by first occurrence */
     expect_words(w, "a b nobody", 5, (const int32_t[]){0, 0, 2, 3, 1});
     expect_words(w, "a b c a b c", 3, (const int32_t[]){2, 3, 4});
     expect_words(w, "", 2, (const int32_t[]){0, 0});
     expect_words(w, "\xe2\x84\xaa-C", 2, (const int32_t[]){1, 4}); /* the Kelvin sign is a k */
-    DlWords *again = dl_words_new();
-    cr_assert(dl_words_load(again, list));
+    DlWords *again = dl_words_new(DL_PLAIN_WORDS);
+    cr_assert(dl_words_load(again, list, &e));
     expect_words(again, "x9 z", 2, (const int32_t[]){6, 8});
-    free(list);
+    dl_pool_free(pool);
     dl_words_free(again);
     dl_words_free(w);
 }
 
 Test(data_text, a_vocabulary_is_cut_at_its_size) {
-    DlWords *w = dl_words_new();
-    cr_assert(dl_words_count(w, "a a b b b c", 11) && dl_words_rank(w, 4));
+    DlWords *w = dl_words_new(DL_PLAIN_WORDS);
+    DlError e = {""};
+    cr_assert(dl_words_count(w, "a a b b b c", 11, &e) && dl_words_rank(w, 4, &e));
     expect_words(w, "a b c", 3, (const int32_t[]){3, 2, 1});
     dl_words_free(w);
 }
@@ -62,8 +68,9 @@ Test(data_text, a_word_without_end_and_no_words_at_all) {
     static char text[5000];
     int32_t got[4];
     memset(text, 'a', sizeof text);
-    DlWords *w = dl_words_new();
-    cr_assert(dl_words_rank(w, 20));
+    DlWords *w = dl_words_new(DL_PLAIN_WORDS);
+    DlError e = {""};
+    cr_assert(dl_words_rank(w, 20, &e));
     dl_words_index(w, text, sizeof text, got, 4);
     cr_expect_eq(got[3], 1);
     dl_words_free(w);
@@ -105,14 +112,14 @@ Test(data_text, reviews_from_the_publisher) {
     write_text("train/pos/1_9.txt", "good good");
     write_text("train/neg/0_1.txt", "bad");
     write_text("test/pos/0_9.txt", "good");
-    refused("imdb", NULL, review, 1, "test/neg: holds no .txt files");
+    refused("imdb", NULL, review, 1, "test/neg: this folder holds no .txt files");
     write_text("test/neg/0_1.txt", "bad");
     describe(&d, 1, review);
     DlData *data = open_data(&d, "imdb", NULL);
     cr_assert(data, "%s", d.error.text);
-    static const int32_t train[] = {0, 0, 2, 0, 2, 2, 0, 0, 3};
+    static const int32_t train[] = {0, 0, 3, 0, 0, 2, 0, 2, 2};
     cr_expect_arr_eq(data->train.array[0].at, train, sizeof train);
-    cr_expect_eq(data->train.array[1].at[2], 0);
+    cr_expect_eq(((const double *)(const void *)data->train.array[1].at)[2], 1);
     close_described(&d, data);
 }
 
@@ -120,11 +127,11 @@ Test(data_text, reviews_that_are_none) {
     write_text("a_test.tsv", "1\t9\t0\tgood\n");
     write_text("a_train.tsv", "1\t9\t0\tgood\n2\t9\t0\tgood\n");
     refused("imdb", NULL, review, 1,
-            "a_train.tsv:2: the label must be 0 or 1, and the line begins with '2'");
+            "a_train.tsv: record 2: the label must be 0 or 1, and is 2");
     write_text("a_train.tsv", "1\t9\t0\tgood\n1\tgood");
     refused("imdb", NULL, review, 1, "a_train.tsv:2: has 2 fields");
     write_text("a_train.tsv", "");
-    refused("imdb", NULL, review, 1, "a_train.tsv: holds no reviews");
+    refused("imdb", NULL, review, 1, "a_train.tsv: holds no records");
 }
 
 /* ---- .npy --------------------------------------------------------------------------- */
@@ -231,6 +238,66 @@ Test(data_text, npy_as_training_data) {
     cr_expect_eq(((const float *)b.data[0])[1], 6);
     dl_batch_close(&b);
     close_described(&d, data);
+}
+
+/* ---- .npz ---------------------------------------------------------------------------- */
+
+/* Adds an array to an archive as numpy.savez and savez_compressed do. */
+static void add_array(struct archive *a, const char *name, dl_type type, int rank,
+        const int64_t *shape, const void *at) {
+    static char bytes[4096];
+    DlError e = {""};
+    cr_assert(dl_npy_write(in_folder("one.npy"), type, rank, shape, at, &e));
+    FILE *f = fopen(in_folder("one.npy"), "rb");
+    cr_assert(f);
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    struct archive_entry *entry = archive_entry_new();
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_size(entry, (int64_t)n);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0600);
+    cr_assert_eq(archive_write_header(a, entry), ARCHIVE_OK);
+    cr_assert_eq(archive_write_data(a, bytes, n), (la_ssize_t)n);
+    archive_entry_free(entry);
+}
+
+static void write_npz(const char *file, const char *before, bool deflated) {
+    static const float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    static const int32_t y[] = {1, 2, 3, 4, 5};
+    static const int64_t five[] = {5, 2};
+    char name[64];
+    struct archive *a = archive_write_new();
+    archive_write_set_format_zip(a);
+    cr_assert_eq(deflated ? archive_write_zip_set_compression_deflate(a)
+                          : archive_write_zip_set_compression_store(a), ARCHIVE_OK);
+    cr_assert_eq(archive_write_open_filename(a, in_folder(file)), ARCHIVE_OK);
+    snprintf(name, sizeof name, "%sy.npy", before);
+    add_array(a, name, DL_I32, 1, five, y);
+    snprintf(name, sizeof name, "%sx.npy", before);
+    add_array(a, name, DL_F32, 2, five, x);
+    cr_assert_eq(archive_write_free(a), ARCHIVE_OK);
+}
+
+Test(data_text, npz_as_training_data) {
+    static const char *const model[] = {"x f32 -1 2", "y i32 -1", NULL};
+    static const char *const other[] = {"x f32 -1 2", "z i32 -1", NULL};
+    for (int deflated = 0; deflated < 2; deflated++) {
+        Described d;
+        write_npz("a.npz", deflated ? "train_" : "", deflated);
+        describe(&d, 1, model);
+        d.arg[0] = (DlArg){NULL, "a.npz"};
+        DlData *data = open_data(&d, "npz", NULL);
+        cr_assert(data, "%s", d.error.text);
+        cr_expect_eq(data->train.rows, 4);
+        cr_expect_eq(((const float *)(const void *)data->train.array[0].at)[7], 8);
+        cr_expect_eq(((const int32_t *)(const void *)data->test.array[1].at)[0], 5);
+        close_described(&d, data);
+    }
+    refused("npz", "a.npz", other, 1, "a.npz: holds no array train_z.npy; it has train_x.npy, train_y");
+    refused("npz", NULL, model, 1, "name the file");
+    write_text("a.npz", "something");
+    refused("npz", "a.npz", model, 1, "a.npz: ");
 }
 
 /* ---- made data ---------------------------------------------------------------------- */

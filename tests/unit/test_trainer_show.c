@@ -50,7 +50,7 @@ Test(trainer_show, a_typed_review) {
     cr_expect_null(given(&d, "imdb", "r.txt", &stored));
     cr_expect(strstr(d.error.text, "'words' must lie from 0 to 2, but row 0 of the given data"),
             "%s", d.error.text);
-    cr_expect_null(given(&d, "mnist", "r.txt", &stored));
+    cr_expect_null(given(&d, "linear", "r.txt", &stored));
     cr_expect(strstr(d.error.text, "r.txt: is not a .npy file"));
     write_text("r.txt", "");
     cr_expect_null(given(&d, "imdb", "r.txt", &stored));
