@@ -35,6 +35,7 @@ find_data() {
     case $1 in
         speech) folder=fsdd packed="$kept/fsdd/*.tar.xz" ;;
         movies) folder=movielens packed="$kept/movielens/*.csv.gz" ;;
+        sentiment) folder=imdb packed= ;;
         *) return 0 ;;
     esac
     [ -n "$kept" ] && [ -d "$kept/$folder" ] || return 1
@@ -94,6 +95,10 @@ for name in "$@"; do
             figure $name root_mean_squared_error 0.8 0.85
             [ -s map.png ] && [ "$(grep -c '^  [0-9.]*  .* ([0-9]*)  (.*)$' "$name.log")" = 10 ] ||
                 failed=$((failed + 1)) ;;
+        sentiment)
+            figure $name binary_accuracy 0.89 0.92
+            [ -s review.svg ] && grep -q '^against:  waste ' "$name.log" &&
+                grep -q '^+[0-9.]*  wonderful$' "$name.log" || failed=$((failed + 1)) ;;
         seq2seq) figure $name exact_match 0.95 1 ;;
     esac
 done
