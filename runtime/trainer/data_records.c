@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "data_readers.h"
+#include "image.h"
 #include "near.h"
 
 enum { FIELDS = 64, NAME = 64 };
@@ -293,33 +294,43 @@ static bool read_file(Records *s, const char *path) {
     return ok;
 }
 
-static bool make_arrays(Records *s) {
-    DlSplit *train = &s->r->data->train;
-    train->rows = s->rows;
+static bool make_arrays(Records *s, DlSplit *out) {
+    out->rows = s->rows;
     if (!set_room(s, s->rows)) return false;
     for (int i = 0; i < s->nfield; i++) {
         const Field *f = &s->field[i];
         if (f->array < 0) continue;
         const char *name = s->r->request->table->input[f->array].name;
-        if (!dl_array_around(s->r, &train->array[f->array], name, f->kind->kept, s->rows, f->rank,
+        if (!dl_array_around(s->r, &out->array[f->array], name, f->kind->kept, s->rows, f->rank,
                     f->shape, s->at[f->array]))
             return false;
     }
     return true;
 }
 
-static bool read_data(DlReading *r) {
+/* All records of the file at `path`; the file of the train block when that is NULL. */
+static bool read_split(DlReading *r, const char *path, DlSplit *out) {
     const dl_model *m = r->request->table;
-    const char *name = dl_arg(r, "file");
-    double test;
     Records s = {.r = r};
-    if (!name) return dl_fail(r->error, "data records: has no file; write records(\"frames.bin\", ...)");
-    if (!dl_arg_real(r, "test", 0.2, 0, 1, &test) || !read_layout(&s) || !match_fields(&s))
-        return false;
-    const char *path = dl_find_named(r, name);
+    const char *name = dl_arg(r, "file");
+    if (!path && !name)
+        return dl_fail(r->error, "data records: has no file; write records(\"frames.bin\", ...)");
+    if (!read_layout(&s) || !match_fields(&s)) return false;
+    if (!path) path = dl_find_named(r, name);
     s.at = dl_pool_array(r->data->pool, m->ninput + m->ntarget + 1, sizeof *s.at, r->error);
     return path && s.at && dl_data_shape(r, m->ninput, m->ntarget) && read_file(&s, path) &&
-           make_arrays(&s) && dl_data_divide(r, test);
+           make_arrays(&s, out);
+}
+
+static bool read_data(DlReading *r) {
+    double test;
+    return dl_arg_real(r, "test", 0.2, 0, 1, &test) && read_split(r, NULL, &r->data->train) &&
+           dl_data_divide(r, test);
+}
+
+/* A user's file: an image for a model of images, or records of the same layout. */
+static bool prepare(DlReading *r, const char *path, DlSplit *out) {
+    return dl_image_named(path) ? dl_prepare_images(r, path, out) : read_split(r, path, out);
 }
 
 const DlReader dl_reader_records = {
@@ -328,5 +339,7 @@ const DlReader dl_reader_records = {
         .folders = "",
         .files = "a file of records that are all alike",
         .remedy = DL_PLACE,
+        .libraries = DL_IMAGE_LIBRARIES,
         .read = read_data,
+        .prepare = prepare,
 };
