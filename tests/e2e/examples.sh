@@ -36,6 +36,7 @@ find_data() {
         speech) folder=fsdd packed="$kept/fsdd/*.tar.xz" ;;
         movies) folder=movielens packed="$kept/movielens/*.csv.gz" ;;
         sentiment) folder=imdb packed= ;;
+        cifar10 | steering) folder=$1 packed= ;;
         *) return 0 ;;
     esac
     [ -n "$kept" ] && [ -d "$kept/$folder" ] || return 1
@@ -99,6 +100,14 @@ for name in "$@"; do
             figure $name binary_accuracy 0.89 0.92
             [ -s review.svg ] && grep -q '^against:  waste ' "$name.log" &&
                 grep -q '^+[0-9.]*  wonderful$' "$name.log" || failed=$((failed + 1)) ;;
+        steering)
+            figure $name mean_absolute_error 0.09 0.125
+            [ -s strip.png ] && grep -q '^frame.png: [-+]0[.][0-9]*$' "$name.log" ||
+                failed=$((failed + 1)) ;;
+        cifar10) # the better of the two models
+            figure $name accuracy 0.65 0.72
+            [ -s grid.png ] && grep -q '^image.png: [a-z]* [0-9.]* %, ' "$name.log" ||
+                failed=$((failed + 1)) ;;
         seq2seq) figure $name exact_match 0.95 1 ;;
     esac
 done
