@@ -94,7 +94,7 @@ SLOW = "$(B)/tests/compare -n 3 $(COMPARED)" "$(B)/tests/compare -n 4 $(DEEP)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
        "tests/e2e/rows.sh $(B)/dlc $(SMALL) $(patsubst %,tests/programs/%.dl,$(ROWS))" \
        "tests/e2e/cache.sh $(B)/dlc" "tests/e2e/imported.sh $(B)/dlc" "tests/e2e/growth.sh $(B)/dlc" \
-       "tests/e2e/names.sh $(B)/dlc" "tests/e2e/install.sh $(B)" \
+       "tests/e2e/names.sh $(B)/dlc" "tests/e2e/install.sh $(B)" "tests/e2e/embed.sh $(B)/dlc" \
        "tests/e2e/bad_input.sh $(B)/dlc" "tests/e2e/first_model.sh $(B)/dlc" \
        "tests/bench/smoke.sh $(B)/dlc $(B)" "tests/sanitize.sh $(B)" \
        "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
@@ -112,6 +112,7 @@ check-all: packages-all check
 	@tests/check "DLC_STRIDE=257 $(B)/unit/test_math" "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
 		"tests/e2e/first_model.sh clean" \
 		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" \
+		"tests/e2e/embed.sh $(B)/dlc 1000000" \
 		"tests/e2e/platforms.sh $(B)/dlc tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000" \
 		"tests/e2e/examples.sh $(B)/dlc $(B) speech movies sentiment"
 

@@ -50,7 +50,7 @@ project() {
     stamps "$program" "$generated" >after
     check "$name builds without a reason" cmp before after
     sleep 1
-    touch "$folder/hidden.dl"
+    touch "$folder/layers/hidden.dl"
     check "$name: the build after a change" "$@"
     stamps "$program" "$generated" >after
     cmp -s before after && fail "$name: a change to an imported file changes nothing" || pass
@@ -85,9 +85,9 @@ if command -v meson >/dev/null; then
 fi
 
 # A deleted import is a message of dlc, not of make.
-sed -i 's/import "hidden.dl"/layer hidden(x: f32[batch, n], units: int) { return x |> dense(units) |> tanh }/' \
+sed -i 's#import "layers/hidden.dl"#layer hidden(x: f32[batch, n], units: int) { return x |> dense(units) |> tanh }#' \
     make/parity.dl
-rm make/hidden.dl
+rm make/layers/hidden.dl
 check "make stops at a deleted import" make -C make
 
 for command in compile train evaluate predict show bench check; do
