@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """make_sound.py - reference numbers of log-mel frames (runtime/trainer/sound.c), by numpy in
-float64; the htk ones are held against Keras's MelSpectrogram here. Writes sound.ref:
+float64; the htk ones are held against Keras's MelSpectrogram here, the slaney ones against
+librosa. Writes sound.ref:
 
     case MEL RATE WINDOW HOP FRAMES BANDS LOW HIGH
     a line of BANDS decibels for each frame
@@ -12,6 +13,7 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
+import librosa
 import numpy as np
 
 
@@ -67,14 +69,23 @@ def held_against_keras(x, out, rate, window, hop, count, bands, low, high):
     print("at most %.4f dB from Keras %s" % (worst, keras.__version__))
 
 
+def held_against_librosa(x, out, rate, window, hop, count, bands, low, high):
+    mel = librosa.feature.melspectrogram(
+        y=x, sr=rate, n_fft=window, hop_length=hop, center=False, n_mels=bands, fmin=low, fmax=high
+    )
+    worst = np.abs(librosa.power_to_db(mel, ref=1.0).T - out).max()
+    assert worst < 0.02, worst
+    print("at most %.4f dB from librosa %s" % (worst, librosa.__version__))
+
+
 with open(os.path.join(os.path.dirname(__file__), "sound.ref"), "w") as f:
     f.write("# Made by make_sound.py, which has the format.\n")
     for case in [("htk", 8000, 256, 128, 4, 40, 20, 4000), ("slaney", 16000, 512, 128, 3, 32, 0, 8000), ("htk", 8000, 200, 100, 3, 12, 300, 3400)]:
         mel, rate, window, hop, count, bands, low, high = case
         x = signal((count - 1) * hop + window, rate)
         out = frames(x, *case)
-        if mel == "htk":
-            held_against_keras(x, out, *case[1:])
+        held = held_against_keras if mel == "htk" else held_against_librosa
+        held(x, out, *case[1:])
         f.write("case " + " ".join(str(v) for v in case) + "\n")
         for row in out:
             f.write(" ".join("%.4f" % v for v in row) + "\n")
