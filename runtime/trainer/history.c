@@ -96,7 +96,7 @@ static bool take_row(DlHistory *h, const char **at, const int *to, int n, DlErro
     for (int i = 0; i < n; i++) {
         const char *from = end;
         double v = strtod(from, &end);
-        if (end == from) return false;
+        if (*from != ' ' || end == from) return false; /* the line has fewer numbers */
         if (to[i] >= 0) row[1 + to[i]] = v;
     }
     *at = end + (*end == '\n');

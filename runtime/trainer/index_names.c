@@ -46,7 +46,9 @@ const char **dl_index_names(
     }
     text = dl_meta_get(stored, "characters");
     if (text) return pieces(pool, text, letter_length, 0, 0, n, e);
-    snprintf(key, sizeof key, "categories.%s", input);
+    snprintf(key, sizeof key, "columns.%s", input); /* which column it is, where names differ */
+    text = dl_meta_get(stored, key);
+    snprintf(key, sizeof key, "categories.%s", text && !strchr(text, '\n') ? text : input);
     text = dl_meta_get(stored, key);
     return text ? pieces(pool, text, line_length, 1, 0, n, e) : NULL;
 }
