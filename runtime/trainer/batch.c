@@ -19,6 +19,10 @@ static bool has_rows(const dl_tensor *t) {
     return t->rank > 0 && t->shape[0] < 0;
 }
 
+size_t dl_batch_bytes(const dl_tensor *t, int64_t rows) {
+    return row_elements(t) * dl_type_size(t->type) * (has_rows(t) ? (size_t)rows : 1);
+}
+
 bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlError *e) {
     *b = (DlBatch){.n = n,
             .tensor = tensor,
@@ -27,8 +31,7 @@ bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlE
             .data = calloc((size_t)n + 1, sizeof(void *))};
     bool ok = b->buffer && b->data;
     for (int k = 0; ok && k < n; k++) {
-        size_t bytes = row_elements(&tensor[k]) * dl_type_size(tensor[k].type);
-        bytes *= has_rows(&tensor[k]) ? (size_t)rows : 1;
+        size_t bytes = dl_batch_bytes(&tensor[k], rows);
         b->buffer[k] = aligned_alloc(64, (bytes + 64) / 64 * 64);
         ok = b->buffer[k] != NULL;
     }
@@ -100,9 +103,10 @@ static void fill_array(
     } else if (!order && !s->row && a->type == t->type) {
         b->data[k] = a->at + (size_t)first * a->stride;
     } else {
-        for (int64_t i = 0; i < n; i++)
-            copy_row(a, t, dl_row(s, k, order ? order[first + i] : first + i),
-                    to + (size_t)i * step);
+        for (int64_t i = 0; i < n; i++, to += step) {
+            int64_t row = order ? order[first + i] : first + i;
+            copy_row(a, t, a->at + (size_t)(s->row ? s->row[row] : row) * a->stride, to);
+        }
     }
 }
 

@@ -44,6 +44,7 @@ static bool finish(DlPool *p, DlStream *s, const char *path, DlBytes *out, DlErr
     if (s && out->path && !map(p, s, out, e) && e->text[0] == '\0')
         out->at = read_all(p, s, path, &out->size, e);
     dl_stream_close(s);
+    out->paged = out->at && dl_pool_is_file(p, out->at);
     return out->at != NULL;
 }
 
@@ -61,5 +62,6 @@ bool dl_bytes_array(const DlBytes *b, size_t offset, DlArray *a) {
     if ((uintptr_t)at % dl_type_size(a->type) != 0) return false;
     a->at = at;
     a->mapped = b->mapped;
+    a->paged = b->paged;
     return true;
 }

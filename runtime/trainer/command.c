@@ -34,6 +34,7 @@ DlRequest dl_job_request(const Job *j, const DlMeta *stored) {
     return (DlRequest){.table = j->table,
             .config = j->config,
             .data_dir = j->options->data_dir,
+            .data_memory = j->options->data_memory,
             .stored = stored};
 }
 

@@ -138,6 +138,7 @@ bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int
     int64_t bytes;
     if (!describe_array(r, a, name, type, rows, rank, shape, &bytes)) return false;
     a->at = dl_pool_array(r->data->pool, bytes, 1, r->error);
+    a->paged = a->at && dl_pool_is_file(r->data->pool, a->at);
     return a->at != NULL;
 }
 
@@ -146,6 +147,7 @@ bool dl_array_around(DlReading *r, DlArray *a, const char *name, dl_type type, i
     int64_t bytes;
     if (!describe_array(r, a, name, type, rows, rank, shape, &bytes)) return false;
     a->at = at;
+    a->paged = dl_pool_is_file(r->data->pool, at);
     return true;
 }
 

@@ -6,7 +6,8 @@
 #include "table.h"
 
 static bool is_result(const char *name) {
-    static const char *const other[] = {"epoch", "step", "samples_per_second", "seconds"};
+    static const char *const other[] = {
+            "epoch", "step", "samples_per_second", "seconds", "waiting_seconds"};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (strcmp(name, other[i]) == 0) return false;
     return true;

@@ -39,8 +39,9 @@ void dl_json_record(FILE *f, const DlRecord *r) {
         fputs(": ", f);
         dl_json_number(f, r->value[i]);
     }
-    fprintf(f, ", \"samples_per_second\": %.0f, \"seconds\": %.6f}\n", r->samples_per_second,
-            r->seconds);
+    fprintf(f,
+            ", \"samples_per_second\": %.0f, \"seconds\": %.6f, \"waiting_seconds\": %.6f}\n",
+            r->samples_per_second, r->seconds, r->waited);
 }
 
 /* The elements of axis k and the axes behind it; `at` moves on over them. */

@@ -37,7 +37,7 @@ static bool cut_after(FILE *f, int64_t epochs) {
 static void put_header(FILE *f, const DlRecord *r) {
     fputs("epoch,step", f);
     for (int i = 0; i < r->n; i++) fprintf(f, ",%s", r->name[i]);
-    fputs(",samples_per_second,seconds\n", f);
+    fputs(",samples_per_second,seconds,waiting_seconds\n", f);
 }
 
 bool dl_log_open(DlLog *l, const char *path, const DlRecord *r, int64_t epochs, DlError *e) {
@@ -58,7 +58,7 @@ static void put_csv(FILE *f, const DlRecord *r) {
         fputc(',', f);
         if (isfinite(r->value[i])) dl_json_number(f, r->value[i]);
     }
-    fprintf(f, ",%.0f,%.6f\n", r->samples_per_second, r->seconds);
+    fprintf(f, ",%.0f,%.6f,%.6f\n", r->samples_per_second, r->seconds, r->waited);
 }
 
 bool dl_log_row(DlLog *l, const DlRecord *r, DlError *e) {

@@ -69,6 +69,20 @@ static const char *set_data(DlOptions *o, const char *value) {
     return NULL;
 }
 
+/* Bytes, or thousands of them and so on as people write them: 256K is 256 * 1024. */
+static const char *set_data_memory(DlOptions *o, const char *value) {
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    long long n = strtoll(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    int64_t scale = unit ? (int64_t)1024 << 10 * (unit - units) : 1;
+    if (end == value || errno != 0 || end[unit ? 1 : 0] != '\0' || n < 1 || n > INT64_MAX / scale)
+        return "a number of bytes, as in 400000, 256M or 6G";
+    o->data_memory = n * scale;
+    return NULL;
+}
+
 static const char *set_weights(DlOptions *o, const char *value) {
     o->weights = value;
     return NULL;
@@ -252,6 +266,9 @@ static const Option options[] = {
                 "the weights, written by train and read by the others (default: NAME.safetensors)"},
         {"--data", "DIR", TRAIN | EVALUATE | EXPLAIN, set_data,
                 "where data are sought first; then beside the model, then in DLC_DATA"},
+        {"--data-memory", "BYTES", ALL, set_data_memory,
+                "of data, what is kept in memory (4G); the rest lies in a file in TMPDIR (default: half "
+                "of the memory)"},
         GROUP("The run"),
         {"--epochs", "N", TRAIN, set_epochs,
                 "passes over the training data (default: the train block's)"},

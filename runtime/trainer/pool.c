@@ -123,6 +123,15 @@ static Piece *piece_of(DlPool *p, const void *at) {
     return i > 0 ? &p->piece[i - 1] : NULL;
 }
 
+bool dl_pool_is_file(const DlPool *p, const void *at) {
+    uintptr_t place = (uintptr_t)at;
+    for (size_t i = p->n; i > 0; i--) {
+        const Piece *k = &p->piece[i - 1];
+        if (place - (uintptr_t)k->at < k->size) return k->spill.at != NULL;
+    }
+    return false;
+}
+
 void dl_pool_drop(DlPool *p, const void *at) {
     Piece *k = at ? piece_of(p, at) : NULL;
     if (!k) return;

@@ -156,7 +156,7 @@ static void put_record(DlLine *l, const DlProgress *p, const DlRecord *r) {
         if (p->rates || i == r->epsilon) dl_line_number(l, r->name[i], r->value[i]);
 }
 
-/* The time of evaluation is said where it shows. */
+/* The times of evaluation, and of waiting for data, are said where they show. */
 static void put_times(DlLine *l, const DlProgress *p, const DlRecord *r) {
     double evaluated = r->seconds - p->trained;
     DlLine part = {.n = 0};
@@ -164,6 +164,8 @@ static void put_times(DlLine *l, const DlProgress *p, const DlRecord *r) {
     bool shows = r->split && evaluated >= 0.1 && evaluated >= 0.05 * r->seconds;
     dl_line_count(l, r->samples_per_second, "samples/s");
     dl_line_duration(l, "", r->seconds, shows ? part.text : "");
+    if (r->waited >= 0.1 && r->waited >= 0.05 * r->seconds)
+        dl_line_duration(l, "waited ", r->waited, " for data");
 }
 
 /* A line that stays goes on where it needs to, behind "epoch 1/10  ". */
@@ -182,6 +184,7 @@ void dl_progress_epoch(DlProgress *p, const DlRun *r, DlRecord *record, bool las
     bool kept = record->epoch % every == 0 || record->epoch == p->epochs || last;
     record->seconds = time - p->epoch_begun;
     record->samples_per_second = rate(p, r);
+    record->waited = r->waited;
     if (p->json) {
         dl_json_record(p->json, record);
         fflush(p->json);

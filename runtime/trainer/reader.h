@@ -22,6 +22,7 @@ void dl_pool_drop(DlPool *p, const void *at); /* frees that piece now; others' m
 /* A piece with another size, what fits of it kept, the rest undefined; at NULL: a new one. NULL,
  * with a message: as before. */
 void *dl_pool_resize(DlPool *p, void *at, size_t size, DlError *e);
+bool dl_pool_is_file(const DlPool *p, const void *at); /* whether that lies in a file */
 /* The file's first `size` bytes, to be read only, where it is; one NUL byte follows. NULL: memory
  * has the room to read it, or (with a message) there is none for anything. */
 const void *dl_pool_map(DlPool *p, FILE *f, size_t size, DlError *e);
@@ -145,6 +146,7 @@ typedef struct DlBytes {
     const unsigned char *at; /* in the pool; one NUL byte follows */
     size_t size;
     bool mapped; /* the user's file itself */
+    bool paged;  /* in some file */
 } DlBytes;
 
 /* Reads a file, unpacked; one that is not packed and has no room in memory is mapped. */

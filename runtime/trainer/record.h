@@ -11,6 +11,7 @@
 typedef struct DlRecord {
     int64_t epoch, step; /* done */
     double samples_per_second, seconds;
+    double waited; /* seconds in which steps waited for their rows */
     int n, metric, rate; /* columns in all; the first of metrics, and of rates */
     int epsilon;         /* the column of what privacy was spent; 0: none */
     bool scheduled;      /* a rate follows a schedule */

@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "reader.h"
 
 static void begin_epoch(DlRun *r) {
+    dl_ahead_drop(r->ahead);
+    r->waited = 0;
     r->batch = 0;
     r->loss_sum = 0;
     r->rows_done = 0;
@@ -19,7 +22,8 @@ bool dl_run_open(
         DlRun *r, DlSession *s, const DlData *d, const DlConfig *c, uint64_t seed, DlError *e) {
     const dl_model *m = s->table;
     *r = (DlRun){.session = s, .data = d, .config = c, .seed = seed};
-    if (!dl_batch_open(&r->rows, m->input, m->ninput + m->ntarget, m->batch, e)) return false;
+    r->ahead = dl_ahead_open(m->input, m->ninput + m->ntarget, m->batch, &d->train, e);
+    if (!r->ahead) return false;
     if (!c->keep_order || c->control.samples) {
         r->order = malloc((size_t)d->train.rows * sizeof *r->order);
         if (!r->order) {
@@ -36,7 +40,8 @@ bool dl_run_open(
 }
 
 void dl_run_close(DlRun *r) {
-    dl_batch_close(&r->rows);
+    dl_ahead_close(r->ahead);
+    r->ahead = NULL;
     free(r->order);
     r->order = NULL;
 }
@@ -88,7 +93,7 @@ static bool bad_loss(const DlRun *r, int64_t n, DlError *e) {
     const DlSession *s = r->session;
     char text[2048] = "", where[96];
     if (r->config->explain)
-        r->config->explain(r->config->context, s->table, s->model, s->work, n, r->rows.data, text,
+        r->config->explain(r->config->context, s->table, s->model, s->work, n, r->rows->data, text,
                 sizeof text);
     return dl_fail(e,
             "%s: the loss is not finite in %s; the weights are those before this batch%s%s\n"
@@ -116,8 +121,8 @@ static int train_rows(const DlRun *r, int64_t n, float *loss) {
     const DlSession *s = r->session;
     const dl_model *m = s->table;
     int64_t each = batches_a_step(r), done = r->batch + 1;
-    if (each == 1) return m->train_step(s->model, s->work, n, r->rows.data, loss);
-    int status = m->accumulate(s->model, s->work, n, r->rows.data, loss);
+    if (each == 1) return m->train_step(s->model, s->work, n, r->rows->data, loss);
+    int status = m->accumulate(s->model, s->work, n, r->rows->data, loss);
     bool last = done % each == 0 || done == dl_run_batches(r);
     return status == DL_OK && last ? m->apply(s->model, s->work) : status;
 }
@@ -135,6 +140,15 @@ static void count_batch(DlRun *r, float loss, int64_t rows) {
     r->batch++;
 }
 
+/* Rows [first, first + n) of the epoch or of the lot, of `all`; and those behind them are begun with,
+ * n at most. */
+static void take_rows(DlRun *r, int64_t first, int64_t n, int64_t all) {
+    int64_t behind = first + n, left = all - behind, most = r->session->table->batch;
+    DlWanted next = {r->order, behind, left < most ? left : most};
+    r->rows = dl_ahead_take(r->ahead, (DlWanted){r->order, first, n}, next);
+    r->waited += dl_ahead_waited(r->ahead);
+}
+
 /* Rows by lot; those that do not fit into one batch are accumulated. */
 static bool sampled_step(DlRun *r, float *loss, DlError *e) {
     const DlSession *s = r->session;
@@ -145,9 +159,9 @@ static bool sampled_step(DlRun *r, float *loss, DlError *e) {
     for (int64_t done = 0, n; done < rows; done += n) {
         float part;
         n = rows - done < m->batch ? rows - done : m->batch;
-        dl_batch_fill(&r->rows, &r->data->train, r->order, done, n);
-        status = rows <= m->batch ? m->train_step(s->model, s->work, n, r->rows.data, &part)
-                                  : m->accumulate(s->model, s->work, n, r->rows.data, &part);
+        take_rows(r, done, n, rows);
+        status = rows <= m->batch ? m->train_step(s->model, s->work, n, r->rows->data, &part)
+                                  : m->accumulate(s->model, s->work, n, r->rows->data, &part);
         if (!check_status(r, n, status, e)) return false;
         *loss += part * (float)n / (float)rows;
     }
@@ -163,7 +177,7 @@ bool dl_run_step(DlRun *r, float *loss, DlError *e) {
     int64_t first = r->batch * s->table->batch, left = r->data->train.rows - first;
     int64_t n = left < s->table->batch ? left : s->table->batch;
     if (n < 1) return dl_fail(e, "this epoch is over");
-    dl_batch_fill(&r->rows, &r->data->train, r->order, first, n);
+    take_rows(r, first, n, r->data->train.rows);
     if (!check_status(r, n, train_rows(r, n, loss), e)) return false;
     count_batch(r, *loss, n);
     return true;

@@ -68,6 +68,7 @@ typedef struct DlArray {
     int64_t shape[DL_RANK]; /* of one row */
     bool fixed;             /* one array for all rows: the input has no batch axis */
     bool mapped;            /* in the user's own file: nothing is written there */
+    bool paged;             /* in some file: rows may have to be fetched from disk */
     size_t stride;          /* bytes of one row (of the whole array, when fixed) */
     unsigned char *at;      /* [rows] rows */
 } DlArray;
@@ -149,6 +150,7 @@ typedef struct DlBatch {
 
 bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlError *e);
 void dl_batch_close(DlBatch *b);
+size_t dl_batch_bytes(const dl_tensor *t, int64_t rows); /* of so many rows of one array */
 /* Rows order[first..first+n) of the split (first.. when order is NULL), in the model's types. */
 void dl_batch_fill(DlBatch *b, const DlSplit *s, const int64_t *order, int64_t first, int64_t n);
 
@@ -184,7 +186,9 @@ typedef struct DlRun {
     int64_t *order;    /* this epoch's order of the training rows; NULL: as they are; by lot: the
                         * rows of the step */
     double share;      /* by lot: the probability of each row in each step; 0: not so */
-    DlBatch rows;
+    struct DlAhead *ahead;
+    const DlBatch *rows; /* of the last step */
+    double waited;       /* seconds of this epoch in which steps waited for their rows */
 } DlRun;
 
 bool dl_run_open(
@@ -256,6 +260,7 @@ typedef struct DlOptions {
     uint64_t seed;
     int threads; /* 0: one a processor */
     const char *data_dir, *weights;
+    int64_t data_memory; /* bytes of data to keep in memory; 0: as it fits */
     bool json, quiet;
     int show; /* so many predictions of test rows, and the confusion matrix */
     const char *initial_weights;

@@ -45,7 +45,7 @@ check "stops early: says which weights" grep -q "^the weights are those of epoch
 check "stops early: the loss is the best one: $(cat out)" grep -q "^loss 0.000471026  closeness 0.999529$" out
 "$dlc" predict rise.dl --interpret --weights rise.w --input one.csv >out
 check "stops early: w of epoch 7: $(cat out)" near "$(awk 'NR == 2 { print $3 }' out)" 0.5217031 1e-6
-check "the log has a header" grep -q "^epoch,step,train_loss,validation_loss,validation_closeness,rate,samples_per_second,seconds$" rise.csv
+check "the log has a header" grep -q "^epoch,step,train_loss,validation_loss,validation_closeness,rate,samples_per_second,seconds,waiting_seconds$" rise.csv
 check "the log has what was known" near "$(column 4 3 rise.csv)" 0.052441 1e-6
 
 rise "stop_early monitor: validation_closeness, mode: max" --weights c.w >out 2>err
@@ -215,7 +215,7 @@ END
         "$build/libtrainer.a" "$build/libruntime.a" -lz -llzma -lzstd -lpthread -lm
 ./again train --quiet --seed 7 --threads 2 --log whole.csv --weights whole.w >whole.out
 untimed() { # a log without times
-    sed 's/,[^,]*,[^,]*$//' "$1"
+    sed 's/,[^,]*,[^,]*,[^,]*$//' "$1"
 }
 untimed whole.csv >whole.rows
 for how in KILL INT TERM; do

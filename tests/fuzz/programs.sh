@@ -16,7 +16,7 @@ link() { # output, options
     ${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -g $2 -Idsl -I"$build/dsl" -fopenmp -o "$1" \
         $sources "$build/libcompiler.a" "$build/libdsl.a" "$build/libtrainer.a" -rdynamic \
         -Wl,--whole-archive "$build/libruntime.a" -Wl,--no-whole-archive -lz -llzma -lzstd -larchive -lpng -ljpeg -lsndfile -lkissfft-float -lcjson \
-        -ljson-c -ldl -lpthread -lm
+        -ldl -lpthread -lm
 }
 sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 link "$work/programs" "" && link "$work/sanitized" "$sanitizers" || exit 2

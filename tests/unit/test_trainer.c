@@ -137,7 +137,7 @@ Test(trainer, a_run_is_resumed_to_the_same_bits) {
     resumed.batch = r.batch;
     cr_assert(dl_run_step(&r, &loss, &e));
     cr_assert(dl_run_step(&resumed, &loss, &e));
-    cr_expect_eq(r.rows.rows, 8);
+    cr_expect_eq(r.rows->rows, 8);
     cr_expect_eq(r.rows_done, 20);
     cr_expect_not(dl_run_step(&r, &loss, &e));
     cr_expect_str_eq(e.text, "this epoch is over");

@@ -116,8 +116,9 @@ static void expect_file(const char *name, const char *text) {
     cr_expect_str_eq(bytes, text);
 }
 
-#define HEADER "epoch,step,train_loss,validation_loss,validation_hits,samples_per_second,seconds\n"
-#define ROW(n) #n "," #n "0," #n ",0.25,,0,0.000000\n"
+#define HEADER "epoch,step,train_loss,validation_loss,validation_hits,samples_per_second,seconds," \
+               "waiting_seconds\n"
+#define ROW(n) #n "," #n "0," #n ",0.25,,0,0.000000,0.000000\n"
 
 Test(control, a_log_goes_on_where_its_run_does) {
     log_epochs("a.csv", 1, 4, 0);
@@ -140,9 +141,11 @@ Test(control, a_log_of_objects) {
     log_epochs("a.jsonl", 2, 2, 1);
     expect_file("a.jsonl",
             "{\"epoch\": 1, \"step\": 10, \"train_loss\": 1, \"validation_loss\": 0.25, "
-            "\"validation_hits\": null, \"samples_per_second\": 0, \"seconds\": 0.000000}\n"
+            "\"validation_hits\": null, \"samples_per_second\": 0, \"seconds\": 0.000000, "
+            "\"waiting_seconds\": 0.000000}\n"
             "{\"epoch\": 2, \"step\": 20, \"train_loss\": 2, \"validation_loss\": 0.25, "
-            "\"validation_hits\": null, \"samples_per_second\": 0, \"seconds\": 0.000000}\n");
+            "\"validation_hits\": null, \"samples_per_second\": 0, \"seconds\": 0.000000, "
+            "\"waiting_seconds\": 0.000000}\n");
 }
 
 Test(control, a_log_that_cannot_be_written) {
