@@ -149,19 +149,27 @@ static void apply(const DlSoundScale *scale, int64_t frames, DlSplit *s) {
     dl_sound_scale_apply(scale, s->rows * frames, (float *)(void *)s->array[0].at);
 }
 
+static bool learn_scale(DlReading *r, const Recordings *s, DlSoundScale *scale) {
+    const DlSplit *train = &r->data->train;
+    bool *held = dl_pool_array(r->data->pool, train->rows, sizeof *held, r->error);
+    if (!held || !dl_sound_scale_make(r->data->pool, s->form.bands, scale, r->error) ||
+            !dl_data_held(r, train->rows, held))
+        return false;
+    if (s->scaled)
+        dl_sound_scale_measure(scale, train->rows, s->form.frames, held,
+                (const float *)(const void *)train->array[0].at);
+    return true;
+}
+
 /* The scale that came with the weights, or that of the training recordings; kept, and applied. */
 static bool bring_to_scale(DlReading *r, const Recordings *s) {
+    const DlMeta *stored = r->request->stored;
     DlData *d = r->data;
     DlSoundScale scale;
-    if (dl_meta_get(r->request->stored, "sound")) {
-        if (!dl_sound_kept_scale(r->request->stored, d->pool, &s->form, &scale, r->error))
-            return false;
-    } else {
-        if (!dl_sound_scale_make(d->pool, s->form.bands, &scale, r->error)) return false;
-        if (s->scaled)
-            dl_sound_scale_measure(&scale, d->train.rows * s->form.frames,
-                    (const float *)(const void *)d->train.array[0].at);
-    }
+    bool have = dl_meta_get(stored, "sound")
+                        ? dl_sound_kept_scale(stored, d->pool, &s->form, &scale, r->error)
+                        : learn_scale(r, s, &scale);
+    if (!have) return false;
     apply(&scale, s->form.frames, &d->train);
     apply(&scale, s->form.frames, &d->test);
     return dl_sound_keep(&d->meta, d->pool, &s->form, &scale, r->error);

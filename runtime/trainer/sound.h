@@ -51,7 +51,10 @@ typedef struct DlSoundScale { /* of each band, over the frames of the training r
 
 /* One that changes nothing. */
 bool dl_sound_scale_make(DlPool *p, int64_t bands, DlSoundScale *s, DlError *e);
-void dl_sound_scale_measure(DlSoundScale *s, int64_t frames, const float *frame);
+/* frame[recordings][frames][bands]; of recordings that are held back, to validate, nothing is
+ * learnt. */
+void dl_sound_scale_measure(
+        DlSoundScale *s, int64_t recordings, int64_t frames, const bool *held, const float *frame);
 void dl_sound_scale_apply(const DlSoundScale *s, int64_t frames, float *frame);
 
 bool dl_sound_keep(

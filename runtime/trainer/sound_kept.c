@@ -34,16 +34,40 @@ bool dl_sound_scale_make(DlPool *p, int64_t bands, DlSoundScale *s, DlError *e) 
     return s->mean && s->deviation;
 }
 
-void dl_sound_scale_measure(DlSoundScale *s, int64_t frames, const float *frame) {
-    for (int64_t m = 0; m < s->bands; m++) {
-        double sum = 0, square = 0;
-        for (int64_t t = 0; t < frames; t++) sum += (double)frame[t * s->bands + m];
-        s->mean[m] = sum / (double)frames;
-        for (int64_t t = 0; t < frames; t++) {
-            double d = (double)frame[t * s->bands + m] - s->mean[m];
-            square += d * d;
+/* One band of all recordings, of which those that are held back do not count. */
+typedef struct Band {
+    const DlSoundScale *scale;
+    int64_t m, recordings, frames;
+    const bool *held;
+    const float *frame;
+} Band;
+
+/* Of its values less `mean`, or of the squares of that; *count: how many they are. */
+static double band_sum(const Band *b, bool squared, double mean, int64_t *count) {
+    double sum = 0;
+    *count = 0;
+    for (int64_t i = 0; i < b->recordings; i++) {
+        if (b->held[i]) continue;
+        const float *at = b->frame + i * b->frames * b->scale->bands + b->m;
+        for (int64_t t = 0; t < b->frames; t++) {
+            double d = (double)at[t * b->scale->bands] - mean;
+            sum += squared ? d * d : d;
         }
-        s->deviation[m] = square > 0 ? sqrt(square / (double)frames) : 1;
+        *count += b->frames;
+    }
+    return sum;
+}
+
+void dl_sound_scale_measure(
+        DlSoundScale *s, int64_t recordings, int64_t frames, const bool *held, const float *frame) {
+    for (int64_t m = 0; m < s->bands; m++) {
+        Band b = {s, m, recordings, frames, held, frame};
+        int64_t count;
+        double sum = band_sum(&b, false, 0, &count);
+        if (count == 0) return;
+        s->mean[m] = sum / (double)count;
+        double square = band_sum(&b, true, s->mean[m], &count);
+        s->deviation[m] = square > 0 ? sqrt(square / (double)count) : 1;
     }
 }
 

@@ -361,6 +361,32 @@ Test(sound, recordings) {
     close_described(&d, data);
 }
 
+/* Of the recordings that are set aside to validate nothing is learnt. */
+Test(sound, the_scale_is_that_of_what_is_trained_on) {
+    DlSoundScale s;
+    const float frame[3][2][1] = {{{1}, {3}}, {{100}, {200}}, {{5}, {7}}};
+    const bool held[] = {false, true, false};
+    cr_assert(dl_sound_scale_make(pool, 1, &s, &error));
+    dl_sound_scale_measure(&s, 3, 2, held, frame[0][0]);
+    cr_expect_float_eq(s.mean[0], 4, 1e-9);
+    cr_expect_float_eq(s.deviation[0], sqrt(5), 1e-9);
+    Described d;
+    make_voices();
+    describe(&d, 1, heard);
+    d.config.control.validation = 0.5;
+    const DlArg arg[] = {
+            {NULL, "voices"}, {"label", "{label}_*.wav"}, {"rate", "8000"}, {"test", "0"}};
+    memcpy(d.arg, arg, sizeof arg);
+    DlData *data = open_data(&d, "wav", NULL);
+    cr_assert(data, "%s", d.error.text);
+    const float *x = (const float *)(const void *)data->train.array[0].at;
+    double sum = 0;
+    for (int t = 0; t < 8; t++) sum += (double)x[t * 20];
+    cr_expect_eq(data->validation.rows, 2);
+    cr_expect_float_eq(sum, 0, 1e-4);
+    close_described(&d, data);
+}
+
 /* What was learnt in training is applied to the file of a user: the same numbers come of it. */
 Test(sound, a_recording_is_prepared_as_in_training) {
     Described d;
