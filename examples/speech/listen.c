@@ -129,8 +129,9 @@ static void put_spectrogram(FILE *f, const Hearing *h) {
     fprintf(f, "set ylabel 'frequency in Hz'\nset yrange [-0.5:%d.5]\nset ytics (", BANDS - 1);
     for (size_t i = 0; i < sizeof hertz / sizeof *hertz; i++)
         fprintf(f, "%s'%d' %.3f", i ? ", " : "", hertz[i], band_of(&h->form, hertz[i]));
-    fputs(")\nset cblabel 'level in dB' offset 0.5\nset palette defined (0 '#440154', 0.25 '#3b528b', 0.5 "
-          "'#21908d', 0.75 '#5dc963', 1 '#fde725')\n$frames << END\n",
+    fputs(")\nset cblabel 'level in dB' offset 0.5\n"
+          "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21908d', 0.75 '#5dc963', 1 "
+          "'#fde725')\n$frames << END\n",
             f);
     for (int t = 0; t < FRAMES; t++)
         for (int m = 0; m < BANDS; m++)
@@ -170,7 +171,8 @@ static bool draw(Listener *l, const char *file, const char *picture, DlError *e)
     FILE *f = p.script;
     const char *slash = strrchr(file, '/');
     fprintf(f,
-            "set multiplot layout 2,1\nset lmargin at screen 0.12\nset rmargin at screen 0.85\nset xrange [0:%.4g]\n"
+            "set multiplot layout 2,1\nset lmargin at screen 0.12\n"
+            "set rmargin at screen 0.85\nset xrange [0:%.4g]\n"
             "unset grid\nset title ",
             seconds(&h->form, dl_sound_samples(&h->form)));
     char title[300];

@@ -25,7 +25,8 @@ static bool is_archive(const char *path) {
     return false;
 }
 
-/* path, or path with the ending of an archive or a packed file, in the pool; NULL: there is none. */
+/* path, or path with the ending of an archive or a packed file, in the pool; NULL: there is none.
+ */
 static const char *existing(DlReading *r, const char *path) {
     struct stat st;
     if (stat(path, &st) == 0) return path;
@@ -110,7 +111,8 @@ enum { DEEPEST = 16 }; /* folders below one another that are looked into */
 static bool holds_files(const DlFiles *files, const char *below) {
     size_t n = strlen(below);
     for (int64_t i = 0; i < files->n; i++)
-        if (strncmp(files->file[i].path, below, n) == 0 && files->file[i].path[n] == '/') return true;
+        if (strncmp(files->file[i].path, below, n) == 0 && files->file[i].path[n] == '/')
+            return true;
     return false;
 }
 
@@ -125,8 +127,9 @@ static bool check_folder(DlReading *r, const DlFiles *files, const char *path, s
         if (!below || stat(below, &st) != 0 || !S_ISDIR(st.st_mode)) continue;
         ok = holds_files(files, below + start)
                      ? check_folder(r, files, below, start, what, depth + 1)
-                     : dl_fail(r->error, "%s: this folder holds no %s; put some there, or remove it",
-                               below, what);
+                     : dl_fail(r->error,
+                               "%s: this folder holds no %s; put some there, or remove it", below,
+                               what);
     }
     if (d) closedir(d);
     return ok;
