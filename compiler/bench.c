@@ -26,7 +26,7 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------- */
 
 static bool read_seconds(const Options *o, double *seconds) {
     char *end = NULL;
@@ -48,7 +48,7 @@ static bool read_threads(const Options *o, long *threads) {
     return false;
 }
 
-/* ---- the two systems ------------------------------------------------------------------------- */
+/* ---- the two systems ----------------------------------------------------------------------- */
 
 typedef struct Subject {
     Arena *arena;
@@ -129,7 +129,8 @@ static bool time_kernels(
     return true;
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------
+ */
 
 static bool read_reference(const char *text, Reference *r, Arena *a) {
     size_t name = strcspn(text, "=");
@@ -137,8 +138,9 @@ static bool read_reference(const char *text, Reference *r, Arena *a) {
     double us = text[name] ? strtod(text + name + 1, &end) : 0;
     *r = (Reference){arena_printf(a, "%.*s", (int)name, text), us};
     if (name && end && end != text + name + 1 && !*end && us > 0 && us < 1e12) return true;
-    fprintf(stderr, "dlc: --reference=%s: a name and the microseconds of a training step were "
-                    "expected, as in keras=15788\n",
+    fprintf(stderr,
+            "dlc: --reference=%s: a name and the microseconds of a training step were "
+            "expected, as in keras=15788\n",
             text);
     return false;
 }
@@ -155,8 +157,10 @@ static bool report(Subject *s, const Options *o, double seconds, const Result *r
         const Reference *reference) {
     KernelTimes times;
     bool timed = s->model->loss && (o->plot || !o->json);
-    if (o->json) report_json(s->model, r, n);
-    else report_systems(s->arena, s->model, r, n);
+    if (o->json)
+        report_json(s->model, r, n);
+    else
+        report_systems(s->arena, s->model, r, n);
     fflush(stdout);
     if (timed && !time_kernels(s, o, seconds, &r[n - 1], &times)) return false;
     if (timed && !o->json) report_kernels(s->arena, &times, &r[n - 1]);

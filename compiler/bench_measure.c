@@ -36,7 +36,7 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* ---- data ------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------------------- */
 
 static void *aligned(size_t size) {
     return aligned_alloc(64, (size + 63) / 64 * 64 + 64);
@@ -88,7 +88,7 @@ static int open_bench(Bench *b, const dl_model *m, int threads) {
     return status ? status : m->work_init(scratch, work, threads, &b->work);
 }
 
-/* ---- timing ----------------------------------------------------------------------------- */
+/* ---- timing -------------------------------------------------------------------------------- */
 
 static void step(Bench *b) {
     float loss;
@@ -129,7 +129,7 @@ static double median_us(Bench *b, Call *call, double seconds) {
     return 1e6 * (n % 2 ? time[n / 2] : (time[n / 2 - 1] + time[n / 2]) / 2);
 }
 
-/* ---- memory ------------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 /* A line of /proc/self/status in megabytes; 0 where there is none. */
 static double status_mb(const char *name) {

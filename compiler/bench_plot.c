@@ -13,7 +13,7 @@ enum { INNER_WIDTH = 680, INNER_HEIGHT = 400, LETTER = 7, LINE = 14, MOST_BARS =
 typedef struct Bar {
     const char *name;
     double us;
-    int style;                /* 1: generated, 2: interpreted, 3: measured elsewhere */
+    int style; /* 1: generated, 2: interpreted, 3: measured elsewhere */
 } Bar;
 
 typedef struct Bars {
@@ -48,10 +48,14 @@ static void put_bars(Arena *a, FILE *f, const Model *m, const Bars *b) {
     double unit = most < 1e3 ? 1 : most < 1e6 ? 1e3 : 1e6;
     fputs("set label ", f);
     dl_plot_text(f, arena_printf(a, "%s: %s", m->name, b->what), 0);
-    fprintf(f, " at screen 0.5, screen 1 offset 0, character -1.2 center\n"
-               "set xrange [0:%.9g]\nset yrange [%d.5:0.5]\nset border 1\nset grid xtics noytics\n"
-               "set xlabel 'time, %s'\nset ytics scale 0 (",
-            1.15 * most / unit, b->n, unit < 2 ? "us" : unit < 2e3 ? "ms" : "s");
+    fprintf(f,
+            " at screen 0.5, screen 1 offset 0, character -1.2 center\n"
+            "set xrange [0:%.9g]\nset yrange [%d.5:0.5]\nset border 1\nset grid xtics noytics\n"
+            "set xlabel 'time, %s'\nset ytics scale 0 (",
+            1.15 * most / unit, b->n,
+            unit < 2     ? "us"
+            : unit < 2e3 ? "ms"
+                         : "s");
     for (int i = 0; i < b->n; i++) {
         fputs(i ? ", " : "", f);
         dl_plot_text(f, b->at[i].name, 28);
@@ -65,13 +69,14 @@ static void put_bars(Arena *a, FILE *f, const Model *m, const Bars *b) {
         fprintf(f, "set label '%s' at first %.9g,%d left offset character 0.7,0\n",
                 time_text(a, b->at[i].us), b->at[i].us / unit, i + 1);
     for (int style = 1; style <= 3; style++)
-        fprintf(f, "%s $bars using ($3 == %d ? 0.5 * $2 : NaN):1:(0.5 * $2):(0.34) with boxxyerror "
-                   "ls %d",
+        fprintf(f,
+                "%s $bars using ($3 == %d ? 0.5 * $2 : NaN):1:(0.5 * $2):(0.34) with boxxyerror "
+                "ls %d",
                 style == 1 ? "plot" : ",", style, style);
     fputs("\nunset label\n", f);
 }
 
-/* ---- the roofline -------------------------------------------------------------------------------- */
+/* ---- the roofline -------------------------------------------------------------------------- */
 
 typedef struct Spot {
     double intensity, gflops, share;
@@ -80,10 +85,10 @@ typedef struct Spot {
 } Spot;
 
 typedef struct Spots {
-    int n, plain;             /* plain: kernels without operations on reals */
+    int n, plain; /* plain: kernels without operations on reals */
     Spot *at;
     double plain_share;
-    double x[2], y[2];        /* range */
+    double x[2], y[2]; /* range */
 } Spots;
 
 static void widen(double range[2], double v) {
@@ -124,8 +129,13 @@ static double place(double v, const double range[2], double pixels) {
 }
 
 /* What a name may not cover: other names, and the points of kernels that take some time. */
-typedef struct Box { double left, right, bottom, top; } Box;
-typedef struct Boxes { int n; Box *at; } Boxes;
+typedef struct Box {
+    double left, right, bottom, top;
+} Box;
+typedef struct Boxes {
+    int n;
+    Box *at;
+} Boxes;
 
 static bool is_free(const Boxes *b, Box x) {
     bool inside = x.left >= 0 && x.right <= INNER_WIDTH && x.bottom >= 0 && x.top <= INNER_HEIGHT;
@@ -138,7 +148,8 @@ static bool is_free(const Boxes *b, Box x) {
 static Boxes points_of_some_time(Arena *a, const Spots *s) {
     Boxes b = {.at = NEW_ARRAY(a, Box, 2 * s->n + 1)};
     for (int i = 0; i < s->n; i++) {
-        double x = place(s->at[i].intensity, s->x, INNER_WIDTH), y = place(s->at[i].gflops, s->y, INNER_HEIGHT);
+        double x = place(s->at[i].intensity, s->x, INNER_WIDTH),
+               y = place(s->at[i].gflops, s->y, INNER_HEIGHT);
         double half = 2 + 12 * sqrt(s->at[i].share);
         if (s->at[i].share >= 0.005) b.at[b.n++] = (Box){x - half, x + half, y - half, y + half};
     }
@@ -147,13 +158,17 @@ static Boxes points_of_some_time(Arena *a, const Spots *s) {
 
 /* Beside its point, above or below it: the first place that is free. */
 static void put_name(Arena *a, FILE *f, const Spots *s, const Spot *spot, Boxes *b) {
-    static const struct { const char *align, *offset; double x, y, anchor; } side[] = {
-            {"left", "1.6,0", 13, 0, 0}, {"right", "-1.6,0", -13, 0, 1}, {"center", "0,1", 0, 17, 0.5},
-            {"center", "0,-1", 0, -17, 0.5}, {"left", "1.2,0.9", 10, 15, 0}, {"right", "-1.2,0.9", -10, 15, 1},
+    static const struct {
+        const char *align, *offset;
+        double x, y, anchor;
+    } side[] = {{"left", "1.6,0", 13, 0, 0}, {"right", "-1.6,0", -13, 0, 1},
+            {"center", "0,1", 0, 17, 0.5}, {"center", "0,-1", 0, -17, 0.5},
+            {"left", "1.2,0.9", 10, 15, 0}, {"right", "-1.2,0.9", -10, 15, 1},
             {"left", "1.2,-0.9", 10, -15, 0}, {"right", "-1.2,-0.9", -10, -15, 1},
             {"center", "0,1.9", 0, 32, 0.5}, {"center", "0,-1.9", 0, -32, 0.5}};
     const char *text = arena_printf(a, "%s, %.0f %%", spot->name, 100 * spot->share);
-    double x = place(spot->intensity, s->x, INNER_WIDTH), y = place(spot->gflops, s->y, INNER_HEIGHT);
+    double x = place(spot->intensity, s->x, INNER_WIDTH),
+           y = place(spot->gflops, s->y, INNER_HEIGHT);
     double width = LETTER * (double)strlen(text);
     for (size_t i = 0; i < sizeof side / sizeof *side; i++) {
         double left = x + side[i].x - side[i].anchor * width, middle = y + side[i].y;
@@ -178,12 +193,15 @@ static void put_names(Arena *a, FILE *f, const Spots *s) {
 static void put_roofline(Arena *a, FILE *f, const KernelTimes *k, const Result *r) {
     Spots s = spots_of(a, k, r);
     const Limits *l = &r->limits;
-    fprintf(f, "set border 3\nset grid xtics ytics\nset logscale xy\nset xrange [%.6g:%.6g]\n"
-               "set yrange [%.6g:%.6g]\nset xtics autofreq scale 0.6\nset ytics autofreq scale 0.6\n"
-               "set format '%%g'\nset xlabel 'operations a byte%s'\n"
-               "set ylabel 'GFLOP/s'\nset key bottom right noopaque\n$kernels << END\n",
+    fprintf(f,
+            "set border 3\nset grid xtics ytics\nset logscale xy\nset xrange [%.6g:%.6g]\n"
+            "set yrange [%.6g:%.6g]\nset xtics autofreq scale 0.6\nset ytics autofreq scale 0.6\n"
+            "set format '%%g'\nset xlabel 'operations a byte%s'\n"
+            "set ylabel 'GFLOP/s'\nset key bottom right noopaque\n$kernels << END\n",
             s.x[0], s.x[1], s.y[0], s.y[1],
-            s.plain ? arena_printf(a, " of the kernel''s arrays (%d kernels without any, %.0f %% of the time, are not here)",
+            s.plain ? arena_printf(a,
+                              " of the kernel''s arrays (%d kernels without any, %.0f %% of the "
+                              "time, are not here)",
                               s.plain, 100 * s.plain_share)
                     : " of the kernel''s arrays");
     for (int i = s.n - 1; i >= 0; i--)
@@ -191,23 +209,27 @@ static void put_roofline(Arena *a, FILE *f, const KernelTimes *k, const Result *
                 0.5 + 4.5 * sqrt(s.at[i].share), s.at[i].gradient);
     fputs("END\n", f);
     put_names(a, f, &s);
-    fprintf(f, "set label 'the kernels of a training step, %d thread%s: a larger point takes more "
-               "of the time' at screen 0.5, graph 1 center offset 0,0.9\n",
+    fprintf(f,
+            "set label 'the kernels of a training step, %d thread%s: a larger point takes more "
+            "of the time' at screen 0.5, graph 1 center offset 0,0.9\n",
             r->threads, r->threads == 1 ? "" : "s");
-    fprintf(f, "plot %.6g with lines lc rgb '#000000' lw 1.5 title 'multiply-adds: %.0f GFLOP/s', "
-               "(x * %.6g < %.6g ? x * %.6g : NaN) with lines lc rgb '#000000' lw 1.5 dt 2 title "
-               "'memory: %.1f GB/s (what lies in a cache may be above)', ",
+    fprintf(f,
+            "plot %.6g with lines lc rgb '#000000' lw 1.5 title 'multiply-adds: %.0f GFLOP/s', "
+            "(x * %.6g < %.6g ? x * %.6g : NaN) with lines lc rgb '#000000' lw 1.5 dt 2 title "
+            "'memory: %.1f GB/s (what lies in a cache may be above)', ",
             l->gflops, l->gflops, l->triad, l->gflops * 1.02, l->triad, l->triad);
     for (int gradient = 0; gradient < 2; gradient++)
-        fprintf(f, "$kernels using 1:($4 == %d ? $2 : NaN):3 with points pt 7 ps variable lc rgb '%s' "
-                   "title '%s'%s",
+        fprintf(f,
+                "$kernels using 1:($4 == %d ? $2 : NaN):3 with points pt 7 ps variable lc rgb '%s' "
+                "title '%s'%s",
                 gradient, gradient ? "#80d55e00" : "#800072b2",
                 gradient ? "gradients" : "forward, updates", gradient ? "\n" : ", ");
 }
 
 static void put_margins(FILE *f, int height, int from, int to) {
-    fprintf(f, "set lmargin at screen %.5f\nset rmargin at screen 0.965\nset tmargin at screen %.5f\n"
-               "set bmargin at screen %.5f\n",
+    fprintf(f,
+            "set lmargin at screen %.5f\nset rmargin at screen 0.965\nset tmargin at screen %.5f\n"
+            "set bmargin at screen %.5f\n",
             (double)LEFT / WIDTH, 1 - (double)from / height, 1 - (double)to / height);
 }
 

@@ -6,7 +6,7 @@
 
 #include "bench.h"
 
-/* ---- numbers with units ---------------------------------------------------------------------- */
+/* ---- numbers with units -------------------------------------------------------------------- */
 
 const char *time_text(Arena *a, double us) {
     if (us <= 0) return "-";
@@ -151,8 +151,7 @@ void report_json(const Model *m, const Result *r, int n) {
         }
 }
 
-/* ---- the kernels
- * ---------------------------------------------------------------------------------- */
+/* ---- the kernels --------------------------------------------------------------------------- */
 
 static int by_time(const void *a, const void *b) {
     const KernelTime *x = a, *y = b;
@@ -189,8 +188,8 @@ void report_kernels(Arena *a, const KernelTimes *k, const Result *r) {
         int wide = (int)strlen(k->at[i].kernel->function);
         name = wide > name ? wide : name;
     }
-    printf("\na training step's %d kernels, %s: %s with clocks, of which kernels take %.0f %%\n", k->n,
-            threads_text(a, r->threads), time_text(a, k->step * 1e6),
+    printf("\na training step's %d kernels, %s: %s with clocks, of which kernels take %.0f %%\n",
+            k->n, threads_text(a, r->threads), time_text(a, k->step * 1e6),
             100 * k->all / r->threads / k->step);
     printf("(where threads run a kernel for a slice of rows each: all their time, by the threads)\n"
            "(bytes are its arrays', each once: what lies in a cache may exceed the triad)\n\n");

@@ -34,7 +34,7 @@ const char *show_count(Arena *a, double n) {
     return arena_printf(a, k ? "%.2f%s" : "%.0f%s", n, unit[k]);
 }
 
-/* ---- tables ---------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static int64_t elements_of(Var *const *var, int n, bool trained, bool frozen) {
     int64_t elements = 0;
@@ -65,9 +65,10 @@ static void print_plan(Arena *a, const Use *u) {
     if (p->local) printf(" and %s for each thread", show_bytes(a, (double)p->local));
     printf("\n");
     for (int i = 0; i < p->stretch.n; i++)
-        printf("  kernels %d to %d in slices of %" PRId64 " rows, %" PRId64 " groups of %" PRId64 "\n",
-                p->stretch.at[i].first, p->stretch.at[i].last, p->stretch.at[i].slice_rows, p->groups,
-                p->group_rows);
+        printf("  kernels %d to %d in slices of %" PRId64 " rows, %" PRId64 " groups of %" PRId64
+               "\n",
+                p->stretch.at[i].first, p->stretch.at[i].last, p->stretch.at[i].slice_rows,
+                p->groups, p->group_rows);
     for (int i = 0; i < p->kernel.n; i++) {
         const PlanKernel *k = &p->kernel.at[i];
         printf("  %3d %*s%-32s %10.2f MFLOP %12s  %s\n", i, 2 * k->depth, "", k->function,
@@ -97,7 +98,8 @@ static int print_model(Arena *a, const Options *o, Model *m) {
     return m->loss && !p ? 1 : 0;
 }
 
-/* ---- drawings ---------------------------------------------------------------------------------- */
+/* ---- drawings ----------------------------------------------------------------------------------
+ */
 
 /* The plan of a training step; NULL after a message. */
 static const Plan *step_plan(Arena *a, const Options *o, Model *m) {
@@ -105,7 +107,8 @@ static const Plan *step_plan(Arena *a, const Options *o, Model *m) {
         Program *p = driver_plan(a, o, m);
         return p ? p->step->plan : NULL;
     }
-    fprintf(stderr, "dlc show: error: %s has no loss, so there is no training step to draw\n", m->name);
+    fprintf(stderr, "dlc show: error: %s has no loss, so there is no training step to draw\n",
+            m->name);
     return NULL;
 }
 
@@ -119,7 +122,8 @@ static bool draw_step(Arena *a, const Options *o, Model *m) {
 /* 0 or 1, when one is asked for; -1: none is. */
 static int draw(Arena *a, const Options *o, Model *m) {
     bool step = o->plot || o->graph_fused || o->dot_fused;
-    if (!step && !o->graph && !o->graph_layers && !o->dot && !o->filters && !o->embedding) return -1;
+    if (!step && !o->graph && !o->graph_layers && !o->dot && !o->filters && !o->embedding)
+        return -1;
     const char *weights = o->weights ? o->weights : arena_printf(a, "%s.safetensors", m->name);
     if (o->dot) show_dot(a, m, stdout);
     bool ok = (!o->graph || show_graph_picture(a, m, NULL, false, o->graph)) &&

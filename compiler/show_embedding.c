@@ -16,9 +16,11 @@
 enum { MOST_ROWS = 2000, MOST_NAMES = 160, ITERATIONS = 300, WIDTH = 900, HEIGHT = 760 };
 enum { INNER_WIDTH = 800, INNER_HEIGHT = 640, LETTER = 7, LINE = 13, NAME_LENGTH = 20 };
 
-/* ---- finding the table ----------------------------------------------------------------------------- */
+/* ---- finding the table --------------------------------------------------------------------- */
 
-typedef struct Table { const Node *parameter, *input; } Table;
+typedef struct Table {
+    const Node *parameter, *input;
+} Table;
 
 /* The input whose element the expression is, or is a function of. */
 static const Node *input_of(const Expr *e) {
@@ -50,13 +52,13 @@ static bool find_table(Arena *a, const Model *m, Table *t) {
     return t->parameter != NULL;
 }
 
-/* ---- principal components --------------------------------------------------------------------------- */
+/* ---- principal components ------------------------------------------------------------------ */
 
 typedef struct Points {
-    int64_t n, width;         /* rows, and elements of one */
-    double *row;              /* [n][width], mean taken off */
-    double *axis[2];          /* unit vectors */
-    double share[2];          /* of the variance */
+    int64_t n, width; /* rows, and elements of one */
+    double *row;      /* [n][width], mean taken off */
+    double *axis[2];  /* unit vectors */
+    double share[2];  /* of the variance */
 } Points;
 
 static void centre(Points *p, const float *value) {
@@ -114,7 +116,7 @@ static double component(const Points *p, int which, double *next) {
 }
 
 static Points points_of(Arena *a, const float *value, int64_t n, int64_t width) {
-    Points p = {.n = n, .width = width, .row = NEW_ARRAY(a, double, n * width)};
+    Points p = {.n = n, .width = width, .row = NEW_ARRAY(a, double, n *width)};
     double *next = NEW_ARRAY(a, double, width), all = 0;
     centre(&p, value);
     for (int64_t i = 0; i < n * width; i++) all += p.row[i] * p.row[i] / (double)n;
@@ -125,10 +127,14 @@ static Points points_of(Arena *a, const float *value, int64_t n, int64_t width) 
     return p;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------ */
+/* ---- drawing ------------------------------------------------------------------------------- */
 
-typedef struct Spot { double x, y; } Spot;            /* in the picture, in pixels */
-typedef struct Box { double x, y, width; } Box;       /* of a name, LINE high */
+typedef struct Spot {
+    double x, y;
+} Spot; /* in the picture, in pixels */
+typedef struct Box {
+    double x, y, width;
+} Box; /* of a name, LINE high */
 
 /* Names are placed by rank, to the right of their points, where they cover no other's. */
 static bool find_room(Box *box, int n, double x, double y, double width) {
@@ -174,15 +180,19 @@ static void put_names(Arena *a, FILE *f, const Spot *spot, int64_t n, const char
     }
 }
 
-static void put_points(Arena *a, FILE *f, const Points *p, const Table *t, const char *const *name) {
+static void put_points(
+        Arena *a, FILE *f, const Points *p, const Table *t, const char *const *name) {
     double range[4];
     const Spot *spot = spots_of(a, p, range);
     fputs("set title ", f);
-    dl_plot_text(f, arena_printf(a, "%s: the first %lld of %lld rows", t->parameter->name,
-            (long long)p->n, (long long)t->parameter->dim[0]), 0);
-    fprintf(f, "\nset xrange [%.6g:%.6g]\nset yrange [%.6g:%.6g]\n"
-               "set xlabel 'first principal component (%.0f %% of the variance)'\n"
-               "set ylabel 'second (%.0f %%)'\n$points << END\n",
+    dl_plot_text(f,
+            arena_printf(a, "%s: the first %lld of %lld rows", t->parameter->name, (long long)p->n,
+                    (long long)t->parameter->dim[0]),
+            0);
+    fprintf(f,
+            "\nset xrange [%.6g:%.6g]\nset yrange [%.6g:%.6g]\n"
+            "set xlabel 'first principal component (%.0f %% of the variance)'\n"
+            "set ylabel 'second (%.0f %%)'\n$points << END\n",
             range[0], range[1], range[2], range[3], 100 * p->share[0], 100 * p->share[1]);
     for (int64_t i = 0; i < p->n; i++) fprintf(f, "%.6g %.6g\n", spot[i].x, spot[i].y);
     fputs("END\n", f);
@@ -208,7 +218,8 @@ static bool draw_table(Arena *a, Trained *t, const Table *table, const char *pat
     if (n > MOST_ROWS) n = MOST_ROWS;
     for (int64_t i = 0; i < n * width; i++)
         if (!isfinite(value[i]))
-            return dl_fail(&t->error, "%s: has elements that are not finite", table->parameter->name);
+            return dl_fail(
+                    &t->error, "%s: has elements that are not finite", table->parameter->name);
     const char *const *name = names_of(a, t, table, n);
     if (t->error.text[0] || !dl_plot_begin(&plot, path, WIDTH, HEIGHT, &t->error)) return false;
     Points p = points_of(a, value, n, width);
@@ -219,7 +230,8 @@ static bool draw_table(Arena *a, Trained *t, const Table *table, const char *pat
 bool show_embedding(Arena *a, const Model *m, const char *weights, const char *path) {
     Trained t = {.pool = NULL};
     Table table;
-    bool ok = find_table(a, m, &table) || dl_fail(&t.error, "%s looks no input up in a table of parameters", m->name);
+    bool ok = find_table(a, m, &table) ||
+              dl_fail(&t.error, "%s looks no input up in a table of parameters", m->name);
     ok = ok && trained_open(a, &t, m, weights) && draw_table(a, &t, &table, path);
     if (!ok) fprintf(stderr, "dlc show: error: %s\n", t.error.text);
     trained_close(&t);

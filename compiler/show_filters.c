@@ -17,10 +17,11 @@ typedef enum { FILTER, CHANNEL, ROW, COLUMN } Role;
 typedef struct Convolution {
     const Node *kernel;
     Role role[MAX_RANK];
-    int64_t extent[COLUMN + 1];       /* by role; FILTER: all such axes together */
+    int64_t extent[COLUMN + 1]; /* by role; FILTER: all such axes together */
 } Convolution;
 
-/* ---- finding it --------------------------------------------------------------------------------- */
+/* ---- finding it ---------------------------------------------------------------------------------
+ */
 
 static bool of_inputs_alone(const Model *m, Node *n) {
     NodeList order = graph_order(m->graph, &n, 1);
@@ -90,14 +91,14 @@ static bool find_convolution(Arena *a, const Model *m, Convolution *c) {
     return false;
 }
 
-/* ---- drawing it ----------------------------------------------------------------------------------- */
+/* ---- drawing it ---------------------------------------------------------------------------- */
 
 typedef struct Sheet {
     const Convolution *c;
     const float *value;
     int64_t tiles, columns;
     int zoom;
-    bool coloured;            /* three channels are one tile; else each has a tile of its own */
+    bool coloured; /* three channels are one tile; else each has a tile of its own */
 } Sheet;
 
 static float value_at(const Sheet *s, const int64_t index[COLUMN + 1]) {
@@ -114,7 +115,9 @@ static float value_at(const Sheet *s, const int64_t index[COLUMN + 1]) {
     return s->value[at];
 }
 
-typedef struct Range { float least, most; } Range;
+typedef struct Range {
+    float least, most;
+} Range;
 
 /* Of a filter over all of its channels: each is shown as bright as it can be. */
 static Range range_of(const Sheet *s, int64_t filter) {
@@ -146,8 +149,10 @@ static void draw_tile(const Sheet *s, DlPicture *p, int64_t tile) {
         for (int64_t x = 0; x < n[COLUMN]; x++) {
             unsigned char rgb[3];
             for (int k = 0; k < 3; k++)
-                rgb[k] = brightness(value_at(s, (int64_t[]){filter, s->coloured ? k : ch, y, x}), r);
-            dl_picture_fill(p, left + (int)x * s->zoom, top + (int)y * s->zoom, s->zoom, s->zoom, rgb);
+                rgb[k] =
+                        brightness(value_at(s, (int64_t[]){filter, s->coloured ? k : ch, y, x}), r);
+            dl_picture_fill(
+                    p, left + (int)x * s->zoom, top + (int)y * s->zoom, s->zoom, s->zoom, rgb);
         }
 }
 
@@ -183,14 +188,16 @@ bool show_filters(Arena *a, const Model *m, const char *weights, const char *pat
     Convolution c;
     Trained t = {.pool = NULL};
     size_t n = strlen(path);
-    bool ok = (n > 4 && strcmp(path + n - 4, ".png") == 0) ||
-              dl_fail(&t.error, "%s: filters are drawn as a .png file: end the name with that", path);
+    bool ok =
+            (n > 4 && strcmp(path + n - 4, ".png") == 0) ||
+            dl_fail(&t.error, "%s: filters are drawn as a .png file: end the name with that", path);
     ok = ok && (find_convolution(a, m, &c) ||
                        dl_fail(&t.error, "%s has no convolution that reads an image", m->name));
     ok = ok && trained_open(a, &t, m, weights);
     const float *value = ok ? trained_values(&t, c.kernel) : NULL;
     ok = value && draw_filters(&c, value, path, &t.error);
-    if (!ok) fprintf(stderr, "dlc show: error: %s\n", t.error.text);
+    if (!ok)
+        fprintf(stderr, "dlc show: error: %s\n", t.error.text);
     else
         printf("%s: %lld filters of %s, %lld x %lld\n", path, (long long)c.extent[FILTER],
                 c.kernel->name, (long long)c.extent[ROW], (long long)c.extent[COLUMN]);

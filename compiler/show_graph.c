@@ -9,11 +9,13 @@
 #include "../runtime/trainer/drawing.h"
 
 void show_dot_begin(FILE *f, const char *name) {
-    fprintf(f, "digraph \"%s\" {\n"
-               "    rankdir=TB; nodesep=0.25; ranksep=0.35; fontname=\"sans-serif\"; fontsize=11;\n"
-               "    node [shape=box, style=\"filled,rounded\", fillcolor=\"#ffffff\", color=\"#707070\", "
-               "fontname=\"sans-serif\", fontsize=10, margin=\"0.09,0.04\"];\n"
-               "    edge [color=\"#606060\", arrowsize=0.6, fontname=\"sans-serif\", fontsize=9];\n",
+    fprintf(f,
+            "digraph \"%s\" {\n"
+            "    rankdir=TB; nodesep=0.25; ranksep=0.35; fontname=\"sans-serif\"; fontsize=11;\n"
+            "    node [shape=box, style=\"filled,rounded\", fillcolor=\"#ffffff\", "
+            "color=\"#707070\", "
+            "fontname=\"sans-serif\", fontsize=10, margin=\"0.09,0.04\"];\n"
+            "    edge [color=\"#606060\", arrowsize=0.6, fontname=\"sans-serif\", fontsize=9];\n",
             name);
 }
 
@@ -28,7 +30,8 @@ const char *show_escaped(Arena *a, const char *text) {
     return to;
 }
 
-/* ---- tensors ---------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------------
+ */
 
 static const char *extents_text(Arena *a, int n, const int64_t *dim) {
     const char *text = "";
@@ -44,14 +47,25 @@ static const char *comp_text(Arena *a, const Node *n) {
     static const char *const fold[] = {"", "sum", "product", "max", "min", "argmax", "argmin"};
     if (n->fold)
         return arena_printf(a, "%s over %s", fold[n->fold], extents_text(a, n->nfold, n->fold_dim));
-    return n->body->kind == E_OP ? op_info[n->body->op].name : n->body->kind == E_LOAD ? "copy" : "";
+    return n->body->kind == E_OP     ? op_info[n->body->op].name
+           : n->body->kind == E_LOAD ? "copy"
+                                     : "";
 }
 
 static const char *leaf_text(const Node *n) {
-    static const char *const kind[] = {[L_INPUT] = "input", [L_TARGET] = "target",
-            [L_PARAM] = "parameter", [L_STATE] = "state", [L_ROW_STATE] = "state of a row",
-            [L_SLOT] = "optimiser's", [L_GRAD] = "gradient", [L_NUMBER] = "number", [L_STEP] = "steps",
-            [L_ROWS] = "rows", [L_TOTAL] = "total", [L_DATA] = "constants", [L_UNIFORM] = "random"};
+    static const char *const kind[] = {[L_INPUT] = "input",
+            [L_TARGET] = "target",
+            [L_PARAM] = "parameter",
+            [L_STATE] = "state",
+            [L_ROW_STATE] = "state of a row",
+            [L_SLOT] = "optimiser's",
+            [L_GRAD] = "gradient",
+            [L_NUMBER] = "number",
+            [L_STEP] = "steps",
+            [L_ROWS] = "rows",
+            [L_TOTAL] = "total",
+            [L_DATA] = "constants",
+            [L_UNIFORM] = "random"};
     return kind[n->leaf];
 }
 
@@ -63,8 +77,9 @@ static const char *node_text(Arena *a, const Node *n) {
 
 static const char *fill_of(const Node *n) {
     if (n->kind != N_LEAF) return n->kind == N_COMP && n->fold ? "#dcebf7" : "#ffffff";
-    return n->leaf == L_PARAM || n->leaf == L_STATE ? "#fbe3c8"
-            : n->leaf == L_INPUT || n->leaf == L_TARGET ? "#cfeadb" : "#eeeeee";
+    return n->leaf == L_PARAM || n->leaf == L_STATE    ? "#fbe3c8"
+           : n->leaf == L_INPUT || n->leaf == L_TARGET ? "#cfeadb"
+                                                       : "#eeeeee";
 }
 
 /* In a layer's box the layer's name need not be said again. */
@@ -75,22 +90,24 @@ static const char *short_name(const Model *m, const Node *n, int layer) {
 }
 
 static void put_node(Arena *a, const Model *m, const Node *n, int layer, int depth, FILE *f) {
-    const char *name = n == m->loss ? "loss" : show_escaped(a, short_name(m, n, layer)), *what = node_text(a, n);
+    const char *name = n == m->loss ? "loss" : show_escaped(a, short_name(m, n, layer)),
+               *what = node_text(a, n);
     fprintf(f, "%*sn%d [label=\"%s%s%s%s%s\", fillcolor=\"%s\"];\n", 4 * depth + 4, "", n->id, name,
             *name && *what ? "\\n" : "", what, *name || *what ? "\\n" : "", show_shape(a, n),
             fill_of(n));
 }
 
-/* ---- boxes -------------------------------------------------------------------------------------- */
+/* ---- boxes --------------------------------------------------------------------------------------
+ */
 
 typedef struct Drawing {
     Arena *arena;
     const Model *m;
     FILE *f;
     NodeList order;
-    int *layer;               /* of each of `order`; -1: none */
-    int *parent;              /* of each layer */
-    bool *used;               /* of each layer: it, or one in it, has nodes here */
+    int *layer;  /* of each of `order`; -1: none */
+    int *parent; /* of each layer */
+    bool *used;  /* of each layer: it, or one in it, has nodes here */
 } Drawing;
 
 static void place_nodes(Drawing *d) {
@@ -112,10 +129,11 @@ static void put_box(Drawing *d, int layer, int depth) {
     const Model *m = d->m;
     int indent = 4 * depth + 4;
     if (layer >= 0)
-        fprintf(d->f, "%*ssubgraph cluster_%d {\n%*s    label=\"%s (%s)\"; style=rounded; "
-                      "color=\"#0072b2\"; bgcolor=\"#0072b20c\";\n",
-                indent - 4, "", layer, indent - 4, "", show_escaped(d->arena, m->layer.at[layer].path),
-                m->layer.at[layer].kind);
+        fprintf(d->f,
+                "%*ssubgraph cluster_%d {\n%*s    label=\"%s (%s)\"; style=rounded; "
+                "color=\"#0072b2\"; bgcolor=\"#0072b20c\";\n",
+                indent - 4, "", layer, indent - 4, "",
+                show_escaped(d->arena, m->layer.at[layer].path), m->layer.at[layer].kind);
     for (int i = 0; i < m->layer.n; i++)
         if (d->parent[i] == layer && d->used[i]) put_box(d, i, depth + 1);
     for (int i = 0; i < d->order.n; i++)
@@ -151,19 +169,22 @@ void show_dot(Arena *a, const Model *m, FILE *f) {
     fprintf(f, "}\n");
 }
 
-/* ---- kernels -------------------------------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------------------------- */
 
 static const char *what_of(Arena *a, const char *what) {
     const char *end = what ? strstr(what, ": ") : NULL;
     const char *type = end ? end + 2 : "";
     const char *line = strrchr(type, '(');
     int n = line && line > type ? (int)(line - type) - 1 : (int)strlen(type);
-    return arena_printf(a, "%s\\n%s", show_escaped(a, arena_printf(a, "%.*s", end ? (int)(end - what) : 0, what)),
+    return arena_printf(a, "%s\\n%s",
+            show_escaped(a, arena_printf(a, "%.*s", end ? (int)(end - what) : 0, what)),
             show_escaped(a, arena_printf(a, "%.*s", n, type)));
 }
 
 static void put_kernel(Arena *a, const PlanKernel *k, int i, FILE *f) {
-    const char *fill = !k->what ? "#eeeeee" : strncmp(k->what, "gradient", 8) == 0 ? "#fbe3c8" : "#dcebf7";
+    const char *fill = !k->what                               ? "#eeeeee"
+                       : strncmp(k->what, "gradient", 8) == 0 ? "#fbe3c8"
+                                                              : "#dcebf7";
     if (!k->what) {
         fprintf(f, "    k%d [label=\"%d  scan\", fillcolor=\"%s\"];\n", i, i, fill);
         return;
@@ -193,7 +214,8 @@ static void put_edges(Arena *a, const Plan *p, int i, FILE *f) {
         int from = x->written ? -1 : writer_of(p, i, x->memory);
         if (from < 0) continue;
         fprintf(f, "    k%d -> k%d", from, i);
-        if (x->name && p->kernel.n <= MOST_NAMED) fprintf(f, " [label=\"%s\"]", show_escaped(a, x->name));
+        if (x->name && p->kernel.n <= MOST_NAMED)
+            fprintf(f, " [label=\"%s\"]", show_escaped(a, x->name));
         fprintf(f, ";\n");
     }
 }
@@ -205,8 +227,9 @@ void show_dot_fused(Arena *a, const Model *m, const Plan *p, FILE *f) {
     for (int i = 0; i < p->kernel.n; i++) {
         const PlanStretch *s = stretch < p->stretch.n ? &p->stretch.at[stretch] : NULL;
         if (s && s->first == i)
-            fprintf(f, "    subgraph cluster_%d {\n    label=\"in slices of %" PRId64 " rows\"; "
-                       "style=rounded; color=\"#009e73\"; bgcolor=\"#009e730c\";\n",
+            fprintf(f,
+                    "    subgraph cluster_%d {\n    label=\"in slices of %" PRId64 " rows\"; "
+                    "style=rounded; color=\"#009e73\"; bgcolor=\"#009e730c\";\n",
                     stretch, s->slice_rows);
         put_kernel(a, &p->kernel.at[i], i, f);
         if (s && s->last == i) {
@@ -218,7 +241,7 @@ void show_dot_fused(Arena *a, const Model *m, const Plan *p, FILE *f) {
     fprintf(f, "}\n");
 }
 
-/* ---- drawn ------------------------------------------------------------------------------------------ */
+/* ---- drawn --------------------------------------------------------------------------------- */
 
 bool show_graph_picture(Arena *a, const Model *m, const Plan *plan, bool layers, const char *path) {
     DlError e = {""};
@@ -226,11 +249,15 @@ bool show_graph_picture(Arena *a, const Model *m, const Plan *plan, bool layers,
     size_t size = 0;
     const char *kind = dl_picture_kind(path, &e);
     FILE *f = kind ? open_memstream(&text, &size) : NULL;
-    if (f && plan) show_dot_fused(a, m, plan, f);
-    else if (f && layers) show_dot_layers(a, m, f);
-    else if (f) show_dot(a, m, f);
+    if (f && plan)
+        show_dot_fused(a, m, plan, f);
+    else if (f && layers)
+        show_dot_layers(a, m, f);
+    else if (f)
+        show_dot(a, m, f);
     bool ok = f && fclose(f) == 0;
-    const char *const argument[] = {"dot", kind && strcmp(kind, ".svg") == 0 ? "-Tsvg" : "-Tpng", NULL};
+    const char *const argument[] = {
+            "dot", kind && strcmp(kind, ".svg") == 0 ? "-Tsvg" : "-Tpng", NULL};
     ok = ok && dl_drawing_make(&dl_graphviz, argument, text, size, path, &e);
     free(text);
     if (!ok) fprintf(stderr, "dlc show: error: %s\n", e.text[0] ? e.text : "out of memory");

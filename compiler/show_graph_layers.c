@@ -1,6 +1,6 @@
-/* show_graph_layers.c - the graph for graphviz with a layer as one box: what to look at when a model
- * has more tensors than a page has room for. A layer that holds other layers is a frame around
- * them; what no layer has made stands by itself. Parameters are counted, not drawn. */
+/* show_graph_layers.c - the graph for graphviz with a layer as one box: what to look at when a
+ * model has more tensors than a page has room for. A layer that holds other layers is a frame
+ * around them; what no layer has made stands by itself. Parameters are counted, not drawn. */
 #include "show.h"
 
 #include <string.h>
@@ -9,9 +9,9 @@ typedef struct Boxes {
     Arena *arena;
     const Model *m;
     FILE *f;
-    NodeList order;           /* of the outputs and the loss */
-    int *layer;               /* of each; -1: none */
-    bool *holds;              /* of each layer: others */
+    NodeList order; /* of the outputs and the loss */
+    int *layer;     /* of each; -1: none */
+    bool *holds;    /* of each layer: others */
 } Boxes;
 
 static Boxes boxes_of(Arena *a, const Model *m, FILE *f) {
@@ -57,8 +57,10 @@ static void put_layer(const Boxes *b, int layer) {
 
 static void put_single(const Boxes *b, const Node *n) {
     const char *name = n->name ? n->name : n->kind == N_COMP && n->fold ? "sum" : "value";
-    if (n == b->m->loss) name = "loss";
-    else if (n->kind == N_COMP && !n->name && n->body->kind == E_OP && !n->fold) name = op_info[n->body->op].name;
+    if (n == b->m->loss)
+        name = "loss";
+    else if (n->kind == N_COMP && !n->name && n->body->kind == E_OP && !n->fold)
+        name = op_info[n->body->op].name;
     fprintf(b->f, "    n%d [label=\"%s\\n%s\", fillcolor=\"%s\"];\n", n->id,
             show_escaped(b->arena, name), show_shape(b->arena, n),
             n->kind == N_LEAF ? "#cfeadb" : "#ffffff");
@@ -68,13 +70,16 @@ static void put_single(const Boxes *b, const Node *n) {
 static void put_frame(const Boxes *b, int frame) {
     const Model *m = b->m;
     if (frame >= 0)
-        fprintf(b->f, "    subgraph cluster_%d {\n    label=\"%s (%s)\"; style=rounded; "
-                      "color=\"#0072b2\"; bgcolor=\"#0072b20c\";\n",
+        fprintf(b->f,
+                "    subgraph cluster_%d {\n    label=\"%s (%s)\"; style=rounded; "
+                "color=\"#0072b2\"; bgcolor=\"#0072b20c\";\n",
                 frame, show_escaped(b->arena, m->layer.at[frame].path), m->layer.at[frame].kind);
     for (int i = 0; i < m->layer.n; i++) {
         if (show_layer_around(m, m->layer.at[i].path) != frame) continue;
-        if (b->holds[i]) put_frame(b, i);
-        else put_layer(b, i);
+        if (b->holds[i])
+            put_frame(b, i);
+        else
+            put_layer(b, i);
     }
     for (int i = 0; i < b->order.n; i++)
         if (b->layer[i] == frame && is_drawn(b->order.at[i]) && box_of(b, i)[0] == 'n')
@@ -83,7 +88,7 @@ static void put_frame(const Boxes *b, int frame) {
 }
 
 static void put_arrows(const Boxes *b) {
-    Vec(int) place = {0};     /* in the order, by node id */
+    Vec(int) place = {0}; /* in the order, by node id */
     for (int i = 0; i < b->order.n; i++) {
         while (place.n <= b->order.at[i]->id) vec_push(b->arena, &place, -1);
         place.at[b->order.at[i]->id] = i;
@@ -101,7 +106,7 @@ static void put_arrows(const Boxes *b) {
 
 void show_dot_layers(Arena *a, const Model *m, FILE *f) {
     Boxes b = boxes_of(a, m, f);
-    fprintf(f, "strict ");    /* one arrow between two boxes, whatever passes between them */
+    fprintf(f, "strict "); /* one arrow between two boxes, whatever passes between them */
     show_dot_begin(f, m->name);
     put_frame(&b, -1);
     put_arrows(&b);

@@ -11,7 +11,7 @@
 #include "graph_tables.h"
 #include "show.h"
 
-/* ---- what a node costs ----------------------------------------------------------------------- */
+/* ---- what a node costs --------------------------------------------------------------------- */
 
 static void count_operator(void *ctx, Expr *e) {
     if (e->kind == E_OP && e->dtype == T_F32) ++*(int *)ctx;
@@ -57,12 +57,13 @@ int show_layer_around(const Model *m, const char *path) {
     return best;
 }
 
-/* ---- layers in order, each before those inside of it -------------------------------------------- */
+/* ---- layers in order, each before those inside of it --------------------------------------------
+ */
 
 typedef struct Line {
     const Layer *layer;
-    int first, last;          /* nodes of its first application */
-    double flops;             /* with those of the layers inside */
+    int first, last; /* nodes of its first application */
+    double flops;    /* with those of the layers inside */
 } Line;
 
 static int by_place(const void *a, const void *b) {
@@ -111,11 +112,14 @@ static double add_flops(Arena *a, const Model *m, Line *line) {
     return all;
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------
+ */
 
 /* Widths follow the longest entry, so that columns line up. */
-enum { COLUMNS = 6, TEXTS = 3 };      /* texts to the left, then numbers to the right */
-typedef struct Row { const char *cell[COLUMNS]; } Row;
+enum { COLUMNS = 6, TEXTS = 3 }; /* texts to the left, then numbers to the right */
+typedef struct Row {
+    const char *cell[COLUMNS];
+} Row;
 
 static void print_rows(const Row *row, int n) {
     int width[COLUMNS] = {0};
@@ -150,9 +154,9 @@ void show_layers(Arena *a, const Model *m) {
     qsort(line, (size_t)n, sizeof *line, by_place);
     for (int i = 0; i < n; i++) {
         const Layer *k = line[i].layer;
-        row[i + 1] = (Row){{indented(a, m, k), k->kind, show_shape(a, k->out),
-                show_grouped(a, k->params), show_count(a, line[i].flops),
-                show_bytes(a, row_bytes(k->out))}};
+        row[i + 1] = (Row){
+                {indented(a, m, k), k->kind, show_shape(a, k->out), show_grouped(a, k->params),
+                        show_count(a, line[i].flops), show_bytes(a, row_bytes(k->out))}};
     }
     print_rows(row, n + 1);
     printf("\nforward      %14sFLOP a row\n", show_count(a, all));

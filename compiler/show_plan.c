@@ -24,15 +24,20 @@ static Kind kind_of(const Plan *p, const PlanBuffer *b) {
 }
 
 typedef struct Axes {
-    double top, unit;         /* bytes: of the axis's end, of its unit */
-    const char *name;         /* of the unit */
+    double top, unit; /* bytes: of the axis's end, of its unit */
+    const char *name; /* of the unit */
     int kernels;
 } Axes;
 
 static Axes axes_of(const Plan *p) {
-    Axes x = {.top = (double)(p->arena + p->local), .unit = 1, .name = "bytes", .kernels = p->kernel.n};
-    if (x.top >= 1e6) x.unit = 1e6, x.name = "MB";
-    else if (x.top >= 1e3) x.unit = 1e3, x.name = "kB";
+    Axes x = {.top = (double)(p->arena + p->local),
+            .unit = 1,
+            .name = "bytes",
+            .kernels = p->kernel.n};
+    if (x.top >= 1e6)
+        x.unit = 1e6, x.name = "MB";
+    else if (x.top >= 1e3)
+        x.unit = 1e3, x.name = "kB";
     return x;
 }
 
@@ -64,10 +69,11 @@ static void put_name(FILE *f, const Plan *p, const PlanBuffer *b, const Axes *x)
 static void put_stretches(FILE *f, const Plan *p) {
     for (int i = 0; i < p->stretch.n; i++) {
         const PlanStretch *s = &p->stretch.at[i];
-        fprintf(f, "set object rectangle from %d,graph 0 to %d,graph 1 fc rgb '#f0f0f0' fs solid 1 "
-                   "noborder behind\n"
-                   "set label 'in slices of %" PRId64 " rows' at %d,graph 1 offset 0.5,-0.7 left "
-                   "front font ',9' textcolor rgb '#404040'\n",
+        fprintf(f,
+                "set object rectangle from %d,graph 0 to %d,graph 1 fc rgb '#f0f0f0' fs solid 1 "
+                "noborder behind\n"
+                "set label 'in slices of %" PRId64 " rows' at %d,graph 1 offset 0.5,-0.7 left "
+                "front font ',9' textcolor rgb '#404040'\n",
                 s->first, s->last + 1, s->slice_rows, s->first);
     }
 }
@@ -78,7 +84,8 @@ static void put_key(FILE *f, const Plan *p) {
         for (int k = 0; k < KINDS; k++) {
             bool there = false;
             for (int i = 0; i < p->buffer.n; i++)
-                there = there || (p->buffer.at[i].local == local && (int)kind_of(p, &p->buffer.at[i]) == k);
+                there = there ||
+                        (p->buffer.at[i].local == local && (int)kind_of(p, &p->buffer.at[i]) == k);
             if (!there) continue;
             fprintf(f, "%s NaN with boxes fs solid 1 lc rgb '%s' title '%s'", between,
                     colour[local][k], title[local][k]);
@@ -89,20 +96,26 @@ static void put_key(FILE *f, const Plan *p) {
 
 static void put_plan(Arena *a, const Model *m, const Plan *p, FILE *f) {
     Axes x = axes_of(p);
-    const char *each = p->local ? arena_printf(a, " and %s for each thread", show_bytes(a, (double)p->local)) : "";
+    const char *each =
+            p->local ? arena_printf(a, " and %s for each thread", show_bytes(a, (double)p->local))
+                     : "";
     fputs("set title ", f);
-    dl_plot_text(f, arena_printf(a, "%s: a training step of %" PRId64 " rows, %s of scratch memory%s",
-            m->name, m->batch, show_bytes(a, (double)p->arena), each), 0);
-    fprintf(f, "\nset xrange [0:%d]\nset yrange [0:%.6g]\nset xlabel 'kernel, in order of execution'\n"
-               "set ylabel 'place in memory, %s'\nset key at graph 1, graph 1 right bottom horizontal "
-               "noopaque samplen 1.5\nset title offset 0,1.2\nset tmargin 4\nunset grid\n",
+    dl_plot_text(f,
+            arena_printf(a, "%s: a training step of %" PRId64 " rows, %s of scratch memory%s",
+                    m->name, m->batch, show_bytes(a, (double)p->arena), each),
+            0);
+    fprintf(f,
+            "\nset xrange [0:%d]\nset yrange [0:%.6g]\nset xlabel 'kernel, in order of execution'\n"
+            "set ylabel 'place in memory, %s'\nset key at graph 1, graph 1 right bottom horizontal "
+            "noopaque samplen 1.5\nset title offset 0,1.2\nset tmargin 4\nunset grid\n",
             x.kernels, 1.04 * x.top / x.unit, x.name);
     put_stretches(f, p);
     for (int i = 0; i < p->buffer.n; i++) put_rectangle(f, p, &p->buffer.at[i], &x);
     for (int i = 0; i < p->buffer.n; i++) put_name(f, p, &p->buffer.at[i], &x);
     if (p->local)
-        fprintf(f, "set arrow from graph 0, first %.6g to graph 1, first %.6g nohead dt 2 lc rgb "
-                   "'#404040' front\n",
+        fprintf(f,
+                "set arrow from graph 0, first %.6g to graph 1, first %.6g nohead dt 2 lc rgb "
+                "'#404040' front\n",
                 (double)p->arena / x.unit, (double)p->arena / x.unit);
     put_key(f, p);
 }
@@ -110,7 +123,8 @@ static void put_plan(Arena *a, const Model *m, const Plan *p, FILE *f) {
 bool show_plan_picture(Arena *a, const Model *m, const Plan *p, const char *path) {
     DlError e = {""};
     DlPlot plot;
-    bool ok = p->buffer.n > 0 || dl_fail(&e, "%s: a training step of %s needs no scratch memory", path, m->name);
+    bool ok = p->buffer.n > 0 ||
+              dl_fail(&e, "%s: a training step of %s needs no scratch memory", path, m->name);
     ok = ok && dl_plot_begin(&plot, path, WIDTH, HEIGHT, &e);
     if (ok) {
         put_plan(a, m, p, plot.script);

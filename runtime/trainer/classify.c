@@ -63,8 +63,8 @@ static int largest_label(const dl_model *m, const DlSplit *s) {
     return (int)most;
 }
 
-bool dl_classifier_open(DlClassifier *k, const dl_model *m, void *const *output, const DlSplit *s,
-        DlClasses c) {
+bool dl_classifier_open(
+        DlClassifier *k, const dl_model *m, void *const *output, const DlSplit *s, DlClasses c) {
     double weight;
     if (m->nentry < 1 || m->entry[0].noutput < 1 || m->ntarget < 1 || s->rows < 1) return false;
     *k = (DlClassifier){&m->entry[0].output[0], output[0], s, m->ninput, s->rows, c};

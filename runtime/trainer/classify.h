@@ -18,8 +18,8 @@ typedef struct DlClassifier {
 } DlClassifier;
 
 /* False: it is none, or a label of the split is no class. */
-bool dl_classifier_open(DlClassifier *k, const dl_model *m, void *const *output, const DlSplit *s,
-        DlClasses c);
+bool dl_classifier_open(
+        DlClassifier *k, const dl_model *m, void *const *output, const DlSplit *s, DlClasses c);
 /* Of one row. weight: the element of the output that won (of two classes with one element, how far
  * it is from the other). */
 int dl_class_true(const DlClassifier *k, int64_t row);
@@ -33,8 +33,7 @@ void dl_class_confusions(const DlClassifier *k, int64_t *count);
 
 /* The numbers from 0 on as names, for as many classes as the split's labels and the model's output
  * have; none when it is no classifier. In the pool. */
-DlClasses dl_classes_numbered(
-        const dl_model *m, const DlSplit *s, DlPool *pool, DlError *e);
+DlClasses dl_classes_numbered(const dl_model *m, const DlSplit *s, DlPool *pool, DlError *e);
 
 double dl_value_at(dl_type t, const void *at, size_t i);
 

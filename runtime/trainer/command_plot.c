@@ -7,7 +7,8 @@ int dl_plot_log(const char *program, const char *log, const char *picture) {
     const char *slash = strrchr(log, '/');
     DlError e = {""};
     DlHistory h = {0};
-    bool ok = dl_history_read(&h, log, &e) && dl_plot_curves(picture, slash ? slash + 1 : log, &h, &e);
+    bool ok = dl_history_read(&h, log, &e) &&
+              dl_plot_curves(picture, slash ? slash + 1 : log, &h, &e);
     if (!ok) fprintf(stderr, "%s plot: error: %s\n", program, e.text);
     dl_history_close(&h);
     return ok ? 0 : 1;

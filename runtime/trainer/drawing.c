@@ -26,7 +26,7 @@ const char *dl_picture_kind(const char *path, DlError *e) {
     return NULL;
 }
 
-/* ---- one run of the program ------------------------------------------------------------ */
+/* ---- one run of the program ---------------------------------------------------------------- */
 
 /* Its first line on standard error says best what it did not like. */
 static void add_complaint(FILE *said, char *text, size_t size) {
@@ -68,8 +68,7 @@ static bool run(const DlArtist *a, const char *const *argument, FILE *in, int ou
     if (why == ENOENT)
         return dl_fail(e, "%s: cannot be drawn: %s is not installed; its package is %s", path,
                 a->program, a->package);
-    if (why != 0)
-        return dl_fail(e, "%s: cannot be drawn: %s: %s", path, a->program, strerror(why));
+    if (why != 0) return dl_fail(e, "%s: cannot be drawn: %s: %s", path, a->program, strerror(why));
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
             return dl_fail(e, "%s: cannot be drawn: %s: %s", path, a->program, strerror(errno));
@@ -96,7 +95,7 @@ static bool run_with(const DlArtist *a, const char *const *argument, const char 
     return ok;
 }
 
-/* ---- files ------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static int cannot_write(const char *path, DlError *e) {
     dl_error(e, "%s: the picture cannot be written: %s", path, strerror(errno));

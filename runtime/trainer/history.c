@@ -1,5 +1,5 @@
-/* history.c - see history.h. The text: a line with the columns' names, then a line an epoch, numbers
- * as hexadecimals, blanks between. */
+/* history.c - see history.h. The text: a line with the columns' names, then a line an epoch,
+ * numbers as hexadecimals, blanks between. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ bool dl_history_add(DlHistory *h, const DlRecord *r, DlError *e) {
     return row != NULL;
 }
 
-/* ---- as text --------------------------------------------------------------------------------- */
+/* ---- as text ------------------------------------------------------------------------------- */
 
 char *dl_history_text(const DlHistory *h) {
     char *text = NULL;

@@ -15,7 +15,8 @@ static bool is_result(const char *name) {
 
 static bool no_log(const char *path, DlError *e) {
     return dl_fail(e,
-            "%s: is no log of a run: there is no column 'epoch'; dlc train --log FILE.csv writes one",
+            "%s: is no log of a run: there is no column 'epoch'; "
+            "dlc train --log FILE.csv writes one",
             path);
 }
 

@@ -17,8 +17,8 @@ static size_t letter_length(const char *at) {
 }
 
 /* The pieces of a text, from index `first` on; `end`: bytes that stand between two of them. */
-static const char **pieces(DlPool *pool, const char *text, size_t (*length)(const char *), size_t end,
-        int64_t first, int64_t *n, DlError *e) {
+static const char **pieces(DlPool *pool, const char *text, size_t (*length)(const char *),
+        size_t end, int64_t first, int64_t *n, DlError *e) {
     const char **name = dl_pool_array(pool, first + (int64_t)strlen(text) + 1, sizeof *name, e);
     *n = 0;
     if (!name) return NULL;

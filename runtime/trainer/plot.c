@@ -6,7 +6,7 @@
 
 #include "plot.h"
 
-/* ---- the style --------------------------------------------------------------------------- */
+/* ---- the style ----------------------------------------------------------------------------- */
 
 static const char *const colours[] = {
         "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#a6761d"};
@@ -108,8 +108,8 @@ static void put_range(FILE *f, const DlBars *b) {
         most = fmax(most, b->value[i] + error_of(b, i));
     }
     double length = most - least > 0 ? most - least : 1;
-    fprintf(f, "set xrange [%.9g:%.9g]\nset yrange [%d:0.4]\n", least < 0 ? least - 0.03 * length : 0,
-            most + 0.18 * length, b->n + 1);
+    fprintf(f, "set xrange [%.9g:%.9g]\nset yrange [%d:0.4]\n",
+            least < 0 ? least - 0.03 * length : 0, most + 0.18 * length, b->n + 1);
 }
 
 static void put_note(FILE *f, const DlBars *b, int i) {
@@ -130,7 +130,8 @@ bool dl_plot_bars(const char *path, const DlBars *b, DlError *e) {
     dl_plot_text(f, b->title, 0);
     fputs("\nset bmargin 4.2\nset label ", f); /* may be longer than the axis */
     dl_plot_text(f, b->axis, 0);
-    fputs(" at screen 0.5, screen 0 offset 0, character 1.2 center\nset grid xtics noytics\nset border 1\nset xzeroaxis lt 1\nset yzeroaxis lt 1 lc rgb "
+    fputs(" at screen 0.5, screen 0 offset 0, character 1.2 center\nset grid xtics noytics\nset "
+          "border 1\nset xzeroaxis lt 1\nset yzeroaxis lt 1 lc rgb "
           "'#606060'\nset ytics scale 0 (",
             f);
     for (int i = 0; i < b->n; i++) {
@@ -146,8 +147,9 @@ bool dl_plot_bars(const char *path, const DlBars *b, DlError *e) {
                 error_of(b, i), b->style ? b->style[i] : 1);
     fputs("END\n", f);
     for (int k = 1; k <= COLOURS; k++)
-        fprintf(f, "%s $bars using ($4 == %d ? 0.5 * $2 : NaN):1:(0.5 * abs($2)):(0.32) with "
-                   "boxxyerror ls %d",
+        fprintf(f,
+                "%s $bars using ($4 == %d ? 0.5 * $2 : NaN):1:(0.5 * abs($2)):(0.32) with "
+                "boxxyerror ls %d",
                 k == 1 ? "plot" : ",", k, k);
     if (b->error) fputs(", $bars using 2:1:3 with xerrorbars lc rgb '#000000' lw 1.5 pt -1", f);
     fputc('\n', f);

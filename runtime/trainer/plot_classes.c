@@ -6,7 +6,7 @@
 #include "plot.h"
 #include "plot_classes.h"
 
-/* ---- confusions ------------------------------------------------------------------------------ */
+/* ---- confusions ---------------------------------------------------------------------------- */
 
 /* Cells get smaller with more of them, and say less: both numbers, the count alone, nothing. */
 enum { BOTH = 12, COUNTS = 24, MOST = 256, NAME_LENGTH = 24, LETTER = 8, TITLE = 60, SCALE = 130 };
@@ -43,7 +43,9 @@ static void put_cells(FILE *f, int n, const int64_t *count) {
         for (int j = 0; j < n; j++) {
             double share = row > 0 ? (double)count[i * n + j] / (double)row : 0;
             fprintf(f, "%d %d %lld %.6g %d\n", j, i, (long long)count[i * n + j], share,
-                    share > 0.45 ? 0xffffff : share > 0 ? 0x202020 : 0xa0a0a0);
+                    share > 0.45 ? 0xffffff
+                    : share > 0  ? 0x202020
+                                 : 0xa0a0a0);
         }
     }
     fputs("END\n", f);
@@ -64,7 +66,8 @@ static void put_confusion(const DlPlot *p, const DlClassifier *k, const int64_t 
     put_names(f, "x", k->c, side);
     if (longest_name(k->c) * LETTER > side) fputs("set xtics rotate by 45 right\n", f);
     fputs("set palette defined (0 '#f4f7fb', 0.15 '#c3d8ee', 0.5 '#4a90c8', 1 '#083a75')\n"
-          "set cbrange [0:1]\nset cblabel 'share of the rows of a class' offset 1\nset format cb '%.1f'\n"
+          "set cbrange [0:1]\nset cblabel 'share of the rows of a class' offset 1\nset format cb "
+          "'%.1f'\n"
           "set xlabel 'predicted'\nset ylabel 'is'\nset border 0\nset colorbox\n",
             f);
     fputs("plot $cells using 1:2:(0.48):(0.48):4 with boxxyerror fc palette", f);
@@ -83,7 +86,8 @@ static void put_confusion(const DlPlot *p, const DlClassifier *k, const int64_t 
 static int64_t count_right(const DlClassifier *k) {
     int64_t right = 0;
     double weight;
-    for (int64_t r = 0; r < k->rows; r++) right += dl_class_true(k, r) == dl_class_predicted(k, r, &weight);
+    for (int64_t r = 0; r < k->rows; r++)
+        right += dl_class_true(k, r) == dl_class_predicted(k, r, &weight);
     return right;
 }
 
@@ -116,7 +120,7 @@ bool dl_plot_confusion(const char *path, const char *title, const DlClassifier *
     return ok;
 }
 
-/* ---- calibration ----------------------------------------------------------------------------- */
+/* ---- calibration --------------------------------------------------------------------------- */
 
 static int bin_of(double sure) {
     int bin = (int)(sure * CALIBRATION_BINS);
@@ -153,23 +157,26 @@ static void put_bins(FILE *f, const DlCalibration *c, int64_t rows) {
  * sure; below, which share of the rows is in each bin. */
 static void put_calibration(FILE *f, double least, double error) {
     double half = 0.5 / CALIBRATION_BINS - 0.003;
-    fprintf(f, "set multiplot\nset lmargin at screen 0.13\nset rmargin at screen 0.96\n"
-               "set xrange [%.6g:1]\nset yrange [0:1]\nset xtics 0.1\nset ytics 0.2\n"
-               "set label 'expected calibration error %.2f %%' at screen 0.5, screen 1 offset 0, "
-               "character -2.5 center\nset tmargin at screen 0.885\nset bmargin at screen 0.35\n"
-               "set format x ''\nset ylabel 'share that is right'\nset key at graph 1, graph 1 "
-               "right bottom horizontal noopaque samplen 1.5\n",
+    fprintf(f,
+            "set multiplot\nset lmargin at screen 0.13\nset rmargin at screen 0.96\n"
+            "set xrange [%.6g:1]\nset yrange [0:1]\nset xtics 0.1\nset ytics 0.2\n"
+            "set label 'expected calibration error %.2f %%' at screen 0.5, screen 1 offset 0, "
+            "character -2.5 center\nset tmargin at screen 0.885\nset bmargin at screen 0.35\n"
+            "set format x ''\nset ylabel 'share that is right'\nset key at graph 1, graph 1 "
+            "right bottom horizontal noopaque samplen 1.5\n",
             least, 100 * error);
-    fprintf(f, "plot $bins using 1:2:($1 - %.6f):($1 + %.6f):(0):2 with boxxyerror ls 5 "
-               "title 'right', x with lines lc rgb '#606060' dt 2 lw 1.5 title 'ideal', "
-               "$bins using 3:2 with points ls 2 ps 0.9 title 'mean confidence'\n",
+    fprintf(f,
+            "plot $bins using 1:2:($1 - %.6f):($1 + %.6f):(0):2 with boxxyerror ls 5 "
+            "title 'right', x with lines lc rgb '#606060' dt 2 lw 1.5 title 'ideal', "
+            "$bins using 3:2 with points ls 2 ps 0.9 title 'mean confidence'\n",
             half, half);
-    fprintf(f, "unset label\nunset key\nset tmargin at screen 0.31\nset bmargin at screen 0.11\n"
-               "set yrange [0:*]\nset ytics autofreq\nset format x '%%.1f'\n"
-               "set xlabel 'confidence: probability of the class that is predicted'\n"
-               "set ylabel '%% of the rows'\n"
-               "plot $bins using 1:4:($1 - %.6f):($1 + %.6f):(0):4 with boxxyerror ls 1\n"
-               "unset multiplot\n",
+    fprintf(f,
+            "unset label\nunset key\nset tmargin at screen 0.31\nset bmargin at screen 0.11\n"
+            "set yrange [0:*]\nset ytics autofreq\nset format x '%%.1f'\n"
+            "set xlabel 'confidence: probability of the class that is predicted'\n"
+            "set ylabel '%% of the rows'\n"
+            "plot $bins using 1:4:($1 - %.6f):($1 + %.6f):(0):4 with boxxyerror ls 1\n"
+            "unset multiplot\n",
             half, half);
 }
 

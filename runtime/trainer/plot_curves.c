@@ -9,7 +9,16 @@
 #include "plot.h"
 #include "plot_curves.h"
 
-enum { WIDTH = 760, PANEL = 240, TOP = 34, BOTTOM = 50, MOST_PANELS = 8, KEY_ROOM = 70, KEY_SAMPLE = 7, FEW = 60 };
+enum {
+    WIDTH = 760,
+    PANEL = 240,
+    TOP = 34,
+    BOTTOM = 50,
+    MOST_PANELS = 8,
+    KEY_ROOM = 70,
+    KEY_SAMPLE = 7,
+    FEW = 60
+};
 
 typedef enum { LOSS, METRIC, RATE, EPSILON, KINDS } Kind;
 
@@ -27,7 +36,8 @@ static Kind kind_of(const char *name) {
     return strcmp(name, "epsilon") == 0 ? EPSILON : METRIC;
 }
 
-/* ---- columns ----------------------------------------------------------------------------------- */
+/* ---- columns -----------------------------------------------------------------------------------
+ */
 
 typedef struct Extent {
     double least, most; /* of the finite values; least > most: there is none */
@@ -54,7 +64,8 @@ static bool is_share(Extent x) {
     return x.least >= 0 && x.most <= 1;
 }
 
-/* ---- panels ------------------------------------------------------------------------------------ */
+/* ---- panels ------------------------------------------------------------------------------------
+ */
 
 typedef struct Panel {
     Kind kind;
@@ -73,8 +84,7 @@ typedef struct Panels {
 static bool belongs(const Panel *p, Kind kind, Extent x, size_t letters) {
     bool scale = kind != METRIC || (is_share(x) && is_share(p->extent));
     size_t longest = letters > p->longest ? letters : p->longest;
-    return p->kind == kind && scale &&
-           (size_t)(p->n + 1) * (longest + KEY_SAMPLE) <= KEY_ROOM;
+    return p->kind == kind && scale && (size_t)(p->n + 1) * (longest + KEY_SAMPLE) <= KEY_ROOM;
 }
 
 static void add_column(Panels *all, const DlHistory *h, int column, int *room) {
@@ -100,7 +110,7 @@ static void make_panels(Panels *all, const DlHistory *h, int *room) {
             if ((int)kind_of(h->name[c]) == kind && is_shown(h, c)) add_column(all, h, c, room);
 }
 
-/* ---- the script ---------------------------------------------------------------------------------- */
+/* ---- the script ---------------------------------------------------------------------------- */
 
 static void put_data(FILE *f, const DlHistory *h) {
     fputs("set datafile missing 'NaN'\n$run << END\n", f);
@@ -125,7 +135,8 @@ static void put_epochs(FILE *f, const DlHistory *h) {
     fprintf(f, "set xrange [%.9g:%.9g]\nset xtics %.9g\n", first - beside, last + beside, step);
 }
 
-static void put_panel(FILE *f, const DlHistory *h, const Panel *p, int which, int panels, int height) {
+static void put_panel(
+        FILE *f, const DlHistory *h, const Panel *p, int which, int panels, int height) {
     double top = 1 - (double)(TOP + which * PANEL) / height;
     double bottom = top - (double)PANEL / height;
     bool log = p->kind != METRIC && p->extent.least > 0 && p->extent.most / p->extent.least > 30;
@@ -179,9 +190,10 @@ bool dl_plot_curves(const char *path, const char *title, const DlHistory *h, DlE
     if (ok) {
         put_data(p.script, h);
         put_epochs(p.script, h);
-        fprintf(p.script, "set multiplot\nset lmargin at screen 0.125\nset rmargin at screen 0.97\n"
-                          "set key at graph 1, graph 1 right bottom horizontal noopaque samplen 1.5 "
-                          "width 1\n");
+        fprintf(p.script,
+                "set multiplot\nset lmargin at screen 0.125\nset rmargin at screen 0.97\n"
+                "set key at graph 1, graph 1 right bottom horizontal noopaque samplen 1.5 "
+                "width 1\n");
         put_title(p.script, title, h);
         for (int k = 0; k < all.n; k++) {
             put_panel(p.script, h, &all.at[k], k, all.n, height);
@@ -194,7 +206,7 @@ bool dl_plot_curves(const char *path, const char *title, const DlHistory *h, DlE
     return ok;
 }
 
-/* ---- while the run goes on ----------------------------------------------------------------------- */
+/* ---- while the run goes on ----------------------------------------------------------------- */
 
 static double now(void) {
     struct timespec t;
@@ -209,7 +221,8 @@ bool dl_curves_open(DlCurves *c, const char *path, const char *title, DlError *e
 
 bool dl_curves_draw(DlCurves *c, const DlHistory *h, bool last, DlError *e) {
     double begun = now();
-    if (!c->path || h->rows == 0 || h->rows == c->drawn || (!last && begun < c->before)) return true;
+    if (!c->path || h->rows == 0 || h->rows == c->drawn || (!last && begun < c->before))
+        return true;
     bool ok = dl_plot_curves(c->path, c->title, h, e);
     double end = now();
     c->before = end + PLOT_SHARE * (end - begun);

@@ -7,8 +7,9 @@
 /* Losses in one panel, metrics below, the learning rate where it changes. `title`: whose run. */
 bool dl_plot_curves(const char *path, const char *title, const DlHistory *h, DlError *e);
 
-/* The curves of a run that goes on, drawn after each epoch, unless the last drawing was so dear that
- * drawing would take more than one part in PLOT_SHARE of the time; and once more at the end. */
+/* The curves of a run that goes on, drawn after each epoch, unless the last drawing was so dear
+ * that drawing would take more than one part in PLOT_SHARE of the time; and once more at the end.
+ */
 typedef struct DlCurves {
     const char *path, *title; /* path NULL: none are wanted */
     double before;            /* no drawing before this time of the clock */

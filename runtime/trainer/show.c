@@ -48,7 +48,7 @@ void dl_entry_outputs_free(const dl_entry *entry, void **output) {
     free(output);
 }
 
-/* ---- values ------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 static void print_row(FILE *f, const dl_tensor *t, const void *at, int64_t row) {
     size_t n = dl_tensor_elements(t), first = dl_tensor_has_rows(t) ? (size_t)row * n : 0;
@@ -57,7 +57,7 @@ static void print_row(FILE *f, const dl_tensor *t, const void *at, int64_t row) 
     if (n > MOST_VALUES) fprintf(f, " ... (%zu)", n);
 }
 
-/* ---- outputs of given rows ---------------------------------------------------------- */
+/* ---- outputs of given rows ----------------------------------------------------------------- */
 
 static void show_row(FILE *f, const dl_model *m, void *const *output, int64_t row, DlClasses c) {
     const dl_entry *p = &m->entry[0];
@@ -105,7 +105,7 @@ void dl_show_outputs(
             show_row(f, m, output, i, c);
 }
 
-/* ---- small pictures ----------------------------------------------------------------- */
+/* ---- small pictures ------------------------------------------------------------------------ */
 
 /* An input of bytes, [h, w] or [h, w, channels], small enough for a terminal. */
 static bool is_picture(const DlArray *a) {
@@ -135,7 +135,7 @@ static void print_pictures(FILE *f, const DlSplit *s, int64_t first, int64_t n) 
     }
 }
 
-/* ---- a classifier's test rows ---------------------------------------------------------- */
+/* ---- a classifier's test rows -------------------------------------------------------------- */
 
 static void print_captions(FILE *f, const DlClassifier *k, int64_t first, int64_t n, int width) {
     for (int64_t r = first; r < first + n; r++) {

@@ -135,7 +135,8 @@ static void has_names(dl_pair *pair, int n, const char *const *want, int64_t cou
 Test(pictures, indices_have_the_names_that_came_with_the_weights) {
     dl_pair words[] = {{"words", "film\ngood"}};
     dl_pair letters[] = {{"characters", "a\n\xc3\xa9"}};
-    dl_pair column[] = {{"columns.kind", "Kind of fruit"}, {"categories.Kind of fruit", "apple\npear"}};
+    dl_pair column[] = {
+            {"columns.kind", "Kind of fruit"}, {"categories.Kind of fruit", "apple\npear"}};
     has_names(words, 1, (const char *[]){"(padding)", "(unknown)", "film", "good"}, 4);
     has_names(letters, 1, (const char *[]){"a", "\n", "\xc3\xa9"}, 3);
     has_names(column, 2, (const char *[]){"apple", "pear"}, 2);
@@ -154,7 +155,9 @@ static void is_quoted(const char *text, size_t most, const char *want) {
 Test(pictures, texts_for_gnuplot_end_where_they_should) {
     is_quoted("it's `ls` \"x\" \\n", 0, "'it''s `ls` \"x\" \\n'");
     is_quoted("two\nlines\t\x7f", 0, "'two lines  '");
-    is_quoted("caf\xc3\xa9 \xff\xc3", 0, "'caf\xc3\xa9 ?" "?'");
+    is_quoted("caf\xc3\xa9 \xff\xc3", 0,
+            "'caf\xc3\xa9 ?"
+            "?'");
     is_quoted("abcdef", 4, "'abc\xe2\x80\xa6'");
     is_quoted("\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 4, "'\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9'");
     is_quoted("", 0, "''");
@@ -235,7 +238,8 @@ Test(pictures, a_program_that_is_not_there_is_named_with_its_package) {
 Test(pictures, bars_have_their_names) {
     static const char *const name[] = {"a <b> & c", "negative"};
     static const double value[] = {3, -1}, half[] = {0.5, NAN};
-    DlBars b = {.title = "Bars", .axis = "metres", .n = 2, .name = name, .value = value, .error = half};
+    DlBars b = {
+            .title = "Bars", .axis = "metres", .n = 2, .name = name, .value = value, .error = half};
     char text[1 << 16] = "";
     DlError e = {""};
     cr_assert(dl_plot_bars("a.svg", &b, &e), "%s", e.text);
