@@ -94,7 +94,7 @@ SLOW = "$(B)/tests/compare -n 3 $(COMPARED)" "$(B)/tests/compare -n 4 $(DEEP)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
        "tests/e2e/rows.sh $(B)/dlc $(SMALL) $(patsubst %,tests/programs/%.dl,$(ROWS))" \
        "tests/e2e/cache.sh $(B)/dlc" "tests/e2e/imported.sh $(B)/dlc" "tests/e2e/growth.sh $(B)/dlc" \
-       "tests/e2e/names.sh $(B)/dlc" "tests/e2e/pictures.sh $(B)/dlc $(B)" "tests/e2e/install.sh $(B)" "tests/e2e/embed.sh $(B)/dlc" \
+       "tests/e2e/names.sh $(B)/dlc" "tests/e2e/explain.sh $(B)/dlc" "tests/e2e/pictures.sh $(B)/dlc $(B)" "tests/e2e/install.sh $(B)" "tests/e2e/embed.sh $(B)/dlc" \
        "tests/e2e/bad_input.sh $(B)/dlc" "tests/e2e/first_model.sh $(B)/dlc" \
        "tests/bench/smoke.sh $(B)/dlc $(B)" "tests/sanitize.sh $(B)" \
        "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
