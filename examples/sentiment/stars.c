@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../runtime/trainer/reader.h"
+#include "../../runtime/trainer/words.h"
 #include "sentiment.h"
 
 enum { LENGTH = 400, STEPS = 32, MOST_LINE = 16384, MENTIONED = 4 };
@@ -156,7 +156,7 @@ static int load(Reader *r, const char *path, DlPool *pool) {
     }
     const char *list = NULL;
     if (dl_weights_meta(path, pool, &meta, &error)) list = dl_meta_get(&meta, "words");
-    if (list && dl_words_load(r->words, list)) return 0;
+    if (list && dl_words_load(r->words, list, &error)) return 0;
     fprintf(stderr, "stars: %s: %s\n", path, error.text[0] ? error.text : "came without its vocabulary");
     return 1;
 }
@@ -172,7 +172,7 @@ int main(int argc, char **argv) {
     if (r) {
         r->model = sentiment_create(0);
         r->work = sentiment_work_create(1);
-        r->words = dl_words_new();
+        r->words = dl_words_new(DL_PLAIN_WORDS);
         if (r->model && r->work && r->words && pool)
             failed = load(r, argv[1], pool) || judge_lines(r);
         else

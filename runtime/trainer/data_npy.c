@@ -128,6 +128,7 @@ const DlReader dl_reader_npy = {
         .folders = "",
         .files = "train_NAME.npy and test_NAME.npy for each input and target NAME",
         .remedy = DL_PLACE,
+        .libraries = "-larchive",
         .read = read_npy,
 };
 
@@ -137,6 +138,7 @@ const DlReader dl_reader_npz = {
         .folders = "",
         .files = "one .npz file",
         .remedy = DL_PLACE,
+        .libraries = "-larchive",
         .read = read_npz,
         .prepare = prepare_npz,
 };

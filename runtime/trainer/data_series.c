@@ -6,7 +6,7 @@
  *
  * Each column is brought to mean 0 and standard deviation 1 over the training part (`scale:
  * false` leaves it). Columns, means and deviations are kept with the weights, for a user's
- * table and for reading the predictions, which are in the same units. */
+ * table and for the predictions, which are told in the target's own units (units.c). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +171,16 @@ static bool store(DlReading *r, const Series *s) {
     return list && dl_meta_put(&r->data->meta, r->data->pool, "series", list, r->error);
 }
 
+/* What units.c makes predictions of: one scale for all times. */
+static bool store_scale(DlReading *r, const Series *s, const Windows *w) {
+    const dl_model *m = r->request->table;
+    char key[256], scale[80];
+    if (!w->scale || m->ntarget == 0) return true;
+    snprintf(key, sizeof key, "scale.%s", m->input[m->ninput].name);
+    snprintf(scale, sizeof scale, "%.17g %.17g", s->mean[s->target], s->deviation[s->target]);
+    return dl_meta_put(&r->data->meta, r->data->pool, key, scale, r->error);
+}
+
 static bool load(DlReading *r, Series *s) {
     const char *list = dl_meta_get(r->request->stored, "series");
     if (!list)
@@ -242,7 +252,8 @@ static bool read_windows(DlReading *r) {
         return dl_fail(r->error,
                 "%s: has %lld rows for training, and a window and its target take %lld", path,
                 (long long)end, (long long)(w.length + w.times));
-    if (!measure(r, &s, &w, end) || !store(r, &s)) return false;
+    if (!measure(r, &s, &w, end) || !store(r, &s) || !store_scale(r, &s, &w))
+        return false;
     apply_scale(&s);
     return fill(r, &w, &s, 0, end, &r->data->train) &&
            fill(r, &w, &s, end, s.rows, &r->data->test);
@@ -275,6 +286,7 @@ const DlReader dl_reader_series = {
         .folders = "",
         .files = "one .csv file",
         .remedy = DL_PLACE,
+        .libraries = "-lcjson",
         .read = read_windows,
         .prepare = prepare_series,
 };

@@ -146,6 +146,7 @@ const DlReader dl_reader_digits = {
         .folders = "digits small",
         .files = "digits.csv",
         .remedy = DL_PLACE,
+        .libraries = "-lcjson",
         .read = read_digits,
 };
 
@@ -155,6 +156,7 @@ const DlReader dl_reader_csv = {
         .folders = "",
         .files = "one .csv file",
         .remedy = DL_PLACE,
+        .libraries = "-lcjson",
         .read = read_csv,
         .prepare = prepare_given,
 };
@@ -165,6 +167,7 @@ const DlReader dl_reader_jsonl = {
         .folders = "",
         .files = "one file of JSON lines",
         .remedy = DL_PLACE,
+        .libraries = "-lcjson",
         .read = read_jsonl,
         .prepare = prepare_given,
 };

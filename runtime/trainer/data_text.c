@@ -306,6 +306,7 @@ const DlReader dl_reader_text = {
         .files = "a table of texts and labels (.csv, .tsv, .jsonl), or a folder for each class with "
                  ".txt files",
         .remedy = DL_PLACE,
+        .libraries = "-larchive -lcjson",
         .read = read_text,
         .prepare = prepare_text,
 };
@@ -316,6 +317,7 @@ const DlReader dl_reader_imdb = {
         .folders = "aclImdb imdb",
         .files = "the publisher's folder aclImdb, or *train*.tsv and *test*.tsv",
         .remedy = DL_FETCH,
+        .libraries = "-larchive -lcjson",
         .read = read_imdb,
         .prepare = prepare_imdb,
 };

@@ -74,9 +74,7 @@ bool dl_plan_check(const DlPreparation *p) {
 
 static void put(DlArray *a, int64_t at, double v) {
     if (a->type == DL_F32)
-        ((float *)(void *)a->at)[at] = fabs(v) <= (double)FLT_MAX ? (float)v
-                                       : v > 0                    ? INFINITY
-                                                                  : -INFINITY;
+        ((float *)(void *)a->at)[at] = (float)v;
     else if (a->type == DL_I32)
         ((int32_t *)(void *)a->at)[at] = (int32_t)v;
     else
@@ -154,7 +152,14 @@ static bool fill_categories(DlPreparation *p, const DlPlan *a, DlFeature *f, Int
     return true;
 }
 
-static void fill_numbers(DlPreparation *p, DlFeature *f, Into w) {
+static bool too_large(DlPreparation *p, const DlFeature *f, int64_t row, double v) {
+    return dl_fail(p->reading->error,
+            "%s:%lld: column '%s' gives %g, which is larger than f32 holds; correct it, or "
+            "standardize the column",
+            p->table->path, (long long)dl_table_line(p->table, row), f->column, v);
+}
+
+static bool fill_numbers(DlPreparation *p, DlFeature *f, Into w) {
     const DlColumn *c = &p->table->column[f->at];
     int64_t at = w.first;
     for (int64_t i = 0; i < p->table->rows; i++) {
@@ -164,10 +169,14 @@ static void fill_numbers(DlPreparation *p, DlFeature *f, Into w) {
         f->filled += missing;
         for (int64_t k = 0; k < f->width; k++) {
             double v = missing ? f->fill[k] : cell[k];
-            put(w.array, at + k, f->standardized ? (v - f->mean[k]) / f->deviation[k] : v);
+            if (f->standardized) v = (v - f->mean[k]) / f->deviation[k];
+            if (w.array->type == DL_F32 && !(fabs(v) <= (double)FLT_MAX))
+                return too_large(p, f, i, v);
+            put(w.array, at + k, v);
         }
         at += w.stride;
     }
+    return true;
 }
 
 /* Reals as the model rounds them; an index alone as an integer; others as they are, to be checked. */
@@ -183,10 +192,7 @@ static bool fill_array(DlPreparation *p, DlPlan *a, DlRole from, DlRole to, int6
         return false;
     for (int i = 0; i < a->n; i++) {
         DlFeature *f = &a->feature[i];
-        if (!f->is_category)
-            fill_numbers(p, f, w);
-        else if (!fill_categories(p, a, f, w))
-            return false;
+        if (!(f->is_category ? fill_categories(p, a, f, w) : fill_numbers(p, f, w))) return false;
         w.first += f->places;
     }
     return true;
@@ -211,8 +217,8 @@ static bool note_feature(const DlPreparation *p, const DlFeature *f) {
         snprintf(by, sizeof by, "by a category of their own");
     else if (f->missing < f->n && f->text)
         snprintf(by, sizeof by, "by '%.60s'", f->text[f->missing]);
-    return dl_data_note(p->reading, "%s: column '%s' has no value in %lld rows, filled %s",
-            p->table->path, f->column, (long long)f->filled, by);
+    return dl_data_note(p->reading, "%s: column '%s' has no value in %lld row%s, filled %s",
+            p->table->path, f->column, (long long)f->filled, f->filled == 1 ? "" : "s", by);
 }
 
 bool dl_plan_note(const DlPreparation *p) {

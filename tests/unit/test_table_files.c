@@ -71,6 +71,7 @@ Test(table_files, csv_that_is_wrong) {
             {"a,b,y\n1,\"x\ny\",0\n1,2\n", "t.csv:4: has 2 fields"},
             {"a,b,y\n1,\"2\"3,0\n", "t.csv:2: text follows a quoted field"},
             {"a,b,y\n1,2,0.5\n1,2,0\n", "m.dl:3: 'y' is i32, but row 0 of the training data ('y')"},
+            {"a,b,y\n1,2,0\n1,-1e39,0\n", "t.csv:3: column 'b' gives -1e+39, which is larger"},
             {"a,b,a\n1,2,3\n", "t.csv:1: two columns are called 'a'"},
             {"a,b,y\n1,\xff,0\n2,x,0\n", "t.csv:2: column 'b' is not UTF-8 text (a byte 0xff)"},
             {"a,\xe9,y\n1,2,0\n", "t.csv:1: the name of column 2 is not UTF-8"},

@@ -169,7 +169,7 @@ Test(tables, missing_values_are_filled_from_training_rows) {
     for (int k = 1; k < 4; k++) near(value(&o.data->test, 0, 0, k), 0); /* w: not seen */
     cr_expect_str_eq(dl_meta_get(&o.data->meta, "categories.k"), "\nu\nv");
     said(o.data->note, "column 'a' has no value in 2 rows, filled by 3\n");
-    said(o.data->note, "column 'k' has no value in 1 rows, filled by a category of their own\n");
+    said(o.data->note, "column 'k' has no value in 1 row, filled by a category of their own\n");
     close_table(&o);
     open_table(&o, "csv", 1, model, LIST("t.csv", "test=0.333334", "missing=mean"), NULL);
     cr_assert(o.data, "%s", o.d.error.text);
