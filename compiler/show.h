@@ -19,6 +19,8 @@ double show_flops(const Model *m, const Node *n, int64_t rows);
 /* The layer that has made the node, the innermost; -1: none has. */
 int show_layer_of(const Model *m, const Node *n);
 
+/* What the loss and the outputs of the first entry need, operands first. */
+NodeList show_forward(Arena *a, const Model *m);
 /* The innermost layer that one of this path stands in, or -1. */
 int show_layer_around(const Model *m, const char *path);
 

@@ -41,11 +41,7 @@ static void see(void *ctx, Expr *e) {
 }
 
 static bool find_table(Arena *a, const Model *m, Table *t) {
-    NodeList roots = {0};
-    if (m->loss) vec_push(a, &roots, m->loss);
-    for (int i = 0; m->entry.n && i < m->entry.at[0].output.n; i++)
-        vec_push(a, &roots, m->entry.at[0].output.at[i].node);
-    NodeList order = graph_order(m->graph, roots.at, roots.n);
+    NodeList order = show_forward(a, m);
     *t = (Table){NULL, NULL};
     for (int i = 0; i < order.n && !t->parameter; i++)
         if (order.at[i]->kind == N_COMP) expr_walk(m->graph, order.at[i]->body, see, t);

@@ -81,11 +81,7 @@ static bool is_convolution(const Model *m, const Node *n, Convolution *c) {
 }
 
 static bool find_convolution(Arena *a, const Model *m, Convolution *c) {
-    NodeList roots = {0};
-    if (m->loss) vec_push(a, &roots, m->loss);
-    for (int i = 0; m->entry.n && i < m->entry.at[0].output.n; i++)
-        vec_push(a, &roots, m->entry.at[0].output.at[i].node);
-    NodeList order = graph_order(m->graph, roots.at, roots.n);
+    NodeList order = show_forward(a, m);
     for (int i = 0; i < order.n; i++)
         if (is_convolution(m, order.at[i], c)) return true;
     return false;

@@ -147,13 +147,8 @@ static bool is_plain(const Node *n) {
 }
 
 void show_dot(Arena *a, const Model *m, FILE *f) {
-    NodeList roots = {0}, all;
+    NodeList all = show_forward(a, m);
     Drawing d = {.arena = a, .m = m, .f = f};
-    if (m->loss) vec_push(a, &roots, m->loss);
-    for (int i = 0; i < m->entry.n; i++)
-        for (int k = 0; k < m->entry.at[i].output.n; k++)
-            vec_push(a, &roots, m->entry.at[i].output.at[k].node);
-    all = graph_order(m->graph, roots.at, roots.n);
     for (int i = 0; i < all.n; i++)
         if (!is_plain(all.at[i])) vec_push(a, &d.order, all.at[i]);
     place_nodes(&d);

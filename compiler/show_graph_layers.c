@@ -16,11 +16,7 @@ typedef struct Boxes {
 
 static Boxes boxes_of(Arena *a, const Model *m, FILE *f) {
     Boxes b = {.arena = a, .m = m, .f = f};
-    NodeList roots = {0};
-    if (m->loss) vec_push(a, &roots, m->loss);
-    for (int i = 0; m->entry.n && i < m->entry.at[0].output.n; i++)
-        vec_push(a, &roots, m->entry.at[0].output.at[i].node);
-    b.order = graph_order(m->graph, roots.at, roots.n);
+    b.order = show_forward(a, m);
     b.layer = NEW_ARRAY(a, int, b.order.n + 1);
     b.holds = NEW_ARRAY(a, bool, m->layer.n + 1);
     for (int i = 0; i < b.order.n; i++)

@@ -44,6 +44,14 @@ int show_layer_of(const Model *m, const Node *n) {
     return best < 0 ? -1 : m->layer_nodes.at[best].layer;
 }
 
+NodeList show_forward(Arena *a, const Model *m) {
+    NodeList roots = {0};
+    if (m->loss) vec_push(a, &roots, m->loss);
+    for (int i = 0; m->entry.n && i < m->entry.at[0].output.n; i++)
+        vec_push(a, &roots, m->entry.at[0].output.at[i].node);
+    return graph_order(m->graph, roots.at, roots.n);
+}
+
 int show_layer_around(const Model *m, const char *path) {
     int best = -1;
     size_t longest = 0;
