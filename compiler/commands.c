@@ -119,7 +119,8 @@ const Command commands[] = {
     {"evaluate", "model.dl --weights F", "losses and metrics on the test data",
             "Reads the test data of the train block, prepared as the training data were.\n",
             "dlc evaluate model.dl\n"
-            "dlc evaluate model.dl --show 10     # ten rows with what was predicted, and confusions\n",
+            "dlc evaluate model.dl --show 10     # ten rows with what was predicted, and confusions\n"
+            "dlc evaluate model.dl --confusion confusion.png --calibration calibration.png\n",
             EVALUATE, true, false, run_evaluate},
     {"predict", "model.dl --weights F --input x.npy", "outputs for rows of a file",
             "Files are prepared as the training data were: tables need their columns only, texts are\n"
@@ -140,12 +141,13 @@ const Command commands[] = {
             EXPLAIN, true, false, run_explain},
     {"show", "model.dl", "layers, shapes, parameters, memory",
             "Prints what the model is made of, and what a training step needs.\n",
-            "dlc show model.dl\n",
+            "dlc show model.dl\n"
+            "dlc show model.dl --graph-layers layers.svg --plot plan.png\n",
             SHOW, false, false, run_show},
     {"bench", "model.dl", "how fast: generated against interpreted, each kernel beside the limits",
             "Measures steps on random rows, and each kernel of a training step beside what the machine\n"
             "can multiply and move.\n",
-            "dlc bench model.dl --threads 4\n",
+            "dlc bench model.dl --threads 4 --plot bench.png\n",
             BENCH, false, false, run_bench},
     {"check", "model.dl", "errors only; or whether the gradients are right",
             "Prints the errors of the program, if there are any.\n",
