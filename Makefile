@@ -90,7 +90,7 @@ SLOW = "$(B)/tests/compare -n 3 $(COMPARED)" "$(B)/tests/compare -n 4 $(DEEP)" \
        "$(B)/tests/compare -s -n 3 $(COMPARED)" \
        "tests/e2e/bench.sh $(B)/dlc" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
-       "tests/e2e/data.sh $(B)/dlc $(B)" "tests/e2e/memory.sh $(B)" "tests/e2e/examples.sh $(B)/dlc $(B) autoencoder forecast pinn privacy vae" \
+       "tests/e2e/data.sh $(B)/dlc $(B)" "tests/e2e/memory.sh $(B)" "tests/e2e/examples.sh $(B)/dlc $(B) autoencoder breast_cancer forecast pinn privacy vae" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
        "tests/e2e/rows.sh $(B)/dlc $(SMALL) $(patsubst %,tests/programs/%.dl,$(ROWS))" \
        "tests/e2e/cache.sh $(B)/dlc" "tests/e2e/imported.sh $(B)/dlc" "tests/e2e/growth.sh $(B)/dlc" \

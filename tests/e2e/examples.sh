@@ -74,6 +74,7 @@ for name in "$@"; do
     case $name in
         linear) figure $name loss 0 0.02 ;;
         logistic) figure $name loss 0 0.4 ;;
+        breast_cancer) figure $name binary_accuracy 0.96 1; [ -s importance.png ] || failed=$((failed + 1)) ;;
         forecast) figure $name mean_absolute_error 0.2 0.45 ;;
         pinn) figure $name root_mean_squared_error 0 0.01 ;;
         autoencoder) figure $name root_mean_squared_error 0.08 0.13; [ -s pictures.png ] || failed=$((failed + 1)) ;;
