@@ -40,10 +40,11 @@ static DlMethod method_named(const char *name) {
     return DL_PERMUTATION;
 }
 
-/* A model of a table: its inputs are reals, lists or single ones. */
+/* A model of a table: its inputs are lists of reals, or single values. */
 static bool is_table(const dl_model *m) {
     for (int k = 0; k < m->ninput; k++)
-        if (m->input[k].rank > 2 || m->input[k].type != DL_F32) return false;
+        if (m->input[k].rank > 2 || (m->input[k].rank == 2 && m->input[k].type != DL_F32))
+            return false;
     return true;
 }
 

@@ -113,7 +113,7 @@ bool dl_explain_lists(const DlReport *r, const char *path, DlError *e);
 typedef struct DlFeature {
     const char *name;
     int input;                    /* the table's */
-    int64_t column;               /* -1: all of it */
+    int64_t column, columns;      /* elements of a row; -1: all of it */
     double mean, deviation;       /* over the repeats: of the change, and its standard deviation */
 } DlFeature;
 

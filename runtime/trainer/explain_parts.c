@@ -5,48 +5,34 @@
 #include <string.h>
 
 #include "explain.h"
+#include "index_names.h"
 
 /* ---- names -------------------------------------------------------------------------------------- */
 
-/* A text of lines as an array; the first `skip` are left NULL. */
-static const char **lines(DlExplainer *x, const char *list, int64_t skip, int64_t *n) {
-    int64_t count = skip + 1;
-    for (const char *c = list; *c != '\0'; c++) count += *c == '\n';
-    const char **line = dl_pool_array(x->pool, count, sizeof *line, x->error);
-    for (*n = skip; line && *list != '\0';) {
+/* "colour TAB red", the place of a category: "colour = red". */
+static const char *column_text(DlExplainer *x, const char *line, size_t length) {
+    char text[256];
+    const char *tab = memchr(line, '\t', length);
+    size_t column = tab ? (size_t)(tab - line) : length, rest = tab ? length - column - 1 : 0;
+    snprintf(text, sizeof text, "%.*s%s%.*s", (int)column, line, !tab ? "" : rest ? " = " : " = (missing)",
+            (int)rest, tab ? tab + 1 : "");
+    return dl_pool_text(x->pool, text, strlen(text), x->error);
+}
+
+static const char **lines(DlExplainer *x, const char *list, int64_t *n) {
+    const char **line = dl_pool_array(x->pool, (int64_t)strlen(list) + 1, sizeof *line, x->error);
+    for (*n = 0; line && *list != '\0';) {
         size_t length = strcspn(list, "\n");
-        line[*n] = dl_pool_text(x->pool, list, length, x->error);
+        line[*n] = column_text(x, list, length);
         if (!line[(*n)++]) return NULL;
         list += length + (list[length] == '\n');
     }
     return line;
 }
 
-/* Each code point of a text by itself. */
-static const char **letters(DlExplainer *x, const char *list, int64_t *n) {
-    const char **letter = dl_pool_array(x->pool, (int64_t)strlen(list) + 1, sizeof *letter, x->error);
-    for (*n = 0; letter && *list != '\0';) {
-        size_t length = 1;
-        while (((unsigned char)list[length] & 0xc0) == 0x80) length++;
-        letter[*n] = dl_pool_text(x->pool, list, length, x->error);
-        if (!letter[(*n)++]) return NULL;
-        list += length;
-    }
-    return letter;
-}
-
 static bool name_indices(DlExplainer *x, DlPart *p, const DlMeta *stored) {
-    const char *words = dl_meta_get(stored, "words"), *characters = dl_meta_get(stored, "characters");
-    if (words) {
-        p->text = lines(x, words, 2, &p->texts);
-        if (!p->text) return false;
-        p->text[0] = "(padding)";
-        p->text[1] = "(unknown)";
-    } else if (characters) {
-        p->text = letters(x, characters, &p->texts);
-        return p->text != NULL;
-    }
-    return true;
+    p->text = dl_index_names(x->pool, stored, p->name, &p->texts, x->error);
+    return p->text || x->error->text[0] == '\0';
 }
 
 /* A column that is a number by itself has its input's name. */
@@ -55,7 +41,7 @@ static bool name_columns(DlExplainer *x, DlPart *p, const DlMeta *stored) {
     int64_t n;
     snprintf(key, sizeof key, "columns.%s", p->name);
     const char *list = dl_meta_get(stored, key);
-    const char **column = list ? lines(x, list, 0, &n) : NULL;
+    const char **column = list ? lines(x, list, &n) : NULL;
     if (list && !column) return false;
     if (column && n == (int64_t)p->elements) p->column = column;
     return true;
@@ -86,7 +72,9 @@ int64_t dl_part_index(const DlPart *p, const DlSplit *s, int64_t row, size_t ele
 const char *dl_part_text(const DlPart *p, const DlSplit *s, int64_t row, size_t element, char *text,
         size_t size) {
     int64_t index = p->text ? dl_part_index(p, s, row, element) : -1;
-    if (index >= 0 && index < p->texts) snprintf(text, size, "%s", p->text[index]);
+    bool known = index >= 0 && index < p->texts;
+    if (known && p->elements == 1) snprintf(text, size, "%s = %s", p->name, p->text[index]);
+    else if (known) snprintf(text, size, "%s", p->text[index]);
     else if (p->column) snprintf(text, size, "%s", p->column[element]);
     else if (p->elements == 1) snprintf(text, size, "%s", p->name);
     else snprintf(text, size, "%s[%zu]", p->name, element);

@@ -37,18 +37,46 @@ static bool has_columns(const dl_model *m, int k, const DlArray *a) {
     return a->rank == 1 && m->input[k].type == DL_F32;
 }
 
-static const char *column_name(Job *j, const char *input, size_t column, size_t columns) {
-    char key[256], text[256];
-    snprintf(key, sizeof key, "columns.%s", input);
-    const char *list = dl_meta_get(&j->stored, key);
-    size_t n = list && *list ? 1 : 0;
-    for (const char *c = list; c && *c; c++) n += *c == '\n' && c[1] != '\0';
-    if (n == columns) {
-        for (size_t i = 0; i < column; i++) list += strcspn(list, "\n") + 1;
-        return dl_pool_text(j->pool, list, strcspn(list, "\n"), &j->error);
+/* Places of one category, "colour TAB red" and "colour TAB blue", are one column. */
+static size_t same_column(const char *line, const char *list) {
+    size_t n = strcspn(line, "\t\n"), count = 0;
+    while (*list != '\0' && strncmp(line, list, n) == 0 && strcspn(list, "\t\n") == n) {
+        count++;
+        list += strcspn(list, "\n");
+        list += *list == '\n';
     }
-    snprintf(text, sizeof text, columns > 1 ? "%s[%zu]" : "%s", input, column);
-    return dl_pool_text(j->pool, text, strlen(text), &j->error);
+    return count;
+}
+
+static size_t count_lines(const char *list) {
+    size_t n = *list ? 1 : 0;
+    for (const char *c = list; *c; c++) n += *c == '\n' && c[1] != '\0';
+    return n;
+}
+
+static bool add_feature(Job *j, DlPermutation *out, DlFeature f, const char *name, size_t length) {
+    f.name = dl_pool_text(j->pool, name, length, &j->error);
+    out->feature[out->n++] = f;
+    return f.name != NULL;
+}
+
+/* Columns of a list, by the names that came with the weights or by their numbers. */
+static bool add_columns(Job *j, DlPermutation *out, int input, size_t elements) {
+    char key[256], text[256];
+    const char *name = j->table->input[input].name;
+    snprintf(key, sizeof key, "columns.%s", name);
+    const char *list = dl_meta_get(&j->stored, key);
+    bool named = list && count_lines(list) == elements;
+    for (size_t c = 0, n; c < elements; c += n) {
+        n = named ? same_column(list, list) : 1;
+        DlFeature f = {.input = input, .column = (int64_t)c, .columns = (int64_t)n};
+        snprintf(text, sizeof text, "%s[%zu]", name, c);
+        if (!(named ? add_feature(j, out, f, list, strcspn(list, "\t\n"))
+                    : add_feature(j, out, f, text, strlen(text))))
+            return false;
+        for (size_t i = 0; named && i < n; i++) list += strcspn(list, "\n") + (i + c + 1 < elements);
+    }
+    return true;
 }
 
 static bool list_features(Job *j, const DlSplit *s, DlPermutation *out) {
@@ -60,14 +88,11 @@ static bool list_features(Job *j, const DlSplit *s, DlPermutation *out) {
     out->feature = dl_pool_array(j->pool, n, sizeof *out->feature, &j->error);
     for (int k = 0; out->feature && k < m->ninput; k++) {
         const DlArray *a = &s->array[k];
-        bool columns = has_columns(m, k, a);
-        size_t count = a->fixed ? 0 : columns ? elements_of(a) : 1;
-        for (size_t c = 0; c < count; c++) {
-            DlFeature f = {.name = column_name(j, m->input[k].name, c, count), .input = k,
-                    .column = columns ? (int64_t)c : -1};
-            if (!f.name) return false;
-            out->feature[out->n++] = f;
-        }
+        if (a->fixed) continue;
+        const char *name = m->input[k].name;
+        bool ok = has_columns(m, k, a) ? add_columns(j, out, k, elements_of(a))
+                                       : add_feature(j, out, (DlFeature){.input = k, .column = -1}, name, strlen(name));
+        if (!ok) return false;
     }
     return out->feature != NULL;
 }
@@ -77,7 +102,7 @@ static bool list_features(Job *j, const DlSplit *s, DlPermutation *out) {
 static void shuffle(Permuting *p, const DlFeature *f) {
     const DlArray *a = &p->split->array[f->input];
     size_t size = dl_type_size(a->type), at = f->column < 0 ? 0 : (size_t)f->column * size;
-    size_t wide = f->column < 0 ? a->stride : size;
+    size_t wide = f->column < 0 ? a->stride : (size_t)f->columns * size;
     for (int64_t r = 0; r < p->split->rows; r++)
         memcpy(dl_row(p->split, f->input, r) + at, dl_row(p->given, f->input, p->order[r]) + at, wide);
 }
@@ -209,7 +234,7 @@ bool dl_permutation_picture(const DlPermutation *p, const char *path, DlError *e
     }
     snprintf(title, sizeof title, "Permutation importance (%d of %d columns, %lld rows)", n, p->n,
             (long long)p->rows);
-    snprintf(axis, sizeof axis, "change of %s (%.4g) when the column is shuffled, +- standard deviation of %d",
+    snprintf(axis, sizeof axis, "change of %s (%.4g) when shuffled, +- deviation of %d times",
             p->metric, p->before, p->repeats);
     DlBars b = {.title = title, .axis = axis, .n = n, .name = name, .value = value, .error = error};
     return dl_plot_bars(path, &b, e);
