@@ -177,7 +177,7 @@ static double number(const Fixture *f, Node *n) {
 
 /* The initial weights and the model's own random numbers do not depend on the lines. */
 Test(augmentation, the_rest_of_the_model_is_as_without) {
-    Fixture *with = fixture("    augment image = image |> random_flip |> gaussian_noise(1)\n");
+    Fixture *with = fixture("    augment image, angle = mirrored(image, angle)\n");
     Fixture *without = fixture("");
     cr_expect_eq(with->m->param.n, 1);
     cr_expect_eq(with->m->state.n, without->m->state.n);

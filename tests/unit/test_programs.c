@@ -154,6 +154,7 @@ static void run(const char *name) {
     }
 
 PROGRAM(attention)
+PROGRAM(augmentation)
 PROGRAM(bilinear)
 PROGRAM(circular)
 PROGRAM(concatenation)
