@@ -110,7 +110,7 @@ check: packages-check
 # elementary functions, the first losses of cifar10 beside Keras's, all examples' bits.
 check-all: packages-all check
 	@tests/check "DLC_STRIDE=257 $(B)/unit/test_math" "tests/e2e/first_losses.sh $(B)/tests/first_losses" \
-		"tests/e2e/first_model.sh clean" \
+		"tests/e2e/readme.sh $(B)/dlc" "tests/e2e/first_model.sh clean" \
 		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" \
 		"tests/e2e/embed.sh $(B)/dlc 1000000" \
 		"tests/e2e/platforms.sh $(B)/dlc tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000" \
