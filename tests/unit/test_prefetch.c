@@ -52,3 +52,15 @@ Test(prefetch, short_folds_do_not_ask) {
     cr_expect_eq(count(text, "dl_prefetch"), 0);
     free(text);
 }
+
+/* Tiles of 32 lanes that are all a head has: what comes next is the next head. Its rows are those
+ * of all four. */
+Test(prefetch, the_next_head_is_asked_for) {
+    char *text = source_of("model m {\n input x: f32[batch, 64, 128]\n target y: i32[batch]\n"
+                           " scores = x |> multi_head_attention(4, 32) |> flatten |> dense(10)\n"
+                           " output scores\n loss cross_entropy(scores, y)\n}\n"
+                           "train m {\n optimizer sgd(rate: 0.001)\n batch 12\n}\n");
+    const char *next = "dl_prefetch(multi_head_attention_query_w, p * 128 + k * 32 + 32)";
+    cr_expect(count(text, next) > 0, "the next head's lanes at the same step");
+    free(text);
+}
