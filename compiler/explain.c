@@ -12,13 +12,13 @@ typedef struct Explain {
     Graph *g;
     Entry entry;
     Vec(Mixed) mixed;
-    Vec(const char *) name;    /* of the mixed inputs */
+    Vec(const char *) name; /* of the mixed inputs */
 } Explain;
 
 static Node *own_leaf(Explain *x, const char *name, DType type, const Node *like, int64_t bound) {
     Span at = x->entry.span;
-    Node *n = node_leaf(x->g, L_INPUT, type, like->rank, like->dim,
-            arena_printf(x->a, "explain.%s", name), at);
+    Node *n = node_leaf(
+            x->g, L_INPUT, type, like->rank, like->dim, arena_printf(x->a, "explain.%s", name), at);
     vec_push(x->a, &x->entry.input, ((Port){.name = name, .node = n, .bound = bound, .span = at}));
     return n;
 }
@@ -40,7 +40,8 @@ static Expr *real_element(Graph *g, Node *n) {
 static Node *point(Graph *g, const Mixed *k) {
     Expr *from = real_element(g, k->baseline);
     Expr *way = ex_op2(g, OP_sub, real_element(g, k->leaf), from);
-    return map_of(g, k->leaf, ex_op2(g, OP_add, from, ex_op2(g, OP_mul, element(g, k->presence), way)));
+    return map_of(
+            g, k->leaf, ex_op2(g, OP_add, from, ex_op2(g, OP_mul, element(g, k->presence), way)));
 }
 
 static bool has_rows(const Node *n) {
@@ -117,8 +118,8 @@ static Node *explained(Arena *a, const Model *m, const char *of) {
     for (int k = 0; k < predict->output.n; k++)
         if (predict->output.at[k].node->dtype == T_F32 && has_rows(predict->output.at[k].node))
             return predict->output.at[k].node;
-    diag_error(m->span, "the model `%s` has no output of reals to explain: output NAME = expression",
-            m->name);
+    diag_error(m->span,
+            "the model `%s` has no output of reals to explain: output NAME = expression", m->name);
     return NULL;
 }
 

@@ -30,6 +30,6 @@ Node *tap_tensor(Arena *a, const Model *m, const char *option, const char *name)
 
 /* Whether the model has no entry of its own of that name; or a message. */
 bool tap_is_free(const Model *m, const char *name);
-void tap_insert(Arena *a, Model *m, const Entry *e);   /* behind predict */
+void tap_insert(Arena *a, Model *m, const Entry *e); /* behind predict */
 
 #endif

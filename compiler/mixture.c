@@ -28,7 +28,7 @@ typedef struct NodeViews {
 
 typedef struct ExprViews {
     Kind kind;
-    Expr *mixed;               /* rewritten */
+    Expr *mixed; /* rewritten */
 } ExprViews;
 
 typedef struct Mixer {
@@ -36,8 +36,8 @@ typedef struct Mixer {
     Graph *g;
     const Mixed *mixed;
     int n;
-    Node **leaf, **baseline;   /* of mixed[] */
-    Vec(NodeViews) node;       /* by id */
+    Node **leaf, **baseline; /* of mixed[] */
+    Vec(NodeViews) node;     /* by id */
     Vec(ExprViews) expr;
 } Mixer;
 
@@ -148,8 +148,8 @@ static Node *presence_of(Mixer *x, Node *n) {
     Fold fold = n->nfold ? F_SUM : F_NONE;
     Node *sum = node_comp(g, n->rank, n->dim, fold, n->nfold, n->fold_dim, n->guard, p, n->span);
     if (n->nfold) {
-        Node *count = node_comp(g, n->rank, n->dim, fold, n->nfold, n->fold_dim, n->guard,
-                ex_real(g, 1), n->span);
+        Node *count = node_comp(
+                g, n->rank, n->dim, fold, n->nfold, n->fold_dim, n->guard, ex_real(g, 1), n->span);
         Expr *least = ex_op2(g, OP_max, element(g, count), ex_real(g, 1));
         sum = node_comp(g, n->rank, n->dim, F_NONE, 0, NULL, NULL,
                 ex_op2(g, OP_div, element(g, sum), least), n->span);
@@ -285,8 +285,8 @@ static Node *make(void *ctx, Graph *g, Node *n) {
     Mixer *x = ctx;
     if (n->kind != N_COMP) return n;
     Expr *guard = n->guard ? mixed(x, n->guard) : NULL;
-    return node_comp(g, n->rank, n->dim, n->fold, n->nfold, n->fold_dim, guard, mixed(x, n->body),
-            n->span);
+    return node_comp(
+            g, n->rank, n->dim, n->fold, n->nfold, n->fold_dim, guard, mixed(x, n->body), n->span);
 }
 
 /* Inputs of reals are replaced whole; nodes that read discrete ones are made anew. */
@@ -309,7 +309,8 @@ Node *mixture(Arena *a, Graph *g, Node *y, const Mixed *list, int n) {
     for (int k = 0; k < order.n; k++) {
         Node *c = order.at[k];
         if (c->kind == N_COMP)
-            wanted[c->id] = mixed(&x, c->body) != c->body || (c->guard && mixed(&x, c->guard) != c->guard);
+            wanted[c->id] =
+                    mixed(&x, c->body) != c->body || (c->guard && mixed(&x, c->guard) != c->guard);
     }
     graph_remake(g, &y, 1, wanted, make, &x);
     return y;

@@ -70,8 +70,8 @@ Node *tap_tensor(Arena *a, const Model *m, const char *option, const char *name)
     Node *n = find(m, inside, name);
     if (!n) {
         const char *near = nearest(a, m, inside, name);
-        diag_error(m->span, "%s %s: the model has no tensor and no layer of that name%s%s%s", option,
-                name, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+        diag_error(m->span, "%s %s: the model has no tensor and no layer of that name%s%s%s",
+                option, name, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
         return NULL;
     }
     while (n->nin) n = node_stack(m->graph, innermost(m, n), n, n->span);
@@ -86,7 +86,8 @@ bool tap_is_free(const Model *m, const char *name) {
     for (int k = 0; k < m->entry.n; k++) {
         if (strcmp(m->entry.at[k].name, name) != 0) continue;
         diag_error(m->entry.at[k].span,
-                "the entry `%s` has the name of the one that --%s adds; give it another", name, name);
+                "the entry `%s` has the name of the one that --%s adds; give it another", name,
+                name);
         return false;
     }
     return true;
@@ -113,8 +114,10 @@ static bool add_inputs(Arena *a, const Model *m, Entry *e) {
         if (is_needed(order, m->input.at[k].node)) vec_push(a, &e->input, m->input.at[k]);
     for (int k = 0; k < m->target.n; k++) {
         if (!is_needed(order, m->target.at[k].node)) continue;
-        diag_error(m->span, "--tap: one of the tensors needs the target `%s`; take one that is "
-                "made of inputs alone", m->target.at[k].name);
+        diag_error(m->span,
+                "--tap: one of the tensors needs the target `%s`; take one that is "
+                "made of inputs alone",
+                m->target.at[k].name);
         return false;
     }
     return true;

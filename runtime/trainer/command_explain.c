@@ -24,14 +24,17 @@ static bool check_files(Job *j) {
         if (is_picture_file(file)) {
             if (!dl_drawing_possible(&dl_gnuplot, file, &j->error)) return false;
         } else if (!ends_in(file, ".npy")) {
-            return dl_fail(&j->error, "-o %s: a picture (.png, .svg) or attributions (.npy) can be "
-                    "written", file);
+            return dl_fail(&j->error,
+                    "-o %s: a picture (.png, .svg) or attributions (.npy) can be "
+                    "written",
+                    file);
         }
     }
     return true;
 }
 
-/* ---- which method --------------------------------------------------------------------------------- */
+/* ---- which method
+ * --------------------------------------------------------------------------------- */
 
 static DlMethod method_named(const char *name) {
     static const char *const known[] = {"saliency", "integrated", "occlusion"};
@@ -54,7 +57,8 @@ static DlMethod method_of(const Job *j) {
     return o->ninput == 0 && is_table(j->table) ? DL_PERMUTATION : DL_INTEGRATED;
 }
 
-/* ---- which class ---------------------------------------------------------------------------------- */
+/* ---- which class
+ * ---------------------------------------------------------------------------------- */
 
 /* An index or a name; of a single output with two classes the first is what it lacks to 1. */
 static bool choose_class(Job *j, const DlReport *r, int *class, double *sign) {
@@ -76,19 +80,23 @@ static bool choose_class(Job *j, const DlReport *r, int *class, double *sign) {
     }
     dl_near_hint(&near, hint, sizeof hint);
     if (!number)
-        return dl_fail(&j->error, "--class %s: an element of the output from 0 to %lld was expected, "
-                "or the name of a class%s", said, (long long)n - 1, hint);
+        return dl_fail(&j->error,
+                "--class %s: an element of the output from 0 to %lld was expected, "
+                "or the name of a class%s",
+                said, (long long)n - 1, hint);
     bool single = r->explainer->classes == 1;
     *class = single ? 0 : (int)index;
     *sign = single && n == 2 && index == 0 ? -1 : 1;
     return true;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files
+ * ---------------------------------------------------------------------------------------- */
 
 static int part_named(const DlExplainer *x, const DlBinding *b) {
     for (int k = 0; k < x->n; k++)
-        if (b->name ? strlen(x->part[k].name) == b->length && strncmp(x->part[k].name, b->name, b->length) == 0
+        if (b->name ? strlen(x->part[k].name) == b->length &&
+                                strncmp(x->part[k].name, b->name, b->length) == 0
                     : x->n == 1)
             return k;
     return -1;
@@ -98,12 +106,15 @@ static bool write_attributions(Job *j, const DlReport *r, const DlBinding *b) {
     const DlExplainer *x = r->explainer;
     int k = part_named(x, b);
     if (k < 0)
-        return dl_fail(&j->error, "-o %s: say of which input: -o NAME=FILE.npy, where NAME is one of "
-                "the model's inputs, as in %s=%s", b->file, x->part[0].name, b->file);
+        return dl_fail(&j->error,
+                "-o %s: say of which input: -o NAME=FILE.npy, where NAME is one of "
+                "the model's inputs, as in %s=%s",
+                b->file, x->part[0].name, b->file);
     const DlPart *p = &x->part[k];
     int64_t shape[DL_RANK + 1], count;
     float *all = dl_times(r->rows, (int64_t)p->elements, &count)
-                         ? dl_pool_array(j->pool, count, sizeof *all, &j->error) : NULL;
+                         ? dl_pool_array(j->pool, count, sizeof *all, &j->error)
+                         : NULL;
     if (!all) return dl_fail(&j->error, "out of memory for %lld rows", (long long)r->rows);
     for (int64_t i = 0; i < r->rows; i++)
         memcpy(all + (size_t)i * p->elements, r->row[i].attribution[k], p->elements * sizeof *all);
@@ -116,18 +127,23 @@ static bool give(Job *j, const DlReport *r) {
     for (int64_t i = 0; i < r->rows && (o->noutput == 0 || o->json); i++)
         dl_explain_print(r, i, o->json);
     for (int i = 0; i < o->noutput; i++)
-        if (is_picture_file(o->output[i].file) ? !dl_explain_picture(r, o->output[i].file, &j->error)
-                                               : !write_attributions(j, r, &o->output[i]))
+        if (is_picture_file(o->output[i].file)
+                        ? !dl_explain_picture(r, o->output[i].file, &j->error)
+                        : !write_attributions(j, r, &o->output[i]))
             return false;
     return true;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ----------------------------------------------------------------------------------------- */
 
 static bool explain_rows(Job *j, DlExplainer *x, DlMethod method, const DlSplit *s) {
     const DlOptions *o = j->options;
     int64_t most = o->explanation.rows ? o->explanation.rows : o->ninput ? s->rows : 1;
-    DlReport r = {.explainer = x, .method = method, .split = s, .classes = dl_job_classes(j),
+    DlReport r = {.explainer = x,
+            .method = method,
+            .split = s,
+            .classes = dl_job_classes(j),
             .rows = most < s->rows ? most : s->rows};
     DlExplained *row = dl_pool_array(j->pool, r.rows, sizeof *row, &j->error);
     int class;
@@ -157,8 +173,10 @@ static bool permute(Job *j) {
     if (o->noutput == 0 || o->json) dl_permutation_print(&p, o->json);
     for (int i = 0; i < o->noutput; i++) {
         if (!is_picture_file(o->output[i].file))
-            return dl_fail(&j->error, "-o %s: of permutations a picture can be written (.png, .svg); "
-                    "--json prints the numbers", o->output[i].file);
+            return dl_fail(&j->error,
+                    "-o %s: of permutations a picture can be written (.png, .svg); "
+                    "--json prints the numbers",
+                    o->output[i].file);
         if (!dl_permutation_picture(&p, o->output[i].file, &j->error)) return false;
     }
     return true;
@@ -176,11 +194,13 @@ static bool explain(Job *j) {
 
 int dl_command_explain(const dl_model *table, const DlConfig *c, const DlOptions *o) {
     Job j;
-    bool given = o->ninput > 0, permutes = o->explanation.method &&
-                                           method_named(o->explanation.method) == DL_PERMUTATION;
+    bool given = o->ninput > 0,
+         permutes = o->explanation.method && method_named(o->explanation.method) == DL_PERMUTATION;
     if (given && permutes) {
-        fprintf(stderr, "%s explain: permutations are of test rows, which the data line of the model "
-                        "says: --input is of the other methods\n", o->program);
+        fprintf(stderr,
+                "%s explain: permutations are of test rows, which the data line of the model "
+                "says: --input is of the other methods\n",
+                o->program);
         return 2;
     }
     bool ok = dl_job_begin(&j, table, c, o) && explain(&j);

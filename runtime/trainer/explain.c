@@ -42,9 +42,13 @@ static bool add_part(DlExplainer *x, int input) {
     const dl_tensor *t = &x->session->table->input[input];
     int presence = port_named(e->input, e->ninput, t->name, "_presence");
     if (presence < 0) return true; /* the output does not need it, or it is one for all rows */
-    if (x->n == DL_PARTS) return dl_fail(x->error, "more than %d inputs are to be explained", DL_PARTS);
+    if (x->n == DL_PARTS)
+        return dl_fail(x->error, "more than %d inputs are to be explained", DL_PARTS);
     DlPart *p = &x->part[x->n++];
-    *p = (DlPart){.name = t->name, .tensor = t, .input = input, .presence = presence,
+    *p = (DlPart){.name = t->name,
+            .tensor = t,
+            .input = input,
+            .presence = presence,
             .baseline = port_named(e->input, e->ninput, t->name, "_baseline"),
             .attribution = port_named(e->output, e->noutput, t->name, "_attribution"),
             .gradient = port_named(e->output, e->noutput, t->name, "_gradient"),
@@ -63,27 +67,34 @@ static bool make_room(DlExplainer *x) {
     if (!x->in || !x->out || !x->order) return false;
     for (int k = 0; k < e->ninput + e->noutput; k++) {
         const dl_tensor *t = k < e->ninput ? &e->input[k] : &e->output[k - e->ninput];
-        bool own = k >= e->ninput || port_named(x->session->table->input,
-                x->session->table->ninput, t->name, "") < 0;
+        bool own = k >= e->ninput ||
+                   port_named(x->session->table->input, x->session->table->ninput, t->name, "") < 0;
         int64_t count;
         if (!own) continue;
         void *at = dl_times((int64_t)dl_tensor_elements(t), x->rows, &count)
                            ? dl_pool_array(x->pool, count, dl_type_size(t->type), x->error)
                            : NULL;
         if (!at) return dl_fail(x->error, "out of memory for explanations");
-        if (k < e->ninput) x->in[k] = at;
-        else x->out[k - e->ninput] = at;
+        if (k < e->ninput)
+            x->in[k] = at;
+        else
+            x->out[k - e->ninput] = at;
     }
     return true;
 }
 
 bool dl_explainer_open(DlExplainer *x, const DlSession *s, DlPool *pool, DlError *e) {
     const dl_model *m = s->table;
-    *x = (DlExplainer){.session = s, .entry = dl_entry_named(m, "explain"), .pool = pool, .error = e,
+    *x = (DlExplainer){.session = s,
+            .entry = dl_entry_named(m, "explain"),
+            .pool = pool,
+            .error = e,
             .rows = m->batch < 64 ? m->batch : 64};
     if (!x->entry)
-        return dl_fail(e, "%s: was generated without the entry that explains; add --explain to the "
-                "command that generates it", m->name);
+        return dl_fail(e,
+                "%s: was generated without the entry that explains; add --explain to the "
+                "command that generates it",
+                m->name);
     for (int k = 0; k < m->ninput; k++)
         if (!add_part(x, k)) return false;
     x->weight = port_named(x->entry->input, x->entry->ninput, "weight", "");
@@ -97,18 +108,23 @@ void dl_explainer_close(DlExplainer *x) {
     dl_batch_close(&x->given);
 }
 
-/* ---- baselines -------------------------------------------------------------------------------- */
+/* ---- baselines --------------------------------------------------------------------------------
+ */
 
 static bool fill_number(const DlPart *p, double v, DlError *e) {
     bool whole = v >= floor(v) && v >= 0;
-    double most = p->tensor->bound ? (double)p->tensor->bound - 1
-                  : p->tensor->type == DL_U8 ? 255 : 2147483647.0;
+    double most = p->tensor->bound           ? (double)p->tensor->bound - 1
+                  : p->tensor->type == DL_U8 ? 255
+                                             : 2147483647.0;
     if (p->tensor->type != DL_F32 && (!whole || v > most))
         return dl_fail(e, "--baseline: '%s' holds whole numbers from 0 to %.0f", p->name, most);
     for (size_t i = 0; i < p->elements; i++) {
-        if (p->tensor->type == DL_F32) ((float *)(void *)p->base)[i] = (float)v;
-        else if (p->tensor->type == DL_I32) ((int32_t *)(void *)p->base)[i] = (int32_t)v;
-        else p->base[i] = (unsigned char)v;
+        if (p->tensor->type == DL_F32)
+            ((float *)(void *)p->base)[i] = (float)v;
+        else if (p->tensor->type == DL_I32)
+            ((int32_t *)(void *)p->base)[i] = (int32_t)v;
+        else
+            p->base[i] = (unsigned char)v;
     }
     return true;
 }
@@ -124,7 +140,8 @@ static bool fill_row(DlExplainer *x, DlPart *p, const char *path) {
     if (!dl_npy_read(x->pool, path, &a, &rows, x->error)) return false;
     DlSplit s = {.rows = rows, .array = &a};
     if (rows != 1)
-        return dl_fail(x->error, "%s: a baseline is one row, and this has %lld", path, (long long)rows);
+        return dl_fail(
+                x->error, "%s: a baseline is one row, and this has %lld", path, (long long)rows);
     DlBatch b;
     if (!dl_split_check(&one, &s, 1, "baseline", x->error) ||
             !dl_batch_open(&b, p->tensor, 1, 1, x->error))
@@ -139,8 +156,11 @@ static bool set_baseline(DlExplainer *x, DlPart *p, const char *said) {
     char *end;
     double v = strtod(said, &end);
     if (end != said && *end == '\0') return isfinite(v) && fill_number(p, v, x->error);
-    if (x->n > 1) return dl_fail(x->error, "--baseline %s: the model has several inputs, so that a "
-            "baseline can only be a number", said);
+    if (x->n > 1)
+        return dl_fail(x->error,
+                "--baseline %s: the model has several inputs, so that a "
+                "baseline can only be a number",
+                said);
     return fill_row(x, p, said);
 }
 
@@ -148,15 +168,20 @@ bool dl_explainer_baseline(DlExplainer *x, const char *said) {
     for (int k = 0; k < x->n; k++) {
         DlPart *p = &x->part[k];
         size_t bytes = p->elements * dl_type_size(p->tensor->type);
-        if (said && !set_baseline(x, p, said)) return dl_fail(x->error, "--baseline %s: a number was "
-                "expected, or a .npy file", said);
+        if (said && !set_baseline(x, p, said))
+            return dl_fail(x->error,
+                    "--baseline %s: a number was "
+                    "expected, or a .npy file",
+                    said);
         for (int64_t i = 0; i < x->rows; i++)
-            memcpy((unsigned char *)(uintptr_t)x->in[p->baseline] + (size_t)i * bytes, p->base, bytes);
+            memcpy((unsigned char *)(uintptr_t)x->in[p->baseline] + (size_t)i * bytes, p->base,
+                    bytes);
     }
     return true;
 }
 
-/* ---- one call ---------------------------------------------------------------------------------- */
+/* ---- one call ----------------------------------------------------------------------------------
+ */
 
 static float *presence(const DlExplainer *x, const DlPart *p, int64_t place) {
     return (float *)(uintptr_t)x->in[p->presence] + (size_t)place * p->elements;
@@ -197,7 +222,8 @@ static bool call(const DlExplainer *x, int64_t n) {
 static double class_value(const DlExplainer *x, int64_t place, int class) {
     const float *value = (const float *)x->out[0] + (size_t)place * x->outputs;
     double sum = 0;
-    for (size_t i = (size_t)class; i < x->outputs; i += (size_t)x->classes) sum += (double)value[i];
+    for (size_t i = (size_t) class; i < x->outputs; i += (size_t)x->classes)
+        sum += (double)value[i];
     return sum;
 }
 
@@ -213,7 +239,8 @@ static int largest_class(const DlExplainer *x) {
     return best;
 }
 
-/* ---- methods ----------------------------------------------------------------------------------- */
+/* ---- methods -----------------------------------------------------------------------------------
+ */
 
 static bool saliency(DlExplainer *x, DlExplained *e) {
     set_presence(x, 0, 1);
@@ -360,7 +387,8 @@ bool dl_explain_row(DlExplainer *x, DlMethod method, const DlSplit *s, int64_t r
         const struct DlExplanation *how, int class, double sign, DlExplained *out) {
     *out = (DlExplained){.row = row, .sign = sign};
     for (int k = 0; k < x->n; k++) {
-        out->attribution[k] = dl_pool_array(x->pool, (int64_t)x->part[k].elements, sizeof(float), x->error);
+        out->attribution[k] =
+                dl_pool_array(x->pool, (int64_t)x->part[k].elements, sizeof(float), x->error);
         if (!out->attribution[k]) return false;
     }
     if (!take_row(x, s, row) || !ends(x, class, out)) return false;

@@ -22,16 +22,16 @@ enum { DL_PARTS = 128 };
 
 typedef struct DlPart {
     const char *name;
-    const dl_tensor *tensor;      /* of the table's inputs */
-    int input;                    /* the table's */
-    int baseline, presence;       /* the entry's inputs */
-    int attribution, gradient;    /* its outputs; gradient -1: elements are no numbers to the model */
-    size_t elements;              /* of a row */
+    const dl_tensor *tensor;   /* of the table's inputs */
+    int input;                 /* the table's */
+    int baseline, presence;    /* the entry's inputs */
+    int attribution, gradient; /* its outputs; gradient -1: elements are no numbers to the model */
+    size_t elements;           /* of a row */
     int64_t height, width, depth; /* of a row as a picture; of a list height is 1 */
     unsigned char *base;          /* the baseline, one row in the tensor's type */
     const char **text;            /* of the vocabulary: what index i means; NULL: nothing known */
     int64_t texts;
-    const char **column;          /* of each element; NULL: they have no names */
+    const char **column; /* of each element; NULL: they have no names */
 } DlPart;
 
 typedef struct DlExplainer {
@@ -41,12 +41,12 @@ typedef struct DlExplainer {
     DlPool *pool;
     int n;
     DlPart part[DL_PARTS];
-    int weight;                   /* the entry's input */
-    size_t outputs;               /* elements of a row of `value` */
-    int64_t classes;              /* of its last axis */
-    int64_t rows;                 /* most in a call */
-    DlBatch given;                /* of the table's inputs, the same row in all places */
-    int64_t *order;               /* of that row */
+    int weight;      /* the entry's input */
+    size_t outputs;  /* elements of a row of `value` */
+    int64_t classes; /* of its last axis */
+    int64_t rows;    /* most in a call */
+    DlBatch given;   /* of the table's inputs, the same row in all places */
+    int64_t *order;  /* of that row */
     const void **in;
     void **out;
 } DlExplainer;
@@ -75,8 +75,8 @@ bool dl_explain_row(DlExplainer *x, DlMethod method, const DlSplit *s, int64_t r
 /* What elements are called, from what came with the weights. */
 bool dl_parts_name(DlExplainer *x, const DlMeta *stored);
 /* "film", "(padding)", "median income": of an element of a given row. */
-const char *dl_part_text(const DlPart *p, const DlSplit *s, int64_t row, size_t element, char *text,
-        size_t size);
+const char *dl_part_text(
+        const DlPart *p, const DlSplit *s, int64_t row, size_t element, char *text, size_t size);
 /* Padding that changes nothing is not. */
 bool dl_part_is_shown(const DlPart *p, const DlSplit *s, int64_t row, size_t element, float v);
 bool dl_part_is_picture(const DlPart *p); /* rather than a list */
@@ -112,9 +112,9 @@ bool dl_explain_lists(const DlReport *r, const char *path, DlError *e);
  * other rows. */
 typedef struct DlFeature {
     const char *name;
-    int input;                    /* the table's */
-    int64_t column, columns;      /* elements of a row; -1: all of it */
-    double mean, deviation;       /* over the repeats: of the change, and its standard deviation */
+    int input;               /* the table's */
+    int64_t column, columns; /* elements of a row; -1: all of it */
+    double mean, deviation;  /* over the repeats: of the change, and its standard deviation */
 } DlFeature;
 
 typedef struct DlPermutation {
@@ -122,7 +122,7 @@ typedef struct DlPermutation {
     double before;
     int64_t rows;
     int repeats, n;
-    DlFeature *feature;           /* the largest change first */
+    DlFeature *feature; /* the largest change first */
 } DlPermutation;
 
 bool dl_permute(Job *j, const DlSplit *s, const struct DlExplanation *how, DlPermutation *out);

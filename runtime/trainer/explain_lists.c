@@ -9,7 +9,8 @@
 
 enum { COLUMNS = 84, CELL_WIDTH = 8, CELL_HEIGHT = 22, MOST_ROWS = 24, MOST_BARS = 30 };
 
-/* ---- words ---------------------------------------------------------------------------------------- */
+/* ---- words
+ * ---------------------------------------------------------------------------------------- */
 
 /* A place in a page of words: the column and the line where the next one goes. */
 typedef struct Page {
@@ -41,9 +42,11 @@ static void put_ground(const Page *p, int wide, double v) {
     double t = 0.85 * fmin(fabs(v), 1);
     int c[3];
     for (int i = 0; i < 3; i++) c[i] = (int)lround(255 + t * ((v < 0 ? down : up)[i] - 255));
-    fprintf(p->f, "set object rectangle from first %.2f,%.2f to first %.2f,%.2f fc rgb '#%02x%02x%02x' "
-                  "fs solid noborder behind\n", p->column - 0.3, p->line - 0.42, p->column + wide + 0.3,
-            p->line + 0.42, c[0], c[1], c[2]);
+    fprintf(p->f,
+            "set object rectangle from first %.2f,%.2f to first %.2f,%.2f fc rgb '#%02x%02x%02x' "
+            "fs solid noborder behind\n",
+            p->column - 0.3, p->line - 0.42, p->column + wide + 0.3, p->line + 0.42, c[0], c[1],
+            c[2]);
 }
 
 static double largest(const float *v, size_t n) {
@@ -99,8 +102,10 @@ static bool draw_words(const DlReport *r, int part, const char *path, DlError *e
     DlPlot p;
     ok = ok && dl_plot_begin(&p, path, CELL_WIDTH * (COLUMNS + 2) + 20, CELL_HEIGHT * page.line, e);
     if (ok) {
-        fputs("unset border\nunset tics\nunset grid\nunset key\nset lmargin 1\nset rmargin 1\nset tmargin 0\n"
-              "set bmargin 0\n", p.script);
+        fputs("unset border\nunset tics\nunset grid\nunset key\nset lmargin 1\nset rmargin 1\nset "
+              "tmargin 0\n"
+              "set bmargin 0\n",
+                p.script);
         fprintf(p.script, "set xrange [-1:%d]\nset yrange [%d:0]\n", COLUMNS + 1, page.line);
         fwrite(body, 1, size, p.script);
         fputs("plot NaN\n", p.script);
@@ -110,7 +115,8 @@ static bool draw_words(const DlReport *r, int part, const char *path, DlError *e
     return ok;
 }
 
-/* ---- columns --------------------------------------------------------------------------------------- */
+/* ---- columns
+ * --------------------------------------------------------------------------------------- */
 
 static bool draw_columns(const DlReport *r, int part, const char *path, DlError *e) {
     const DlPart *p = &r->explainer->part[part];
@@ -123,14 +129,20 @@ static bool draw_columns(const DlReport *r, int part, const char *path, DlError 
     if (!order) return dl_fail(e, "%s: out of memory for the picture", path);
     dl_part_order(p, v, order);
     for (int i = 0; i < n; i++) {
-        name[i] = dl_part_text(p, r->split, r->row[0].row, (size_t)order[i], text[i], sizeof text[i]);
+        name[i] =
+                dl_part_text(p, r->split, r->row[0].row, (size_t)order[i], text[i], sizeof text[i]);
         value[i] = (double)v[order[i]];
         style[i] = value[i] < 0 ? 1 : 2;
     }
     free(order);
     dl_explain_title(r, 0, title, sizeof title);
-    DlBars b = {.title = title, .n = n, .name = name, .value = value, .style = style,
-            .axis = r->method == DL_SALIENCY ? "size of the gradient" : "what the column added to the score"};
+    DlBars b = {.title = title,
+            .n = n,
+            .name = name,
+            .value = value,
+            .style = style,
+            .axis = r->method == DL_SALIENCY ? "size of the gradient"
+                                             : "what the column added to the score"};
     return dl_plot_bars(path, &b, e);
 }
 

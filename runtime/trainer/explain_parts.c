@@ -7,14 +7,18 @@
 #include "explain.h"
 #include "index_names.h"
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------------
+ */
 
 /* "colour TAB red", the place of a category: "colour = red". */
 static const char *column_text(DlExplainer *x, const char *line, size_t length) {
     char text[256];
     const char *tab = memchr(line, '\t', length);
     size_t column = tab ? (size_t)(tab - line) : length, rest = tab ? length - column - 1 : 0;
-    snprintf(text, sizeof text, "%.*s%s%.*s", (int)column, line, !tab ? "" : rest ? " = " : " = (missing)",
+    snprintf(text, sizeof text, "%.*s%s%.*s", (int)column, line,
+            !tab   ? ""
+            : rest ? " = "
+                   : " = (missing)",
             (int)rest, tab ? tab + 1 : "");
     return dl_pool_text(x->pool, text, strlen(text), x->error);
 }
@@ -60,24 +64,34 @@ int64_t dl_part_index(const DlPart *p, const DlSplit *s, int64_t row, size_t ele
     const DlArray *a = &s->array[p->input];
     const unsigned char *at = dl_row(s, p->input, row);
     switch (a->type) {
-    case DL_F32: return (int64_t)((const float *)(const void *)at)[element];
-    case DL_I32: return ((const int32_t *)(const void *)at)[element];
-    case DL_F64: return (int64_t)((const double *)(const void *)at)[element];
-    case DL_I64: return ((const int64_t *)(const void *)at)[element];
-    case DL_U8: break;
+    case DL_F32:
+        return (int64_t)((const float *)(const void *)at)[element];
+    case DL_I32:
+        return ((const int32_t *)(const void *)at)[element];
+    case DL_F64:
+        return (int64_t)((const double *)(const void *)at)[element];
+    case DL_I64:
+        return ((const int64_t *)(const void *)at)[element];
+    case DL_U8:
+        break;
     }
     return at[element];
 }
 
-const char *dl_part_text(const DlPart *p, const DlSplit *s, int64_t row, size_t element, char *text,
-        size_t size) {
+const char *dl_part_text(
+        const DlPart *p, const DlSplit *s, int64_t row, size_t element, char *text, size_t size) {
     int64_t index = p->text ? dl_part_index(p, s, row, element) : -1;
     bool known = index >= 0 && index < p->texts;
-    if (known && p->elements == 1) snprintf(text, size, "%s = %s", p->name, p->text[index]);
-    else if (known) snprintf(text, size, "%s", p->text[index]);
-    else if (p->column) snprintf(text, size, "%s", p->column[element]);
-    else if (p->elements == 1) snprintf(text, size, "%s", p->name);
-    else snprintf(text, size, "%s[%zu]", p->name, element);
+    if (known && p->elements == 1)
+        snprintf(text, size, "%s = %s", p->name, p->text[index]);
+    else if (known)
+        snprintf(text, size, "%s", p->text[index]);
+    else if (p->column)
+        snprintf(text, size, "%s", p->column[element]);
+    else if (p->elements == 1)
+        snprintf(text, size, "%s", p->name);
+    else
+        snprintf(text, size, "%s[%zu]", p->name, element);
     return text;
 }
 
@@ -87,7 +101,8 @@ bool dl_part_is_shown(const DlPart *p, const DlSplit *s, int64_t row, size_t ele
     return !padding || v < 0 || v > 0;
 }
 
-/* ---- pictures and lists ---------------------------------------------------------------------------- */
+/* ---- pictures and lists
+ * ---------------------------------------------------------------------------- */
 
 bool dl_part_is_picture(const DlPart *p) {
     return p->height > 1 && p->width > 1;

@@ -18,14 +18,14 @@ typedef struct Colour {
     double r, g, b;
 } Colour;
 
-static const Colour orange = {0.90, 0.38, 0.0}, blue = {0.0, 0.35, 0.70},
-                    red = {0.75, 0.0, 0.10};
+static const Colour orange = {0.90, 0.38, 0.0}, blue = {0.0, 0.35, 0.70}, red = {0.75, 0.0, 0.10};
 
 static Colour between(Colour a, Colour b, double t) {
     return (Colour){a.r + t * (b.r - a.r), a.g + t * (b.g - a.g), a.b + t * (b.b - a.b)};
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------- */
+/* ---- pictures -----------------------------------------------------------------------------------
+ */
 
 /* A row of the input. */
 typedef struct Given {
@@ -36,11 +36,16 @@ typedef struct Given {
 static double value_at(const Given *a, size_t i) {
     const unsigned char *at = a->at;
     switch (a->type) {
-    case DL_F32: return (double)((const float *)(const void *)at)[i];
-    case DL_I32: return ((const int32_t *)(const void *)at)[i];
-    case DL_F64: return ((const double *)(const void *)at)[i];
-    case DL_I64: return (double)((const int64_t *)(const void *)at)[i];
-    case DL_U8: break;
+    case DL_F32:
+        return (double)((const float *)(const void *)at)[i];
+    case DL_I32:
+        return ((const int32_t *)(const void *)at)[i];
+    case DL_F64:
+        return ((const double *)(const void *)at)[i];
+    case DL_I64:
+        return (double)((const int64_t *)(const void *)at)[i];
+    case DL_U8:
+        break;
     }
     return at[i];
 }
@@ -66,8 +71,10 @@ static Colour input_colour(const DlPart *p, const Given *a, int64_t place, Range
     double c[3] = {0}, span = in.most > in.least ? in.most - in.least : 1;
     for (int64_t k = 0; k < p->depth; k++) {
         double v = (value_at(a, (size_t)(place * p->depth + k)) - in.least) / span;
-        if (p->depth == 3) c[k] = v;
-        else for (int i = 0; i < 3; i++) c[i] += v / (double)p->depth;
+        if (p->depth == 3)
+            c[k] = v;
+        else
+            for (int i = 0; i < 3; i++) c[i] += v / (double)p->depth;
     }
     return (Colour){c[0], c[1], c[2]};
 }
@@ -83,7 +90,8 @@ static double scale_of(const float *heat, int64_t n) {
     if (!size) return 1;
     for (int64_t i = 0; i < n; i++) size[i] = fabsf(heat[i]);
     qsort(size, (size_t)n, sizeof *size, by_value);
-    double scale = (double)size[n - 1 - n / 100] > 0 ? (double)size[n - 1 - n / 100] : (double)size[n - 1];
+    double scale =
+            (double)size[n - 1 - n / 100] > 0 ? (double)size[n - 1 - n / 100] : (double)size[n - 1];
     free(size);
     return scale > 0 ? scale : 1;
 }
@@ -92,8 +100,10 @@ static void put_colour(FILE *f, Colour c) {
     fprintf(f, " %d %d %d", (int)lround(255 * c.r), (int)lround(255 * c.g), (int)lround(255 * c.b));
 }
 
-/* A table of the row: x, y, the input's colour, the heat, and the colour of the one over the other. */
-static void put_places(FILE *f, const DlReport *r, int part, int64_t row, const float *heat, double scale) {
+/* A table of the row: x, y, the input's colour, the heat, and the colour of the one over the other.
+ */
+static void put_places(
+        FILE *f, const DlReport *r, int part, int64_t row, const float *heat, double scale) {
     const DlPart *p = &r->explainer->part[part];
     const Given a = {r->split->array[p->input].type, dl_row(r->split, p->input, r->row[row].row)};
     Range in = range_of(p, &a);
@@ -121,24 +131,34 @@ static void put_palette(FILE *f, bool has_sign) {
         fputs("set palette defined (0 '#ffffff', 1 '#bf001a')\n", f);
 }
 
-static void put_panel(FILE *f, const DlReport *r, int64_t row, int panel, double scale, double high) {
+static void put_panel(
+        FILE *f, const DlReport *r, int64_t row, int panel, double scale, double high) {
     static const char *const title[] = {"input", "attribution", "both"};
     double left[] = {0.01, 0.305, 0.705}, wide = 0.29;
     double bottom = 1 - (double)(row + 1) * high;
-    fprintf(f, "set lmargin at screen %.4f\nset rmargin at screen %.4f\n", left[panel], left[panel] + wide - 0.01);
-    fprintf(f, "set bmargin at screen %.4f\nset tmargin at screen %.4f\n", bottom + 0.04 * high, bottom + 0.82 * high);
+    fprintf(f, "set lmargin at screen %.4f\nset rmargin at screen %.4f\n", left[panel],
+            left[panel] + wide - 0.01);
+    fprintf(f, "set bmargin at screen %.4f\nset tmargin at screen %.4f\n", bottom + 0.04 * high,
+            bottom + 0.82 * high);
     char text[256];
-    if (panel == 0) dl_explain_title(r, row, text, sizeof text);
-    else snprintf(text, sizeof text, "%s", panel == 1 && r->method == DL_SALIENCY ? "size of the gradient" : title[panel]);
+    if (panel == 0)
+        dl_explain_title(r, row, text, sizeof text);
+    else
+        snprintf(text, sizeof text, "%s",
+                panel == 1 && r->method == DL_SALIENCY ? "size of the gradient" : title[panel]);
     fputs("set title ", f);
     dl_plot_text(f, text, 48);
     fputc('\n', f);
     if (panel == 1) {
-        fprintf(f, "set cbrange [%.6g:%.6g]\nset cbtics %.6g\nset colorbox user origin %.4f,%.4f size 0.012,%.4f\n",
-                r->method == DL_SALIENCY ? 0 : -scale, scale, scale / 2, left[1] + wide, bottom + 0.04 * high, 0.78 * high);
+        fprintf(f,
+                "set cbrange [%.6g:%.6g]\nset cbtics %.6g\nset colorbox user origin %.4f,%.4f size "
+                "0.012,%.4f\n",
+                r->method == DL_SALIENCY ? 0 : -scale, scale, scale / 2, left[1] + wide,
+                bottom + 0.04 * high, 0.78 * high);
         fprintf(f, "plot $row%lld using 1:2:6 with image\nunset colorbox\n", (long long)row);
     } else {
-        fprintf(f, "plot $row%lld using 1:2:%s with rgbimage\n", (long long)row, panel ? "7:8:9" : "3:4:5");
+        fprintf(f, "plot $row%lld using 1:2:%s with rgbimage\n", (long long)row,
+                panel ? "7:8:9" : "3:4:5");
     }
 }
 
@@ -160,8 +180,11 @@ static bool draw_pictures(const DlReport *r, int part, const char *path, DlError
     if (ok) {
         FILE *f = plot.script;
         put_palette(f, r->method != DL_SALIENCY);
-        fprintf(f, "set multiplot\nunset key\nunset xtics\nunset ytics\nunset xlabel\nunset ylabel\nunset grid\nset border 31 lw 0.5\n"
-                   "set xrange [-0.5:%lld.5]\nset yrange [%lld.5:-0.5]\nunset colorbox\nset format cb '%%.2g'\n",
+        fprintf(f,
+                "set multiplot\nunset key\nunset xtics\nunset ytics\nunset xlabel\nunset "
+                "ylabel\nunset grid\nset border 31 lw 0.5\n"
+                "set xrange [-0.5:%lld.5]\nset yrange [%lld.5:-0.5]\nunset colorbox\nset format cb "
+                "'%%.2g'\n",
                 (long long)p->width - 1, (long long)p->height - 1);
         for (int64_t i = 0; i < rows; i++)
             for (int k = 0; k < 3; k++) put_panel(f, r, i, k, scale[i], 1.0 / (double)rows);

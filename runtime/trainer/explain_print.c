@@ -1,6 +1,7 @@
 /* explain_print.c - explanations as text. Of words, on a terminal: the words themselves on a ground
- * of colour, orange for what raised the score, blue for what lowered it; elsewhere a line a word. Of
- * pictures, characters by the size of what each place is given; of lists, the largest as bars. */
+ * of colour, orange for what raised the score, blue for what lowered it; elsewhere a line a word.
+ * Of pictures, characters by the size of what each place is given; of lists, the largest as bars.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ static bool is_signed(const DlReport *r) {
     return r->method != DL_SALIENCY;
 }
 
-/* ---- what is explained -------------------------------------------------------------------------- */
+/* ---- what is explained --------------------------------------------------------------------------
+ */
 
 /* Of a single output with two classes, it is how much the second is. */
 static const char *class_name(const DlReport *r, const DlExplained *e) {
@@ -28,10 +30,13 @@ static const char *class_name(const DlReport *r, const DlExplained *e) {
 void dl_explain_title(const DlReport *r, int64_t row, char *text, size_t size) {
     const DlExplained *e = &r->row[row];
     const char *name = class_name(r, e);
-    if (name) snprintf(text, size, "row %lld: %s %.4g", (long long)e->row, name, e->score);
+    if (name)
+        snprintf(text, size, "row %lld: %s %.4g", (long long)e->row, name, e->score);
     else if (r->explainer->classes > 1)
-        snprintf(text, size, "row %lld: element %d of the output, %.4g", (long long)e->row, e->class, e->score);
-    else snprintf(text, size, "row %lld: output %.4g", (long long)e->row, e->score);
+        snprintf(text, size, "row %lld: element %d of the output, %.4g", (long long)e->row,
+                e->class, e->score);
+    else
+        snprintf(text, size, "row %lld: output %.4g", (long long)e->row, e->score);
 }
 
 /* How far the attributions are from adding up, in parts of what they should. */
@@ -46,11 +51,13 @@ static void print_head(const DlReport *r, int64_t row) {
     dl_explain_title(r, row, title, sizeof title);
     printf("%s; of the baseline %.4g\n", title, e->absent);
     if (r->method != DL_INTEGRATED) return;
-    printf("attributions add up to %+.4g of %+.4g (error %.2g %%%s)\n", e->sum, e->score - e->absent,
-            100 * error_of(e), error_of(e) > 0.05 ? "; more --steps make it smaller" : "");
+    printf("attributions add up to %+.4g of %+.4g (error %.2g %%%s)\n", e->sum,
+            e->score - e->absent, 100 * error_of(e),
+            error_of(e) > 0.05 ? "; more --steps make it smaller" : "");
 }
 
-/* ---- words -------------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------------------
+ */
 
 static bool colours(void) {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -70,7 +77,8 @@ static int ground(double v) {
     return v > 0 ? up[k] : down[k];
 }
 
-static void print_coloured(const DlReport *r, const DlPart *p, const DlExplained *e, const float *v) {
+static void print_coloured(
+        const DlReport *r, const DlPart *p, const DlExplained *e, const float *v) {
     double most = largest(v, p->elements);
     int column = 0;
     char text[128];
@@ -93,7 +101,8 @@ static void print_lines(const DlReport *r, const DlPart *p, const DlExplained *e
                     dl_part_text(p, r->split, e->row, i, text, sizeof text));
 }
 
-/* ---- lists and pictures ----------------------------------------------------------------------- */
+/* ---- lists and pictures -----------------------------------------------------------------------
+ */
 
 static void print_list(const DlReport *r, const DlPart *p, const DlExplained *e, const float *v) {
     static const char bar[] = "########################################";
@@ -116,8 +125,10 @@ static void print_list(const DlReport *r, const DlPart *p, const DlExplained *e,
 static double cell(const DlPart *p, const float *heat, int64_t y, int64_t v, double scale) {
     double sum = 0;
     int64_t n = 0;
-    for (int64_t i = (int64_t)(2 * (double)y * scale); i < (int64_t)(2 * (double)(y + 1) * scale) && i < p->height; i++)
-        for (int64_t j = (int64_t)((double)v * scale); j < (int64_t)((double)(v + 1) * scale) && j < p->width; j++, n++)
+    for (int64_t i = (int64_t)(2 * (double)y * scale);
+            i < (int64_t)(2 * (double)(y + 1) * scale) && i < p->height; i++)
+        for (int64_t j = (int64_t)((double)v * scale);
+                j < (int64_t)((double)(v + 1) * scale) && j < p->width; j++, n++)
             sum += fabs((double)heat[i * p->width + j]);
     return n ? sum / (double)n : 0;
 }
@@ -128,7 +139,8 @@ static void print_map(const DlReport *r, const DlPart *p, const float *v) {
     double scale = p->width > MOST_WIDE ? (double)p->width / MOST_WIDE : 1, most = 0;
     if (!heat) return;
     dl_part_heat(p, r->method, v, heat);
-    int64_t wide = (int64_t)((double)p->width / scale), high = (int64_t)ceil((double)p->height / (2 * scale));
+    int64_t wide = (int64_t)((double)p->width / scale),
+            high = (int64_t)ceil((double)p->height / (2 * scale));
     for (int64_t y = 0; y < high; y++)
         for (int64_t c = 0; c < wide; c++) most = fmax(most, cell(p, heat, y, c, scale));
     for (int64_t y = 0; y < high; y++) {
@@ -139,7 +151,8 @@ static void print_map(const DlReport *r, const DlPart *p, const float *v) {
     free(heat);
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------- */
+/* ---- JSON ---------------------------------------------------------------------------------------
+ */
 
 static void json_number(const char *name, double v) {
     printf(", \"%s\": ", name);
@@ -185,7 +198,8 @@ static void print_object(const DlReport *r, int64_t row) {
     fputs("}\n", stdout);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------ */
 
 void dl_explain_print(const DlReport *r, int64_t row, bool json) {
     const DlExplainer *x = r->explainer;
@@ -199,9 +213,13 @@ void dl_explain_print(const DlReport *r, int64_t row, bool json) {
         const DlPart *p = &x->part[k];
         const float *v = e->attribution[k];
         if (x->n > 1) printf("%s\n", p->name);
-        if (dl_part_is_picture(p)) print_map(r, p, v);
-        else if (!p->text) print_list(r, p, e, v);
-        else if (colours()) print_coloured(r, p, e, v);
-        else print_lines(r, p, e, v);
+        if (dl_part_is_picture(p))
+            print_map(r, p, v);
+        else if (!p->text)
+            print_list(r, p, e, v);
+        else if (colours())
+            print_coloured(r, p, e, v);
+        else
+            print_lines(r, p, e, v);
     }
 }

@@ -13,11 +13,11 @@
 
 typedef struct Permuting {
     Job *job;
-    const DlSplit *split;         /* the first of the given rows, with arrays of its own */
-    int64_t metric;               /* where it is among the results */
+    const DlSplit *split; /* the first of the given rows, with arrays of its own */
+    int64_t metric;       /* where it is among the results */
     double *result;
     int64_t *order;
-    const DlSplit *given;         /* the rows as they are */
+    const DlSplit *given; /* the rows as they are */
 } Permuting;
 
 static bool measure(Permuting *p, double *value) {
@@ -26,7 +26,8 @@ static bool measure(Permuting *p, double *value) {
     return true;
 }
 
-/* ---- what is permuted ----------------------------------------------------------------------------- */
+/* ---- what is permuted
+ * ----------------------------------------------------------------------------- */
 
 static size_t elements_of(const DlArray *a) {
     return a->stride / dl_type_size(a->type);
@@ -74,7 +75,8 @@ static bool add_columns(Job *j, DlPermutation *out, int input, size_t elements) 
         if (!(named ? add_feature(j, out, f, list, strcspn(list, "\t\n"))
                     : add_feature(j, out, f, text, strlen(text))))
             return false;
-        for (size_t i = 0; named && i < n; i++) list += strcspn(list, "\n") + (i + c + 1 < elements);
+        for (size_t i = 0; named && i < n; i++)
+            list += strcspn(list, "\n") + (i + c + 1 < elements);
     }
     return true;
 }
@@ -83,7 +85,9 @@ static bool list_features(Job *j, const DlSplit *s, DlPermutation *out) {
     const dl_model *m = j->table;
     int64_t n = 0;
     for (int k = 0; k < m->ninput; k++)
-        n += s->array[k].fixed ? 0 : has_columns(m, k, &s->array[k]) ? (int64_t)elements_of(&s->array[k]) : 1;
+        n += s->array[k].fixed                 ? 0
+             : has_columns(m, k, &s->array[k]) ? (int64_t)elements_of(&s->array[k])
+                                               : 1;
     if (n < 1 || n > 1 << 20) return dl_fail(&j->error, "%lld columns to permute", (long long)n);
     out->feature = dl_pool_array(j->pool, n, sizeof *out->feature, &j->error);
     for (int k = 0; out->feature && k < m->ninput; k++) {
@@ -91,20 +95,23 @@ static bool list_features(Job *j, const DlSplit *s, DlPermutation *out) {
         if (a->fixed) continue;
         const char *name = m->input[k].name;
         bool ok = has_columns(m, k, a) ? add_columns(j, out, k, elements_of(a))
-                                       : add_feature(j, out, (DlFeature){.input = k, .column = -1}, name, strlen(name));
+                                       : add_feature(j, out, (DlFeature){.input = k, .column = -1},
+                                                 name, strlen(name));
         if (!ok) return false;
     }
     return out->feature != NULL;
 }
 
-/* ---- one permutation --------------------------------------------------------------------------------- */
+/* ---- one permutation
+ * --------------------------------------------------------------------------------- */
 
 static void shuffle(Permuting *p, const DlFeature *f) {
     const DlArray *a = &p->split->array[f->input];
     size_t size = dl_type_size(a->type), at = f->column < 0 ? 0 : (size_t)f->column * size;
     size_t wide = f->column < 0 ? a->stride : (size_t)f->columns * size;
     for (int64_t r = 0; r < p->split->rows; r++)
-        memcpy(dl_row(p->split, f->input, r) + at, dl_row(p->given, f->input, p->order[r]) + at, wide);
+        memcpy(dl_row(p->split, f->input, r) + at, dl_row(p->given, f->input, p->order[r]) + at,
+                wide);
 }
 
 static bool permute_feature(Permuting *p, DlPermutation *out, DlFeature *f, int number) {
@@ -147,7 +154,8 @@ static bool permute_input(Permuting *p, DlPermutation *out, int input) {
     return ok;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * --------------------------------------------------------------------------------------- */
 
 static bool find_metric(Job *j, const char *name, Permuting *p, DlPermutation *out) {
     const dl_model *m = j->table;
@@ -162,8 +170,8 @@ static bool find_metric(Job *j, const char *name, Permuting *p, DlPermutation *o
     }
     dl_near_hint(&near, hint, sizeof hint);
     if (!name) return dl_fail(&j->error, "%s: has no loss and no metric to measure by", m->source);
-    return dl_fail(&j->error, "--metric %s: the model has no metric of that name that is a number%s",
-            name, hint);
+    return dl_fail(&j->error,
+            "--metric %s: the model has no metric of that name that is a number%s", name, hint);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -193,14 +201,16 @@ bool dl_permute(Job *j, const DlSplit *s, const struct DlExplanation *how, DlPer
     return true;
 }
 
-/* ---- showing it ---------------------------------------------------------------------------------------- */
+/* ---- showing it
+ * ---------------------------------------------------------------------------------------- */
 
 void dl_permutation_print(const DlPermutation *p, bool json) {
     static const char bar[] = "########################################";
     double most = p->n ? fabs(p->feature[0].mean) : 0;
     if (!json)
         printf("%s %.6g over %lld rows; its change when a column is shuffled, mean and standard "
-               "deviation of %d\n", p->metric, p->before, (long long)p->rows, p->repeats);
+               "deviation of %d\n",
+                p->metric, p->before, (long long)p->rows, p->repeats);
     for (int i = 0; i < p->n; i++) {
         const DlFeature *f = &p->feature[i];
         if (json) {

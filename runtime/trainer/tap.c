@@ -17,8 +17,8 @@ static int output_named(Job *j, const dl_entry *entry, const char *name) {
     return -1;
 }
 
-static bool write_tap(Job *j, const dl_entry *entry, const DlBinding *b, const DlSplit *s,
-        void *const *output) {
+static bool write_tap(
+        Job *j, const dl_entry *entry, const DlBinding *b, const DlSplit *s, void *const *output) {
     char name[256], file[300];
     int64_t shape[DL_RANK + 4];
     snprintf(name, sizeof name, "%.*s", (int)b->length, b->name);
@@ -36,7 +36,8 @@ bool dl_job_tap(Job *j, const DlSplit *s) {
     if (o->ntap == 0) return true;
     const dl_entry *entry = dl_entry_named(j->table, "tap");
     if (!entry)
-        return dl_fail(&j->error, "--tap: the program was generated without it; add --tap NAME to the "
+        return dl_fail(&j->error,
+                "--tap: the program was generated without it; add --tap NAME to the "
                 "command that generates it");
     void **output = dl_entry_outputs_new(entry, s->rows, &j->error);
     bool ok = output && dl_entry_run(&j->session, entry, s, output, &j->error);

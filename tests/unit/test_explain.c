@@ -11,7 +11,7 @@ enum { MOST = 64 };
 typedef struct Trial {
     Model *m;
     const Entry *entry;
-    double x[MOST], base[MOST];    /* of the input x, one row */
+    double x[MOST], base[MOST]; /* of the input x, one row */
     int n;
     double value, attribution[MOST], gradient[MOST];
     bool has_gradient;
@@ -39,9 +39,10 @@ static void bind_inputs(const Trial *t, Eval *e, const double *presence) {
     for (int i = 0; i < MOST; i++) one[i] = 1;
     for (int i = 0; i < t->entry->input.n; i++) {
         const Port *p = &t->entry->input.at[i];
-        const double *v = !strcmp(p->name, "x") ? t->x
+        const double *v = !strcmp(p->name, "x")            ? t->x
                           : !strcmp(p->name, "x_baseline") ? t->base
-                          : !strcmp(p->name, "x_presence") ? presence : one;
+                          : !strcmp(p->name, "x_presence") ? presence
+                                                           : one;
         eval_bind(e, p->node, v);
     }
 }
@@ -54,7 +55,8 @@ static void look(Trial *t, const double *presence) {
     Node *gradient = output_of(t, "x_gradient");
     t->has_gradient = gradient != NULL;
     t->value = values_of(e, output_of(t, "value"))[0];
-    memcpy(t->attribution, values_of(e, output_of(t, "x_attribution")), (size_t)t->n * sizeof(double));
+    memcpy(t->attribution, values_of(e, output_of(t, "x_attribution")),
+            (size_t)t->n * sizeof(double));
     if (gradient) memcpy(t->gradient, values_of(e, gradient), (size_t)t->n * sizeof(double));
     eval_free(e);
     eval_free(init);
@@ -83,7 +85,8 @@ static void integrate(Trial *t, int steps, double *out) {
 }
 
 Test(explain, a_linear_model_is_weights_times_ways) {
-    Trial t = trial("model m { input x: f32[batch, 3]\n y[n] = sum(i) x[n, i] * [2, -1, 5][i]\n output y }",
+    Trial t = trial(
+            "model m { input x: f32[batch, 3]\n y[n] = sum(i) x[n, i] * [2, -1, 5][i]\n output y }",
             3, (double[]){1, 2, 3}, (double[]){0.5, 0, -1});
     double got[3], want[] = {1, -2, 20}, w[] = {2, -1, 5};
     integrate(&t, 1, got);
@@ -93,7 +96,8 @@ Test(explain, a_linear_model_is_weights_times_ways) {
 
 Test(explain, bytes_are_numbers_wherever_they_are_used) {
     Trial t = trial("model m { input x: u8[batch, 2, 2]\n a = x / 255\n flat = flatten(x)\n"
-                    " y[n] = (sum(i, j) a[n, i, j]) + 3 * real(flat[n, 2]) + (2 * x[n, 0, 1] - x[n, 1, 1] + 7)\n output y }",
+                    " y[n] = (sum(i, j) a[n, i, j]) + 3 * real(flat[n, 2]) + (2 * x[n, 0, 1] - "
+                    "x[n, 1, 1] + 7)\n output y }",
             4, (double[]){255, 10, 20, 30}, NULL);
     double got[4], want[] = {1, 10 / 255.0 + 20, 20 / 255.0 + 60, 30 / 255.0 - 30};
     double slope[] = {1 / 255.0, 1 / 255.0 + 2, 1 / 255.0 + 3, 1 / 255.0 - 1};
@@ -103,7 +107,8 @@ Test(explain, bytes_are_numbers_wherever_they_are_used) {
 }
 
 Test(explain, the_largest_of_bytes_is_one_of_reals) {
-    Trial t = trial("model m { input x: u8[batch, 4, 4]\n p[n, i, j] = max(a in 0..2, b in 0..2) x[n, 2*i + a, 2*j + b]\n"
+    Trial t = trial("model m { input x: u8[batch, 4, 4]\n p[n, i, j] = max(a in 0..2, b in 0..2) "
+                    "x[n, 2*i + a, 2*j + b]\n"
                     " y[n] = sum(i, j) real(p[n, i, j])\n output y }",
             16, (double[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, NULL);
     double got[16], want[16] = {[5] = 6, [7] = 8, [13] = 14, [15] = 16};
@@ -111,9 +116,10 @@ Test(explain, the_largest_of_bytes_is_one_of_reals) {
     expect_near(got, want, 16, "attributions");
 }
 
-static const char words[] = "const vectors = [[0.0, 0], [1, 2], [3, -1], [-2, 5]]\n"
-                            "model m { input x: i32[batch, 3]\n"
-                            " y[n] = sum(t, d) vectors[x[n, t], d] * [1, 10][d] * [1, 2, 3][t]\n output y }";
+static const char words[] =
+        "const vectors = [[0.0, 0], [1, 2], [3, -1], [-2, 5]]\n"
+        "model m { input x: i32[batch, 3]\n"
+        " y[n] = sum(t, d) vectors[x[n, t], d] * [1, 10][d] * [1, 2, 3][t]\n output y }";
 
 Test(explain, a_word_has_what_its_vector_adds) {
     Trial t = trial(words, 3, (double[]){1, 2, 3}, (double[]){0, 0, 2});
@@ -133,8 +139,10 @@ Test(explain, a_byte_may_be_an_index_too) {
 }
 
 Test(explain, neighbours_share_what_their_pair_adds) {
-    Trial t = trial("const vectors = [0.0, 1, 2, 30, 4, 5, 6, 7, 8]\nmodel m { input x: i32[batch, 3]\n"
-                    " y[n] = sum(t in 0..2) vectors[(3 * x[n, t] + x[n, t + 1]) % 9] * [1, 100][t]\n output y }",
+    Trial t = trial(
+            "const vectors = [0.0, 1, 2, 30, 4, 5, 6, 7, 8]\nmodel m { input x: i32[batch, 3]\n"
+            " y[n] = sum(t in 0..2) vectors[(3 * x[n, t] + x[n, t + 1]) % 9] * [1, 100][t]\n "
+            "output y }",
             3, (double[]){1, 0, 2}, NULL);
     double got[3], want[] = {15, 15 + 100, 100};
     integrate(&t, 1, got);
@@ -143,8 +151,10 @@ Test(explain, neighbours_share_what_their_pair_adds) {
 
 Test(explain, one_hot_places_are_vectors) {
     Trial t = trial("model m { input x: i32[batch, 2]\n"
-                    " h[n, t, c in 0..3] = real(x[n, t] == c)\n g[n, t, c in 0..3] = if x[n, t] == c then 1.0 else 0.0\n"
-                    " y[n] = (sum(t, c) h[n, t, c] * [0, 5, 7][c]) + (sum(t, c) g[n, t, c] * [0, 100, 200][c])\n output y }",
+                    " h[n, t, c in 0..3] = real(x[n, t] == c)\n g[n, t, c in 0..3] = if x[n, t] == "
+                    "c then 1.0 else 0.0\n"
+                    " y[n] = (sum(t, c) h[n, t, c] * [0, 5, 7][c]) + (sum(t, c) g[n, t, c] * [0, "
+                    "100, 200][c])\n output y }",
             2, (double[]){1, 2}, NULL);
     double got[2], want[] = {105, 207};
     integrate(&t, 1, got);
@@ -153,17 +163,19 @@ Test(explain, one_hot_places_are_vectors) {
 
 /* Three words of four count: the mean is over three, however much of them is there. */
 Test(explain, a_mask_stays_a_mask) {
-    Trial t = trial("const vectors = [0.0, 3, 6, 9]\nmodel m { input x: i32[batch, 4]\n"
-                    " count[n] = sum(t) if x[n, t] != 0 then 1\n"
-                    " y[n] = (sum(t) if x[n, t] != 0 then vectors[x[n, t]]) / count[n]\n output y }",
-            4, (double[]){1, 2, 0, 3}, NULL);
+    Trial t =
+            trial("const vectors = [0.0, 3, 6, 9]\nmodel m { input x: i32[batch, 4]\n"
+                  " count[n] = sum(t) if x[n, t] != 0 then 1\n"
+                  " y[n] = (sum(t) if x[n, t] != 0 then vectors[x[n, t]]) / count[n]\n output y }",
+                    4, (double[]){1, 2, 0, 3}, NULL);
     double got[4], want[] = {1, 2, 0, 3};
     integrate(&t, 1, got);
     expect_near(got, want, 4, "attributions");
 }
 
 Test(explain, what_is_no_function_of_reals_goes_between_its_values) {
-    Trial t = trial("model m { input x: i32[batch, 2]\n y[n] = real(x[n, 0] // 3) + real(x[n, 1] % 4)\n output y }",
+    Trial t = trial("model m { input x: i32[batch, 2]\n y[n] = real(x[n, 0] // 3) + real(x[n, 1] % "
+                    "4)\n output y }",
             2, (double[]){7, 6}, (double[]){0, 1});
     double got[2], want[] = {2, 1};
     integrate(&t, 1, got);
@@ -173,9 +185,12 @@ Test(explain, what_is_no_function_of_reals_goes_between_its_values) {
 Test(explain, attributions_of_networks_add_up) {
     double got[MOST], pixel[48];
     for (int i = 0; i < 48; i++) pixel[i] = (37 * i) % 256;
-    Trial t = trial("model m { input x: u8[batch, 6, 8]\n image[n, i, j, c in 0..1] = x[n, i, j] / 255\n"
-                    " y = image |> conv2d(3, 3, activation: relu) |> max_pool2d(2) |> flatten |> dense(1) |> sigmoid\n"
-                    " output y }", 48, pixel, NULL);
+    Trial t = trial(
+            "model m { input x: u8[batch, 6, 8]\n image[n, i, j, c in 0..1] = x[n, i, j] / 255\n"
+            " y = image |> conv2d(3, 3, activation: relu) |> max_pool2d(2) |> flatten |> dense(1) "
+            "|> sigmoid\n"
+            " output y }",
+            48, pixel, NULL);
     integrate(&t, 400, got);
     t = trial("model m { input x: i32[batch, 6]\n"
               " y = x |> embedding(9, 4) |> gru(5) |> dense(1) |> sigmoid\n output y }",
@@ -189,7 +204,8 @@ Test(explain, attributions_of_networks_add_up) {
 }
 
 Test(explain, an_input_that_does_not_matter_has_zeros) {
-    Trial t = trial("model m { input x: f32[batch, 2]\n input z: f32[batch]\n y[n] = z[n] * z[n] + 0 * floor(x[n, 0])\n output y }",
+    Trial t = trial("model m { input x: f32[batch, 2]\n input z: f32[batch]\n y[n] = z[n] * z[n] + "
+                    "0 * floor(x[n, 0])\n output y }",
             2, (double[]){1, 2}, NULL);
     look_at(&t, 1);
     cr_assert(t.attribution[0] == 0 && t.attribution[1] == 0);
@@ -215,8 +231,9 @@ Test(tap, names_of_the_text_and_paths_of_layers) {
 }
 
 Test(tap, steps_of_a_scan_come_behind_the_rows) {
-    Model *m = model_of("model m { input x: f32[batch, 3, 2]\n scan t in 3 with s = zeros(batch, 2) {\n"
-                        " twice = 2 * (s + x[:, t])\n s = twice\n }\n output y = s }");
+    Model *m = model_of(
+            "model m { input x: f32[batch, 3, 2]\n scan t in 3 with s = zeros(batch, 2) {\n"
+            " twice = 2 * (s + x[:, t])\n s = twice\n }\n output y = s }");
     const char *name = "twice";
     cr_assert(tap_add(arena, m, &name, 1));
     Node *n = m->entry.at[1].output.at[0].node;
