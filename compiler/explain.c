@@ -113,7 +113,7 @@ static Node *without_states(Explain *x, Node *y) {
 }
 
 static Node *explained(Arena *a, const Model *m, const char *of) {
-    if (of) return tap_tensor(a, m, "--of", of);
+    if (of) return tap_tensor(a, m, "--output", of);
     const Entry *predict = &m->entry.at[0];
     for (int k = 0; k < predict->output.n; k++)
         if (predict->output.at[k].node->dtype == T_F32 && has_rows(predict->output.at[k].node))

@@ -116,6 +116,8 @@ static bool fill_number(const DlPart *p, double v, DlError *e) {
     double most = p->tensor->bound           ? (double)p->tensor->bound - 1
                   : p->tensor->type == DL_U8 ? 255
                                              : 2147483647.0;
+    if (p->tensor->type == DL_F32 && !isfinite((float)v))
+        return dl_fail(e, "--baseline: '%s' holds numbers up to 3.4e38", p->name);
     if (p->tensor->type != DL_F32 && (!whole || v > most))
         return dl_fail(e, "--baseline: '%s' holds whole numbers from 0 to %.0f", p->name, most);
     for (size_t i = 0; i < p->elements; i++) {
