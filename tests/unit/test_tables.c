@@ -4,6 +4,7 @@
 
 #include "../../runtime/trainer/real.h"
 #include "../../runtime/trainer/table.h"
+#include "../../runtime/trainer/units.h"
 #include "opened_table.h"
 
 static void setup(void) {
@@ -356,4 +357,32 @@ Test(tables, evaluation_uses_what_was_learnt) {
     cr_expect_str_eq(dl_meta_get(&other.data->meta, "table"), dl_meta_get(&o.data->meta, "table"));
     close_table(&other);
     close_table(&o);
+}
+
+/* ---- a target's own units -------------------------------------------------------------------- */
+
+Test(tables, predictions_in_the_targets_own_units) {
+    static const int64_t two[] = {-1, 2}, one[] = {-1, 1};
+    dl_pair pair = {"scale.y", "20 10\n-1 0.5"};
+    const DlMeta meta = {1, &pair};
+    dl_tensor output[] = {{.name = "p", .type = DL_F32, .rank = 2, .shape = one},
+            {.name = "q", .type = DL_F32, .rank = 2, .shape = two},
+            {.name = "r", .type = DL_F32, .rank = 2, .shape = two}};
+    dl_entry entry = {.name = "predict", .noutput = 2, .output = output};
+    float p[] = {1, 2}, q[] = {-1, 0, 1, 2};
+    void *at[] = {p, q, q};
+    Described d;
+    describe(&d, 1, LIST("x f32 -1", "y f32 -1 2"));
+    d.model.nentry = 1;
+    d.model.entry = &entry;
+    dl_units_restore(&d.model, &meta, 2, at);
+    near((double)p[0], 1); /* another shape: no prediction of y */
+    near((double)q[0], 10);
+    near((double)q[1], -1);
+    near((double)q[2], 30);
+    near((double)q[3], 0);
+    entry.noutput = 3; /* which of two? */
+    dl_units_restore(&d.model, &meta, 2, at);
+    near((double)q[0], 10);
+    close_described(&d, NULL);
 }
