@@ -512,7 +512,8 @@ static void check_setting(const Ast *s) {
     }
     if (!last)
         diag_error(head(s), "`%s` has no value: write %s %s", s->name, s->name, known->example);
-    else if (known->form == CALL && last->kind != A_CALL && last->kind != A_ERROR && last->kind != A_ARG)
+    else if (known->form == CALL && last->kind != A_CALL && last->kind != A_ERROR &&
+             last->kind != A_ARG)
         diag_error(last->span, "`%s` is given by a call: write %s %s", s->name, s->name,
                 known->example);
     check_list(s->list);

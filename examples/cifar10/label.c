@@ -122,7 +122,8 @@ static void put_words(FILE *f, int cell, int line, const char *words, const char
             cell / COLUMNS * CELL_HEIGHT + SIDE + 3.5 + 5 * line, colour);
 }
 
-/* What is on the image, and below it, with a question mark where it is wrong, what the network says. */
+/* What is on the image, and below it what the network says, with a question mark where that is
+ * wrong. */
 static bool put_cell(FILE *f, const Network *n, const DlData *data, int cell, DlError *e) {
     char words[64];
     bool taken[CLASSES] = {false};

@@ -90,7 +90,7 @@ static bool save_frame(const DlData *data, int64_t number, const char *file, DlE
     return ok;
 }
 
-/* ---- the picture: in each cell a frame, the same with what mattered, and two needles ---------- */
+/* ---- the picture: in each cell a frame, the same with what mattered, and two needles --- */
 
 static int64_t shown_row(const DlData *data, int cell) {
     return (2 * cell + 1) * data->test.rows / (2 * COLUMNS * ROWS);
@@ -173,7 +173,8 @@ static void draw_cells(FILE *f, const Cell *cell) {
         fputs("END\n", f);
     }
     for (int k = 0; k < COLUMNS * ROWS; k++)
-        fprintf(f, "%s $frame%d using 1:2:3:4:5 with rgbimage, $seen%d using 1:2:3:4:5 with rgbimage",
+        fprintf(f,
+                "%s $frame%d using 1:2:3:4:5 with rgbimage, $seen%d using 1:2:3:4:5 with rgbimage",
                 k ? "," : "plot", k, k);
     fputc('\n', f);
 }

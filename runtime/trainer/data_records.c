@@ -64,8 +64,8 @@ typedef struct Text {
 static const char usage[] = "\"angle: f32, frame: u8[32, 80, 3] planar\"";
 
 static bool misread(const DlReading *r, const Text *t, const char *expected) {
-    return dl_fail(r->error, "data records: layout: \"%s\" has no %s at \"%.16s\"; it is written %s",
-            t->all, expected, t->at, usage);
+    return dl_fail(r->error,
+            "data records: layout: \"%s\" has no %s at \"%.16s\"; it is written %s", t->all, expected, t->at, usage);
 }
 
 static void skip_blanks(Text *t) {
@@ -183,8 +183,8 @@ static bool match_fields(Records *s) {
         if (i == s->nfield) return no_such_field(s, m->input[k].name);
         if (m->input[k].rank == 0 || m->input[k].shape[0] >= 0)
             return dl_fail(s->r->error,
-                    "data records: '%s' is the same for all rows (it has no batch axis), and records "
-                    "give a value for each row",
+                    "data records: '%s' is the same for all rows (it has no batch axis), and "
+                    "records give a value for each row",
                     m->input[k].name);
         s->field[i].array = k;
     }
@@ -276,8 +276,8 @@ static bool read_records(Records *s, DlStream *file, const char *path, unsigned 
         if (got == 0 && s->rows > 0) return true;
         if (got < (size_t)s->size)
             return dl_fail(s->r->error,
-                    "%s: record %lld has %zu bytes of the %lld that the layout says; the file is cut "
-                    "off, or its layout or header is another one",
+                    "%s: record %lld has %zu bytes of the %lld that the layout says; the file is "
+                    "cut off, or its layout or header is another one",
                     path, (long long)s->rows, got, (long long)s->size);
         if (!add_record(s, record)) return false;
     }

@@ -1,6 +1,6 @@
-/* test_augmentation.c - what a train block's `augment` lines and the library's random layers of images
- * do: both outcomes of a flip occur and nothing else, a crop is a window of the image, rows and steps
- * differ, targets follow their inputs, and where nothing is trained images are left alone. */
+/* test_augmentation.c - what a train block's `augment` lines and the library's random layers of
+ * images do: both outcomes of a flip occur and nothing else, a crop is a window of the image, rows
+ * and steps differ, targets follow their inputs, and where nothing is trained images are left alone. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -89,7 +89,8 @@ static double pixel(const double *image, int row, int i, int j, int k) {
 }
 
 /* Whether a row of `seen` is the image, moved down and right, or its mirror; beyond the edges 0. */
-static bool is_moved(const Fixture *f, const double *seen, int row, int down, int right, bool mirror) {
+static bool is_moved(
+        const Fixture *f, const double *seen, int row, int down, int right, bool mirror) {
     for (int i = 0; i < SIDE; i++)
         for (int j = 0; j < SIDE; j++)
             for (int k = 0; k < CHANNELS; k++) {
@@ -137,7 +138,8 @@ Test(augmentation, a_crop_is_a_window_of_the_padded_image) {
 
 Test(augmentation, steps_differ_and_repeat) {
     static double first[ALL], second[ALL], again[ALL];
-    Fixture *f = fixture("    augment image = image |> random_rotation(0.1) |> random_brightness(0.1)\n");
+    Fixture *f = fixture("    augment image = image |> random_rotation(0.1)\n"
+                         "    augment image = image |> random_brightness(0.1)\n");
     train(f, 0, first, NULL);
     train(f, 1, second, NULL);
     train(f, 0, again, NULL);
@@ -181,8 +183,10 @@ Test(augmentation, the_rest_of_the_model_is_as_without) {
     Fixture *without = fixture("");
     cr_expect_eq(with->m->param.n, 1);
     cr_expect_eq(with->m->state.n, without->m->state.n);
-    cr_expect_eq(number(with, with->m->param.at[0]->init), number(without, without->m->param.at[0]->init));
-    cr_expect_eq(number(with, next_of(with->m, "drawn")), number(without, next_of(without->m, "drawn")));
+    cr_expect_eq(number(with, with->m->param.at[0]->init),
+            number(without, without->m->param.at[0]->init));
+    cr_expect_eq(number(with, next_of(with->m, "drawn")),
+            number(without, next_of(without->m, "drawn")));
     drop(with);
     drop(without);
 }

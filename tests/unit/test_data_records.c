@@ -16,7 +16,8 @@ static void teardown(void) {
 TestSuite(data_records, .init = setup, .fini = teardown);
 
 static DlData *read_layout(
-        Described *d, int inputs, const char *const *model, const char *layout, const char *header) {
+        Described *d, int inputs, const char *const *model, const char *layout,
+        const char *header) {
     describe(d, inputs, model);
     d->arg[0].text = "all.bin";
     d->arg[1] = (DlArg){"layout", layout};
@@ -154,6 +155,10 @@ Test(data_records, cut_short) {
     close_described(&d, data);
 }
 
+static size_t drawn(uint64_t seed, int round, int i, size_t below) {
+    return (size_t)(dl_draw(seed, DL_DRAW_DATA, (uint64_t)round, (uint64_t)i) * (double)below);
+}
+
 /* Whatever a layout is, there are data or one message. */
 Test(data_records, damaged_layouts) {
     static const char letters[] = ":,[]0123456789 uif_-plnar";
@@ -163,9 +168,8 @@ Test(data_records, damaged_layouts) {
         Described d;
         memcpy(layout, planar, sizeof planar);
         for (int i = 0; i < 1 + round % 3; i++)
-            layout[(int)(dl_draw(1, DL_DRAW_DATA, (uint64_t)round, (uint64_t)i) * (sizeof planar - 1))] =
-                    letters[(int)(dl_draw(2, DL_DRAW_DATA, (uint64_t)round, (uint64_t)i) *
-                                  (sizeof letters - 1))];
+            layout[drawn(1, round, i, sizeof planar - 1)] =
+                    letters[drawn(2, round, i, sizeof letters - 1)];
         DlData *data = read_layout(&d, 1, image_model, layout, NULL);
         cr_assert_neq(data != NULL, d.error.text[0] != '\0', "%s: %s", layout, d.error.text);
         close_described(&d, data);
