@@ -114,7 +114,7 @@ check-all: packages-all check
 		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" \
 		"tests/e2e/embed.sh $(B)/dlc 1000000" \
 		"tests/e2e/platforms.sh $(B)/dlc tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000" \
-		"tests/e2e/examples.sh $(B)/dlc $(B) speech movies sentiment"
+		"tests/e2e/examples.sh $(B)/dlc $(B) speech movies sentiment steering cifar10"
 
 # How fast the models of tests/bench are, beside the machine's limits, and contractions of many
 # shapes beside other libraries: $(B)/bench.csv, $(B)/sweep.csv. PEERS=PYTHON, an interpreter that
