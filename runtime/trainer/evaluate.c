@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "reader.h"
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -10,11 +11,12 @@ static int64_t smaller(int64_t a, int64_t b) {
 }
 
 static bool add_totals(
-        const DlSession *s, const DlSplit *split, DlBatch *b, void *totals, DlError *e) {
+        const DlSession *s, const DlSplit *split, DlAhead *ahead, void *totals, DlError *e) {
     const dl_model *m = s->table;
     for (int64_t first = 0; first < split->rows; first += m->batch) {
-        int64_t n = smaller(m->batch, split->rows - first);
-        dl_batch_fill(b, split, NULL, first, n);
+        int64_t n = smaller(m->batch, split->rows - first), behind = first + n;
+        DlWanted next = {NULL, behind, smaller(m->batch, split->rows - behind)};
+        const DlBatch *b = dl_ahead_take(ahead, (DlWanted){NULL, first, n}, next);
         int status = m->evaluate(s->model, s->work, n, b->data, totals);
         if (status != DL_OK) {
             dl_session_error(s, status, "evaluating", e);
@@ -26,16 +28,16 @@ static bool add_totals(
 
 bool dl_evaluate(const DlSession *s, const DlSplit *split, double *metric, DlError *e) {
     const dl_model *m = s->table;
-    DlBatch b;
-    if (!dl_batch_open(&b, m->input, m->ninput + m->ntarget, m->batch, e)) return false;
+    DlAhead *ahead = dl_ahead_open(m->input, m->ninput + m->ntarget, m->batch, split, e);
+    if (!ahead) return false;
     size_t size = (m->totals_size + 64) / 64 * 64;
     void *totals = aligned_alloc(64, size);
     bool ok = totals || dl_fail(e, "out of memory for the metrics");
     if (ok) memset(totals, 0, size);
-    ok = ok && add_totals(s, split, &b, totals, e);
+    ok = ok && add_totals(s, split, ahead, totals, e);
     if (ok) m->results(totals, metric);
     free(totals);
-    dl_batch_close(&b);
+    dl_ahead_close(ahead);
     return ok;
 }
 
