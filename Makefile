@@ -99,12 +99,15 @@ SLOW = "$(B)/tests/compare -n 3 $(COMPARED)" "$(B)/tests/compare -n 4 $(DEEP)" \
        "tests/bench/smoke.sh $(B)/dlc $(B)" "tests/sanitize.sh $(B)" \
        "tests/fuzz/parse.sh 1000" "tests/fuzz/load.sh" "tests/fuzz/programs.sh"
 
+# So many suites at a time.
+JOBS ?= 1
+
 check-fast: packages-check
 	@$(MAKE) --no-print-directory -j$$(nproc) all units
 	@tests/check $(filter-out $(LONG),$(UNITS)) $(FAST)
 check: packages-check
 	@$(MAKE) --no-print-directory -j$$(nproc) all units $(PROGRAMS)
-	@tests/check $(UNITS) $(FAST) $(SLOW)
+	@tests/check -j $(JOBS) $(UNITS) $(FAST) $(SLOW)
 
 # What takes longer, and what needs data that do not ship: every 257th float through the
 # elementary functions, the first losses of cifar10 beside Keras's, all examples' bits.
