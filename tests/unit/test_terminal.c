@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -172,7 +173,10 @@ static int run_on(Terminal t, const char *command) {
     fflush(NULL);
     pid_t child = forkpty(&master, NULL, NULL, &size);
     cr_assert_geq(child, 0);
-    if (child == 0) run_child(command);
+    if (child == 0) {
+        signal(SIGINT, SIG_DFL); /* which is ignored where the tests run in the background */
+        run_child(command);
+    }
     if (t.then || t.keys) {
         read_for(master, 20000);
         if (t.then) {
