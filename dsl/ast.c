@@ -424,3 +424,11 @@ Ast *ast_broken(Arena *m, Span at, Ast *block) {
     x->body = block;
     return finish(x);
 }
+
+Span ast_head(const Ast *s) {
+    Span at = s->span;
+    uint32_t end = at.start;
+    while (end < at.end && at.src->text[end] > ' ') end++;
+    at.end = end;
+    return at;
+}

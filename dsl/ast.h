@@ -152,10 +152,13 @@ Ast *ast_parse(Arena *a, const Source *src);    /* one text, imports unresolved 
 /* check.c: what can be said without shapes: duplicate names, return outside a function,
  * statements in the wrong place, unknown settings of a train block, and the like. */
 void ast_check(const Ast *program);
-/* A train block's line that is no setting of the language begins with an update's name; where
- * there is no such update, setting_unknown says so (`update`: the names that there are). */
-bool setting_is_known(const Ast *setting);
+Span ast_head(const Ast *s); /* the first word, where messages about a whole statement point */
 bool ast_assigns(const Ast *value); /* a setting's value that is a statement: image = ... */
+
+/* settings.c. A line of a train block that is no setting of the language begins with an update's
+ * name; where there is no such update, setting_unknown says so (`update`: the names that there
+ * are). */
+bool setting_is_known(const Ast *setting);
 void setting_unknown(const Ast *setting, const char *const *update, int updates);
 
 /* std_files.c (made at build time from dsl/std): the library, parsed in front of every program. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ast.h"
+#include "settings.h"
 
 /* ---- where statements belong ----------------------------------------------- */
 
@@ -82,15 +83,6 @@ static const char *name_of(Where where) {
     return "here";
 }
 
-/* The first word of a statement, where messages about all of it point. */
-static Span head(const Ast *s) {
-    Span at = s->span;
-    uint32_t end = at.start;
-    while (end < at.end && at.src->text[end] > ' ') end++;
-    at.end = end;
-    return at;
-}
-
 static bool belongs(const Ast *s, Where where) {
     return (places[s->kind].where & (int)where) != 0;
 }
@@ -100,7 +92,8 @@ static void check_place(const Ast *s, Where where) {
     const Place *p = &places[s->kind];
     if (belongs(s, where)) return;
     bool word = p->keyword[0] != 'a' || p->keyword[1] != ' ';
-    diag_error(head(s), word ? "`%s` cannot stand %s: %s" : "%s cannot stand %s: %s", p->keyword,
+    diag_error(ast_head(s), word ? "`%s` cannot stand %s: %s" : "%s cannot stand %s: %s",
+            p->keyword,
             name_of(where), p->advice);
 }
 
@@ -205,7 +198,7 @@ static void check_items(const Ast *items) {
 /* An if may lack its else only as the body of a fold, where it leaves elements out. */
 static void check_choice(const Ast *x, bool in_fold) {
     if (!x->c && !in_fold)
-        diag_error(head(x),
+        diag_error(ast_head(x),
                 "`else` is missing: write if c then a else b (only the body of a fold may "
                 "leave it out, as in sum(k) if c then x[k])");
     check_expr(x->a, false);
@@ -294,7 +287,7 @@ static void check_scan(const Ast *s, Where where) {
         check_expr(c->a, false);
     }
     if (!s->list)
-        diag_error(head(s),
+        diag_error(ast_head(s),
                 "a scan carries values from step to step: scan %s in ... with h = zeros(...) "
                 "{ ... }",
                 s->name);
@@ -314,7 +307,7 @@ static void check_statement(const Ast *s, Where where, bool in_scan) {
     case A_EXPR_STMT: check_unused(s); break;
     case A_RETURN:
         if (in_scan && belongs(s, where))
-            diag_error(head(s), "`return` cannot leave a scan: return after it");
+            diag_error(ast_head(s), "`return` cannot leave a scan: return after it");
         check_list(s->list);
         break;
     case A_PARAM:
@@ -350,7 +343,7 @@ static void check_statements(const Ast *block, Where where, bool in_scan) {
     for (const Ast *s = block->list; s; s = s->next) {
         check_statement(s, where, in_scan);
         if (s->kind == A_RETURN && s->next && belongs(s, where))
-            diag_warning(head(s->next),
+            diag_warning(ast_head(s->next),
                     "this is never reached: the `return` before it ends the definition");
     }
 }
@@ -408,82 +401,14 @@ static void check_metric(const Ast *s) {
 
 /* ---- train blocks ---------------------------------------------------------- */
 
-/* What the value of a setting is: an expression; a call; values of which some have names, as in
- * stop_early patience: 3; or an assignment, of which there may be several lines. */
-typedef enum { EXPRESSION, CALL, NAMED, ASSIGNMENT } SettingForm;
-
-static const struct Setting {
-    const char *name, *example;
-    SettingForm form;
-} settings[] = {
-        {"data", "csv(\"points.csv\")", CALL},
-        {"augment", "image = image |> random_flip", ASSIGNMENT},
-        {"validation", "0.1", NAMED},
-        {"optimizer", "adam(rate: 0.001)", CALL},
-        {"batch", "64", EXPRESSION},
-        {"epochs", "10", EXPRESSION},
-        {"shuffle", "false", EXPRESSION},
-        {"loss", "64", EXPRESSION},
-        {"accumulate", "4", EXPRESSION},
-        {"freeze", "\"conv2d*\"", EXPRESSION},
-        {"class_weight", "weight, of: label", NAMED},
-        {"privacy", "delta: 1e-5", NAMED},
-        {"stop_early", "patience: 3", NAMED},
-        {"reduce_on_plateau", "factor: 0.1, patience: 10", NAMED},
-};
-enum { SETTINGS = sizeof settings / sizeof *settings };
-
-static const char *foreign_setting(const char *name) {
-    static const char *const pair[][2] = {
-        {"batch_size", "batch"}, {"epoch", "epochs"}, {"optim", "optimizer"}, {"dataset", "data"},
-        {"steps", "epochs"}, {"optimiser", "optimizer"}, {"seed", "the option --seed"},
-        {"rate", "the optimizer's argument rate: optimizer adam(rate: 0.001)"},
-        {"learning_rate", "the optimizer's argument rate: optimizer adam(rate: 0.001)"},
-        {"early_stopping", "stop_early"}, {"validation_split", "validation"},
-        {"reduce_lr_on_plateau", "reduce_on_plateau"}, {"class_weights", "class_weight"},
-        {"validation_data", "validation"}, {"accumulation_steps", "accumulate"},
-        {"checkpoint", "the option --checkpoint-every"}, {"augmentation", "augment"},
-        {"transform", "augment"}, {"transforms", "augment"},
-    };
-    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
-        if (strcmp(pair[i][0], name) == 0) return pair[i][1];
-    return NULL;
-}
-
-static const struct Setting *find_setting(const char *name) {
-    for (int i = 0; i < SETTINGS; i++)
-        if (strcmp(settings[i].name, name) == 0) return &settings[i];
-    return NULL;
-}
-
-bool setting_is_known(const Ast *s) { return find_setting(s->name) != NULL; }
-
-void setting_unknown(const Ast *s, const char *const *update, int updates) {
-    enum { MOST = 64 };
-    const char *name = s->name, *foreign = foreign_setting(name), *known[SETTINGS + MOST];
-    char list[1024] = "";
-    int n = 0;
-    for (int i = 0; i < SETTINGS; i++) known[n++] = settings[i].name;
-    for (int i = 0; i < updates && i < MOST; i++) known[n++] = update[i];
-    for (int i = 0; i < n; i++) {
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ",
-                known[i]);
-    }
-    const char *near = diag_nearest(name, known, n);
-    if (foreign) diag_error(head(s), "there is no setting `%s`; here it is %s", name, foreign);
-    else if (near) diag_error(head(s), "there is no setting `%s`; did you mean `%s`?", name, near);
-    else diag_error(head(s), "there is no setting `%s`; the settings are %s", name, list);
-}
-
 /* `augment image = ...`; a sign of equality in any other line stands for a colon. */
-static void check_assignment(const Ast *s, const struct Setting *known) {
+static void check_assignment(const Ast *s, const Setting *known) {
     const Ast *value = s->list;
     if (known && known->form == ASSIGNMENT) {
         if (ast_assigns(value)) check_statement(value, MODEL_, false);
         else if (!value || value->kind != A_ERROR)
-            diag_error(head(s), "`%s` says what an input or target becomes: write %s %s", s->name,
-                    s->name, known->example);
+            diag_error(ast_head(s), "`%s` says what an input or target becomes: write %s %s",
+                    s->name, s->name, known->example);
     } else if (known && known->form != NAMED) {
         diag_error(value->span, "`%s` takes no assignment: write %s %s", s->name, s->name,
                 known->example);
@@ -494,7 +419,7 @@ static void check_assignment(const Ast *s, const struct Setting *known) {
 }
 
 static void check_setting(const Ast *s) {
-    const struct Setting *known = find_setting(s->name);
+    const Setting *known = setting_named(s->name);
     if (ast_assigns(s->list) || (known && known->form == ASSIGNMENT)) {
         check_assignment(s, known);
         return;
@@ -511,7 +436,7 @@ static void check_setting(const Ast *s) {
         last = x;
     }
     if (!last)
-        diag_error(head(s), "`%s` has no value: write %s %s", s->name, s->name, known->example);
+        diag_error(ast_head(s), "`%s` has no value: write %s %s", s->name, s->name, known->example);
     else if (known->form == CALL && last->kind != A_CALL && last->kind != A_ERROR &&
              last->kind != A_ARG)
         diag_error(last->span, "`%s` is given by a call: write %s %s", s->name, s->name,
@@ -525,8 +450,8 @@ static bool has_pattern(const Ast *s) {
 
 /* The same setting before s. Those with patterns may be many, beside one without. */
 static const Ast *set_before(const Ast *list, const Ast *s) {
-    if (has_pattern(s) || (find_setting(s->name) && s->list && s->list->kind == A_STRING)) return NULL;
-    const struct Setting *known = find_setting(s->name);
+    const Setting *known = setting_named(s->name);
+    if (has_pattern(s) || (known && s->list && s->list->kind == A_STRING)) return NULL;
     if (ast_assigns(s->list) || (known && known->form == ASSIGNMENT)) return NULL;
     for (; list != s; list = list->next)
         if (list->kind == A_SETTING && list->name == s->name && !has_pattern(list)) return list;
@@ -542,8 +467,8 @@ static void check_train(const Ast *train, const Ast *program) {
         check_setting(s);
         const Ast *first = set_before(train->body->list, s);
         if (first) {
-            diag_error(head(s), "`%s` is set twice", s->name);
-            diag_note(head(first), "first here");
+            diag_error(ast_head(s), "`%s` is set twice", s->name);
+            diag_note(ast_head(first), "first here");
         }
     }
     const char *model[32];
