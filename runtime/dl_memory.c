@@ -20,7 +20,7 @@ enum { LINE = 64, LARGE_PAGE = 2 << 20 };
 void *dl_memory(size_t size) {
     size_t whole = size / LARGE_PAGE * LARGE_PAGE;
     size_t unit = whole ? LARGE_PAGE : LINE;
-    if (size > SIZE_MAX - LARGE_PAGE) return NULL;
+    if (size > PTRDIFF_MAX - LARGE_PAGE) return NULL; /* no object is larger */
     void *memory = aligned_alloc(unit, size ? (size + unit - 1) / unit * unit : LINE);
 #ifdef MADV_HUGEPAGE
     if (memory && whole) (void)madvise(memory, whole, MADV_HUGEPAGE);
