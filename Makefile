@@ -85,12 +85,15 @@ FAST = "DLC=$(B)/dlc tests/run" "tests/language.sh $(B)/dlc" "tests/golden.sh $(
 # million of the deep network some are, by the data: four rows have none in generated code. Its
 # blocks on small images, tests/programs/residual.dl, are compared both ways.
 DEEP = examples/resnet20/resnet20.dl
+# Examples whose data ship, and the others, which take minutes.
+SHIPPED = autoencoder breast_cancer fashion forecast linear logistic pinn privacy toy_rnn vae
+FETCHED = cifar10 gpt_mini mnist movies resnet20 sentiment seq2seq speech steering transfer
 COMPARED = $(filter-out $(DEEP),$(EXAMPLES)) $(wildcard tests/programs/*.dl)
 SLOW = "$(B)/tests/compare -n 3 $(COMPARED)" "$(B)/tests/compare -n 4 $(DEEP)" \
        "$(B)/tests/compare -s -n 3 $(COMPARED)" \
        "tests/e2e/bench.sh $(B)/dlc" \
        "tests/e2e/hosts.sh $(B)/dlc $(B)" "tests/e2e/train.sh $(B)/dlc $(B)" \
-       "tests/e2e/data.sh $(B)/dlc $(B)" "tests/e2e/memory.sh $(B)" "tests/e2e/examples.sh $(B)/dlc $(B) autoencoder breast_cancer forecast pinn privacy vae" \
+       "tests/e2e/data.sh $(B)/dlc $(B)" "tests/e2e/memory.sh $(B)" "tests/e2e/examples.sh $(B)/dlc $(B) $(SHIPPED)" \
        "tests/e2e/bits.sh $(B)/dlc $(B) $(SMALL)" \
        "tests/e2e/rows.sh $(B)/dlc $(SMALL) $(patsubst %,tests/programs/%.dl,$(ROWS))" \
        "tests/e2e/cache.sh $(B)/dlc" "tests/e2e/imported.sh $(B)/dlc" "tests/e2e/growth.sh $(B)/dlc" \
@@ -117,7 +120,7 @@ check-all: packages-all check
 		"tests/e2e/bits.sh $(B)/dlc $(B) $(EXAMPLES)" \
 		"tests/e2e/embed.sh $(B)/dlc 1000000" \
 		"tests/e2e/platforms.sh $(B)/dlc tests/e2e/tiny.dl examples/toy_rnn/toy_rnn.dl" "tests/fuzz/parse.sh 20000" "tests/fuzz/programs.sh $(B) 3000 100000" \
-		"tests/e2e/examples.sh $(B)/dlc $(B) speech movies sentiment steering cifar10"
+		"tests/e2e/examples.sh $(B)/dlc $(B) $(FETCHED)"
 
 # How fast the models of tests/bench are, beside the machine's limits, and contractions of many
 # shapes beside other libraries: $(B)/bench.csv, $(B)/sweep.csv. PEERS=PYTHON, an interpreter that

@@ -11,9 +11,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 
-# The indented commands of a README, continued lines joined.
+# The indented commands of a README, continued lines joined. What a reader puts for DIR is DLC_DATA.
 commands() {
-    sed -n 's/^    //p' "$1" | sed -e ':a' -e '/\\$/N; s/\\\n//; ta'
+    sed -n 's/^    //p' "$1" | sed -e ':a' -e '/\\$/N; s/\\\n//; ta' \
+        -e 's/--data DIR/--data "$DLC_DATA"/'
 }
 
 # $1 example, $2 name of a metric, $3 least, $4 most: looks at the last line of the training.
@@ -36,7 +37,9 @@ find_data() {
         speech) folder=fsdd packed="$kept/fsdd/*.tar.xz" ;;
         movies) folder=movielens packed="$kept/movielens/*.csv.gz" ;;
         sentiment) folder=imdb packed= ;;
-        cifar10 | steering) folder=$1 packed= ;;
+        cifar10 | steering | mnist) folder=$1 packed= ;;
+        resnet20 | transfer) folder=cifar10 packed= ;;
+        gpt_mini) folder=tinyshakespeare packed= ;;
         *) return 0 ;;
     esac
     [ -n "$kept" ] && [ -d "$kept/$folder" ] || return 1
@@ -73,6 +76,11 @@ for name in "$@"; do
     passed=$((passed + 1))
     case $name in
         linear) figure $name loss 0 0.02 ;;
+        fashion) figure $name accuracy 0.78 0.86 ;;
+        mnist) figure $name accuracy 0.97 0.985 ;;
+        resnet20) figure $name accuracy 0.66 0.73 ;;
+        transfer) figure $name accuracy 0.56 0.68 ;; # from scratch, the last of the three runs
+        gpt_mini) figure $name loss 1.7 1.9 ;;
         logistic) figure $name loss 0 0.4 ;;
         breast_cancer) figure $name binary_accuracy 0.96 1; [ -s importance.png ] || failed=$((failed + 1)) ;;
         forecast) figure $name mean_absolute_error 0.2 0.45 ;;
