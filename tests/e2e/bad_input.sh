@@ -6,20 +6,12 @@
 #     tests/e2e/bad_input.sh DLC
 set -u
 dlc=$(realpath "$1")
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap '[ ! -d "$work/small" ] || umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset DLC_DATA
-passed=0 failed=0
-
-check() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@" >log 2>&1; then passed=$((passed + 1)); return; fi
-    failed=$((failed + 1))
-    echo "failed: $what" >&2
-    cat log >&2
-}
+. "$here/checks.sh"
 
 # refused CODE MESSAGE COMMAND...: a whole line of standard error, without "dlc COMMAND: error: ".
 refused() {
@@ -306,5 +298,4 @@ done
 check "kill -9: at $moment moments, $resumed checkpoints" [ $moment = 12 ]
 check "kill -9: there were checkpoints" [ $resumed -gt 0 ]
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

@@ -8,30 +8,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-passed=0 failed=0
+. "$here/checks.sh"
 
-# check WHAT COMMAND...: counts whether the command succeeds.
-check() {
-    what=$1
-    shift
-    if "$@" >log 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $what" >&2
-        cat log >&2
-    fi
-}
-
-# refused WHAT CODE MESSAGE COMMAND...: the exit code, and the message on standard error.
-refused() {
-    what=$1 code=$2 message=$3
-    shift 3
-    "$@" >out 2>err
-    status=$?
-    check "$what: exit code $status" [ "$status" = "$code" ]
-    check "$what: $(cat err)" grep -qF -e "$message" err
-    check "$what: nothing on standard output" [ ! -s out ]
+refused_silently() {
+    refused "$@"
+    check "$1: nothing on standard output" [ ! -s out ]
 }
 
 tiny=$here/tiny.dl
@@ -62,13 +43,12 @@ check "systems take turns: $(cat lines)" \
     [ "$(sed 's/.*"system": "\([a-z]*\)", "threads": \([0-9]*\).*/\1\2/' lines | tr '\n' ' ')" = \
         "generated1 interpreted1 generated2 interpreted2 " ]
 
-refused "no such time" 2 "--seconds=soon: a number above 0" "$dlc" bench "$tiny" --seconds soon
-refused "no threads" 2 "--threads=0: a number from 1 to 256" "$dlc" bench "$tiny" --threads 0
-refused "no model" 2 "Usage: dlc bench model.dl" "$dlc" bench
-refused "no C compiler" 1 "no C compiler: 'none' is not there" env CC=none "$dlc" bench "$tiny"
-refused "no such file" 1 "none.dl" "$dlc" bench none.dl
-refused "no such precision" 2 "--interpret=half: there is no such value" \
+refused_silently "no such time" 2 "--seconds=soon: a number above 0" "$dlc" bench "$tiny" --seconds soon
+refused_silently "no threads" 2 "--threads=0: a number from 1 to 256" "$dlc" bench "$tiny" --threads 0
+refused_silently "no model" 2 "Usage: dlc bench model.dl" "$dlc" bench
+refused_silently "no C compiler" 1 "no C compiler: 'none' is not there" env CC=none "$dlc" bench "$tiny"
+refused_silently "no such file" 1 "none.dl" "$dlc" bench none.dl
+refused_silently "no such precision" 2 "--interpret=half: there is no such value" \
     "$dlc" train "$tiny" --interpret=half
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

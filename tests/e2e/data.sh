@@ -13,20 +13,7 @@ cd "$work" || exit 1
 unset DLC_DATA
 mkdir temporary
 export TMPDIR="$work/temporary"
-passed=0 failed=0
-
-# check WHAT COMMAND...: counts whether the command succeeds.
-check() {
-    what=$1
-    shift
-    if "$@" >log 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $what" >&2
-        cat log >&2
-    fi
-}
+. "$here/checks.sh"
 
 # ---- images by class ----
 
@@ -117,5 +104,4 @@ END
         check "what is made needs no more" [ "$(libraries reader.c)" = "-lz -llzma -lzstd -lpthread -lm" ]
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

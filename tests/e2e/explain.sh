@@ -6,19 +6,14 @@
 set -u
 dlc=$(realpath "$1")
 root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset DLC_DATA
 export CFLAGS=-O1     # compiling takes longer than running here
-passed=0 failed=0
+. "$here/checks.sh"
 
-# $1 what is expected, $2... a command that says whether it is so.
-check() {
-    what=$1
-    shift
-    if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "not so: $what"; fi
-}
 explain() { "$dlc" explain "$@" --quiet --threads 1; }
 fails_with() { # the message's text, then a command
     text=$1
@@ -158,5 +153,4 @@ sed -n 's/^    dlc /dlc /p' "$root/docs/explain.md" | grep -v review |
 command -v gnuplot >/dev/null || sed -i '/-o/d' page.sh
 check "docs/explain.md: its commands run ($(wc -l <page.sh))" sh -c 'sh -eu page.sh >page.log 2>&1 || { tail -n 5 page.log; exit 1; }'
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

@@ -10,19 +10,8 @@ ref=$here/../ref/imported
 script=$here/../../tools/import_weights.py
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. "$here/checks.sh"
 export DLC="$dlc"
-
-check() { # name of the test, command
-    label=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $label:"
-        cat "$work/said"
-    fi
-}
 
 model_of() { # the program of a case: its own, or that of its kind
     if [ -e "$ref/$1.dl" ]; then echo "$ref/$1.dl"; else echo "$ref/${1%_*}.dl"; fi
@@ -91,5 +80,4 @@ if "$python" -c 'import numpy' 2>/dev/null; then
 else
     echo "skipped: no Python with numpy, so tools/import_weights.py is not run"
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

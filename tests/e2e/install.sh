@@ -6,9 +6,10 @@
 set -u
 build=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. "$here/checks.sh"
 
 pass() { passed=$((passed + 1)); }
 fail() { # what, file to show
@@ -16,12 +17,6 @@ fail() { # what, file to show
     [ $# -lt 2 ] || tail -n 15 "$2"
     failed=$((failed + 1))
 }
-check() { # what, command...
-    what=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then pass; else fail "$what" "$work/log"; fi
-}
-
 make --no-print-directory -C "$root" B="$build" PREFIX=/usr DESTDIR="$work/stage" install \
     >"$work/log" 2>&1 || fail "DESTDIR" "$work/log"
 make --no-print-directory -C "$root" B="$build" PREFIX="$work/tree" install >"$work/log" 2>&1 ||
@@ -101,5 +96,4 @@ complete() { # words...: what is offered for the last
 complete dlc tr | grep -qx train && pass || fail "completion offers no train for tr"
 complete dlc train --ep | grep -qx -- --epochs && pass || fail "completion offers no --epochs"
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+report

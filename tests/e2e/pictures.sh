@@ -7,34 +7,12 @@ set -u
 dlc=$(realpath "$1")
 build=$(realpath "$2")
 root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 TMPDIR=$work CFLAGS=-O0
 export TMPDIR CFLAGS
-passed=0 failed=0
-
-# check WHAT COMMAND...: counts whether the command succeeds.
-check() {
-    what=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $what" >&2
-        cat "$work/log" >&2
-    fi
-}
-
-# refused WHAT CODE MESSAGE COMMAND...: the exit code, and the message on standard error.
-refused() {
-    what=$1 code=$2 message=$3
-    shift 3
-    "$@" >out 2>err
-    status=$?
-    check "$what: exit code $status" [ "$status" = "$code" ]
-    check "$what: $(cat err)" grep -qF -e "$message" err
-}
+. "$here/checks.sh"
 
 # is_png FILE WIDTH HEIGHT: a whole PNG file, at least so large; is_svg likewise.
 is_png() {
@@ -169,5 +147,4 @@ refused "a reference without a time" 2 "keras=15788" "$dlc" bench fashion.dl --r
     ./linear train --epochs 3 --quiet --plot linear.svg >out 2>err
 check "a program draws too: $(cat err)" says linear.svg train_loss test_loss
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

@@ -11,30 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset DLC_DATA
-passed=0 failed=0
-
-# check WHAT COMMAND...: counts whether the command succeeds.
-check() {
-    what=$1
-    shift
-    if "$@" >log 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $what" >&2
-        cat log >&2
-    fi
-}
-
-# refused WHAT CODE MESSAGE COMMAND...: the exit code, and the message on standard error.
-refused() {
-    what=$1 code=$2 message=$3
-    shift 3
-    "$@" >out 2>err
-    status=$?
-    check "$what: exit code $status" [ "$status" = "$code" ]
-    check "$what: $(cat err)" grep -qF -e "$message" err
-}
+. "$here/checks.sh"
 
 # near A B TOLERANCE
 near() {
@@ -120,5 +97,4 @@ check "no weights are left of it" [ ! -e wild.w ]
 
 . "$here/control.sh"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report
