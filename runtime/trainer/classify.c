@@ -1,4 +1,5 @@
 /* classify.c - see classify.h. */
+#include <limits.h>
 #include <math.h>
 
 #include "classify.h"
@@ -57,7 +58,7 @@ static int largest_label(const dl_model *m, const DlSplit *s) {
     if (!a || a->fixed || a->stride != dl_type_size(a->type)) return -1;
     for (int64_t r = 0; r < s->rows; r++) {
         double v = dl_value_at(a->type, dl_row(s, m->ninput, r), 0);
-        if (!(v >= 0 && v < MOST_CLASSES) || v > floor(v)) return -1;
+        if (!(v >= 0 && v <= INT_MAX) || v > floor(v)) return -1;
         most = fmax(most, v);
     }
     return (int)most;

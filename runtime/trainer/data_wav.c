@@ -123,6 +123,7 @@ static bool read_frames(DlReading *r, Recordings *s, int64_t i, float *frame) {
                     s->signal, r->error))
         return false;
     dl_pool_drop(r->data->pool, b.at);
+    dl_pool_drop(r->data->pool, b.path);
     dl_sound_frames(s->sound, s->signal, frame);
     return true;
 }

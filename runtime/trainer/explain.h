@@ -80,8 +80,9 @@ const char *dl_part_text(
 /* Padding that changes nothing is not. */
 bool dl_part_is_shown(const DlPart *p, const DlSplit *s, int64_t row, size_t element, float v);
 bool dl_part_is_picture(const DlPart *p); /* rather than a list */
-/* The element's index where the part has a vocabulary. */
-int64_t dl_part_index(const DlPart *p, const DlSplit *s, int64_t row, size_t element);
+/* The largest size of what elements were given, 1 when all are 0: what colours and bars are a share
+ * of. */
+double dl_part_most(const float *v, size_t n);
 /* One number for each place of a picture: of saliency the largest of its channels, of occlusion
  * any, of attributions their sum. */
 void dl_part_heat(const DlPart *p, DlMethod method, const float *attribution, float *heat);

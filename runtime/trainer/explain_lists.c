@@ -49,15 +49,9 @@ static void put_ground(const Page *p, int wide, double v) {
             c[2]);
 }
 
-static double largest(const float *v, size_t n) {
-    double most = 0;
-    for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)v[i]));
-    return most > 0 ? most : 1;
-}
-
 static void put_words(Page *page, const DlReport *r, const DlPart *p, int part, int64_t row) {
     const float *v = r->row[row].attribution[part];
-    double most = largest(v, p->elements);
+    double most = dl_part_most(v, p->elements);
     char text[128];
     for (size_t i = 0; i < p->elements; i++) {
         if (!dl_part_is_shown(p, r->split, r->row[row].row, i, v[i])) continue;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify.h"
 #include "explain.h"
 #include "index_names.h"
 
@@ -60,27 +61,19 @@ bool dl_parts_name(DlExplainer *x, const DlMeta *stored) {
     return true;
 }
 
-int64_t dl_part_index(const DlPart *p, const DlSplit *s, int64_t row, size_t element) {
-    const DlArray *a = &s->array[p->input];
-    const unsigned char *at = dl_row(s, p->input, row);
-    switch (a->type) {
-    case DL_F32:
-        return (int64_t)((const float *)(const void *)at)[element];
-    case DL_I32:
-        return ((const int32_t *)(const void *)at)[element];
-    case DL_F64:
-        return (int64_t)((const double *)(const void *)at)[element];
-    case DL_I64:
-        return ((const int64_t *)(const void *)at)[element];
-    case DL_U8:
-        break;
-    }
-    return at[element];
+static int64_t index_at(const DlPart *p, const DlSplit *s, int64_t row, size_t element) {
+    return (int64_t)dl_value_at(s->array[p->input].type, dl_row(s, p->input, row), element);
+}
+
+double dl_part_most(const float *v, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)v[i]));
+    return most > 0 ? most : 1;
 }
 
 const char *dl_part_text(
         const DlPart *p, const DlSplit *s, int64_t row, size_t element, char *text, size_t size) {
-    int64_t index = p->text ? dl_part_index(p, s, row, element) : -1;
+    int64_t index = p->text ? index_at(p, s, row, element) : -1;
     bool known = index >= 0 && index < p->texts;
     if (known && p->elements == 1)
         snprintf(text, size, "%s = %s", p->name, p->text[index]);
@@ -96,7 +89,7 @@ const char *dl_part_text(
 }
 
 bool dl_part_is_shown(const DlPart *p, const DlSplit *s, int64_t row, size_t element, float v) {
-    bool padding = p->text && dl_part_index(p, s, row, element) == 0 &&
+    bool padding = p->text && index_at(p, s, row, element) == 0 &&
                    strcmp(p->text[0], "(padding)") == 0;
     return !padding || v < 0 || v > 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify.h"
 #include "explain.h"
 #include "plot.h"
 
@@ -33,23 +34,6 @@ typedef struct Given {
     const unsigned char *at;
 } Given;
 
-static double value_at(const Given *a, size_t i) {
-    const unsigned char *at = a->at;
-    switch (a->type) {
-    case DL_F32:
-        return (double)((const float *)(const void *)at)[i];
-    case DL_I32:
-        return ((const int32_t *)(const void *)at)[i];
-    case DL_F64:
-        return ((const double *)(const void *)at)[i];
-    case DL_I64:
-        return (double)((const int64_t *)(const void *)at)[i];
-    case DL_U8:
-        break;
-    }
-    return at[i];
-}
-
 typedef struct Range {
     double least, most;
 } Range;
@@ -58,7 +42,7 @@ static Range range_of(const DlPart *p, const Given *a) {
     Range r = {INFINITY, -INFINITY};
     if (a->type == DL_U8) return (Range){0, 255};
     for (size_t i = 0; i < p->elements; i++) {
-        double v = value_at(a, i);
+        double v = dl_value_at(a->type, a->at, i);
         if (!isfinite(v)) continue;
         r.least = fmin(r.least, v);
         r.most = fmax(r.most, v);
@@ -70,7 +54,7 @@ static Range range_of(const DlPart *p, const Given *a) {
 static Colour input_colour(const DlPart *p, const Given *a, int64_t place, Range in) {
     double c[3] = {0}, span = in.most > in.least ? in.most - in.least : 1;
     for (int64_t k = 0; k < p->depth; k++) {
-        double v = (value_at(a, (size_t)(place * p->depth + k)) - in.least) / span;
+        double v = (dl_value_at(a->type, a->at, (size_t)(place * p->depth + k)) - in.least) / span;
         if (p->depth == 3)
             c[k] = v;
         else

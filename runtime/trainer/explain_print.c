@@ -64,12 +64,6 @@ static bool colours(void) {
     return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0 && !(no && *no);
 }
 
-static double largest(const float *v, size_t n) {
-    double most = 0;
-    for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)v[i]));
-    return most > 0 ? most : 1;
-}
-
 /* A colour of the terminal's cube of 6 x 6 x 6, from white to orange or blue. */
 static int ground(double v) {
     static const int up[] = {231, 230, 223, 222, 215, 208}, down[] = {231, 195, 153, 117, 75, 33};
@@ -79,7 +73,7 @@ static int ground(double v) {
 
 static void print_coloured(
         const DlReport *r, const DlPart *p, const DlExplained *e, const float *v) {
-    double most = largest(v, p->elements);
+    double most = dl_part_most(v, p->elements);
     int column = 0;
     char text[128];
     for (size_t i = 0; i < p->elements; i++) {
@@ -107,7 +101,7 @@ static void print_lines(const DlReport *r, const DlPart *p, const DlExplained *e
 static void print_list(const DlReport *r, const DlPart *p, const DlExplained *e, const float *v) {
     static const char bar[] = "########################################";
     int64_t *order = calloc(p->elements, sizeof *order);
-    double most = largest(v, p->elements);
+    double most = dl_part_most(v, p->elements);
     char text[128];
     if (!order) return;
     dl_part_order(p, v, order);
@@ -145,7 +139,7 @@ static void print_map(const DlReport *r, const DlPart *p, const float *v) {
         for (int64_t c = 0; c < wide; c++) most = fmax(most, cell(p, heat, y, c, scale));
     for (int64_t y = 0; y < high; y++) {
         for (int64_t c = 0; c < wide; c++)
-            putchar(ink[(int)(9 * cell(p, heat, y, c, scale) / (most > 0 ? most : 1))]);
+            putchar(ink[(int)fmin(9 * cell(p, heat, y, c, scale) / (most > 0 ? most : 1), 9)]);
         putchar('\n');
     }
     free(heat);

@@ -298,7 +298,11 @@ bool dl_files_read(DlPool *p, const DlFiles *f, int64_t i, DlBytes *out, DlError
     char *path = dl_pool_array(p, (int64_t)n, 1, e);
     if (!path) return false;
     snprintf(path, n, "%s%s%s", f->from, middle, file->path);
-    if (!f->bytes) return dl_bytes_read(p, path, out, e);
-    *out = (DlBytes){.path = path, .at = f->bytes + file->at, .size = file->size};
-    return !dl_stream_is_packed(out->at, out->size) || dl_bytes_unpack(p, out, out, e);
+    if (f->bytes) {
+        *out = (DlBytes){.path = path, .at = f->bytes + file->at, .size = file->size};
+        if (!dl_stream_is_packed(out->at, out->size)) return true;
+    }
+    bool read = f->bytes ? dl_bytes_unpack(p, out, out, e) : dl_bytes_read(p, path, out, e);
+    dl_pool_drop(p, path); /* the bytes have a copy of it */
+    return read;
 }

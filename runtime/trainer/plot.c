@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plot.h"
+#include "utf8.h"
 
 /* ---- the style ----------------------------------------------------------------------------- */
 
@@ -58,22 +59,14 @@ bool dl_plot_end(DlPlot *p, DlError *e) {
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 character there; 0: it is none. */
-static size_t character(const unsigned char *s) {
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (s[0] > 0xf4) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    return n;
-}
-
 /* Within single quotes gnuplot knows no escapes but two quotes for one. Control characters would
  * end the line, and bytes that are no text would make an SVG file unreadable. */
 void dl_plot_text(FILE *script, const char *text, size_t most) {
     const unsigned char *s = (const unsigned char *)text;
     fputc('\'', script);
     for (size_t done = 0; *s != '\0'; done++) {
-        size_t n = character(s);
+        uint32_t code;
+        size_t n = (size_t)dl_utf8_decode(s, 4, &code); /* the NUL ends what is cut short */
         if (most > 0 && done + 1 == most && s[n ? n : 1] != '\0') {
             fputs("\xe2\x80\xa6", script); /* ... */
             break;

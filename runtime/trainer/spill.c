@@ -75,8 +75,10 @@ bool dl_spill_resize(DlSpill *s, size_t size, DlError *e) {
         size_t kept = (size + (size_t)page - 1) / (size_t)page * (size_t)page;
         if (kept < s->size) munmap((char *)s->at + kept, s->size - kept);
         s->size = kept < s->size ? kept : s->size;
-        return s->file < 0 || ftruncate(s->file, (off_t)s->size) == 0 ||
-               dl_fail(e, "a temporary file cannot be cut: %s", strerror(errno));
+        if (s->file >= 0 && ftruncate(s->file, (off_t)s->size) != 0)
+            return dl_fail(e, "a temporary file cannot be cut: %s", strerror(errno));
+        dl_spill_fix(s); /* what was cut has its size: of many such, none keeps a file open */
+        return true;
     }
     if (s->file < 0) { /* nobody has meant it to grow */
         if (!dl_spill_open(&to, size, e)) return false;

@@ -55,6 +55,30 @@ Test(large_data, beyond_the_bound_pieces_are_files) {
     dl_pool_free(p);
 }
 
+static int open_files(void) {
+    DIR *d = opendir("/proc/self/fd");
+    int n = 0;
+    while (readdir(d) != NULL) n++;
+    closedir(d);
+    return n;
+}
+
+/* A whole file is read into a piece that is cut to its size: of thousands of them none stays open. */
+Test(large_data, pieces_that_were_cut_keep_no_file_open) {
+    DlPool *p = dl_pool_new();
+    dl_pool_bound(p, 1000);
+    int before = open_files();
+    for (int i = 0; i < 50; i++) {
+        unsigned char *at = dl_pool_resize(p, NULL, 1 << 16, &error);
+        cr_assert(at && dl_pool_is_file(p, at), "%s", error.text);
+        memset(at, i, 100);
+        at = dl_pool_resize(p, at, 100, &error);
+        cr_assert(at && all_are(at, 100, (unsigned char)i), "%s", error.text);
+    }
+    cr_expect_eq(open_files(), before);
+    dl_pool_free(p);
+}
+
 /* A piece that grows moves out of memory, and goes on growing there. */
 Test(large_data, growing) {
     DlPool *p = dl_pool_new();
