@@ -111,7 +111,7 @@ static Spots spots_of(Arena *a, const KernelTimes *k, const Result *r) {
             continue;
         }
         Spot spot = {line->flops / line->bytes, line->flops * line->times / seconds * 1e-9, share,
-                line->function, strncmp(line->what, "gradient", 8) == 0};
+                line->function, plan_kernel_is_gradient(line)};
         s.at[s.n++] = spot;
         widen(s.x, spot.intensity);
         widen(s.y, spot.gflops);

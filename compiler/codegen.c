@@ -461,3 +461,7 @@ void codegen_print(Codegen *cg, FILE *f) {
     for (int i = 0; i < cg->function.n; i++) fprintf(f, "%s\n", cg->function.at[i].text);
     for (int i = 0; i < cg->driver.n; i++) fprintf(f, "%s\n", cg->driver.at[i]);
 }
+
+bool plan_kernel_is_gradient(const PlanKernel *k) {
+    return k->what && strncmp(k->what, "gradient", 8) == 0;
+}

@@ -99,6 +99,9 @@ typedef struct PlanKernel {
     Vec(PlanArray) array;
 } PlanKernel;
 
+/* Of the backward pass: a gradient is named so where it is made (grad.c). */
+bool plan_kernel_is_gradient(const PlanKernel *k);
+
 typedef struct Plan {
     int64_t arena;           /* bytes, a multiple of 64 */
     double flops;            /* operations on reals, of a call with all rows */

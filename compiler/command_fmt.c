@@ -1,6 +1,12 @@
 /* command_fmt.c - `dlc fmt`: programs brought into their form, in place. A file is written whole
  * or not at all, and only when its text changes; one with errors is left as it is. */
+#define _XOPEN_SOURCE 700 /* realpath */
+
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../dsl/format.h"
 #include "commands.h"
@@ -15,6 +21,21 @@ static const Source *standard_input(Arena *a) {
     return source_from_text(a, "<standard input>", text.at ? text.at : "", (size_t)text.n);
 }
 
+/* The file that a link names, and who may read and write it, stay what they were. */
+static bool replace_text(Arena *a, const char *path, const char *text) {
+    struct stat st;
+    bool link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+    char *target = link ? realpath(path, NULL) : NULL;
+    const char *file = target ? target : path;
+    bool allowed = stat(file, &st) == 0 && access(file, W_OK) == 0;
+    if (!allowed) fprintf(stderr, "%s: error: cannot write: %s\n", path, strerror(errno));
+    bool written = allowed && driver_write_text(a, file, text);
+    if (written && chmod(file, st.st_mode & 07777) != 0)
+        fprintf(stderr, "%s: warning: its mode cannot be set: %s\n", path, strerror(errno));
+    free(target);
+    return written;
+}
+
 /* --check names a file that would be changed; otherwise it is changed. */
 static int settle(Arena *a, const Options *o, const Source *src, const char *text, size_t n) {
     bool same = n == src->length && memcmp(text, src->text, n) == 0;
@@ -23,7 +44,7 @@ static int settle(Arena *a, const Options *o, const Source *src, const char *tex
         printf("%s: not in its form; dlc fmt %s\n", src->path, src->path);
         return INPUT_WRONG;
     }
-    return driver_write_text(a, src->path, text) ? DONE : INPUT_WRONG;
+    return replace_text(a, src->path, text) ? DONE : INPUT_WRONG;
 }
 
 static int format_file(Arena *a, const Options *o, const char *path) {

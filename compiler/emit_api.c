@@ -53,8 +53,6 @@ static const char *role_name(int role) {
     }
 }
 
-static bool has_rows(const Node *n) { return n->rank > 0 && n->dim[0] == DIM_BATCH; }
-
 /* Elements of one row; of the whole where there are no rows. */
 static int64_t row_elements(const Node *n) { return node_elements(n, 1); }
 
@@ -258,7 +256,7 @@ static const char *port_args(Api *api, const Port *port, const char *name, bool 
 }
 
 static const char *port_rows(Api *api, const Port *port, const char *name) {
-    if (!has_rows(port->node)) return name;
+    if (!node_has_rows(port->node)) return name;
     int64_t each = row_elements(port->node);
     if (each == 1) return arena_printf(api->arena, "%s + row", name);
     return arena_printf(api->arena, "%s + row * %" PRId64, name, each);
@@ -271,7 +269,7 @@ static void add_bound(Dict *d, const Port *port, const char *name, int tensor) {
     dict_set(b, "bound", "%" PRId64, port->bound);
     dict_set(b, "tensor", "%d", tensor);
     int64_t each = row_elements(port->node);
-    dict_set(b, "count", has_rows(port->node) ? (each == 1 ? "n" : "n * %" PRId64) : "%" PRId64, each);
+    dict_set(b, "count", node_has_rows(port->node) ? (each == 1 ? "n" : "n * %" PRId64) : "%" PRId64, each);
 }
 
 static void add_data(Api *api) {

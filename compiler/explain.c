@@ -23,29 +23,19 @@ static Node *own_leaf(Explain *x, const char *name, DType type, const Node *like
     return n;
 }
 
-static Expr *element(Graph *g, Node *n) {
-    Expr *index[MAX_RANK];
-    for (int k = 0; k < n->rank; k++) index[k] = ex_var(g, k, n->dim[k]);
-    return ex_load(g, n, index, NULL);
-}
-
 static Node *map_of(Graph *g, const Node *like, Expr *body) {
     return node_comp(g, like->rank, like->dim, F_NONE, 0, NULL, NULL, body, like->span);
 }
 
 static Expr *real_element(Graph *g, Node *n) {
-    return ex_op1(g, OP_real, element(g, n));
+    return ex_op1(g, OP_real, ex_element(g, n));
 }
 
 static Node *point(Graph *g, const Mixed *k) {
     Expr *from = real_element(g, k->baseline);
     Expr *way = ex_op2(g, OP_sub, real_element(g, k->leaf), from);
     return map_of(
-            g, k->leaf, ex_op2(g, OP_add, from, ex_op2(g, OP_mul, element(g, k->presence), way)));
-}
-
-static bool has_rows(const Node *n) {
-    return n->rank > 0 && n->dim[0] == DIM_BATCH;
+            g, k->leaf, ex_op2(g, OP_add, from, ex_op2(g, OP_mul, ex_element(g, k->presence), way)));
 }
 
 /* The inputs that y needs; what is one for all rows is taken as it is. */
@@ -53,11 +43,9 @@ static void add_inputs(Explain *x, Node *y) {
     NodeList order = graph_order(x->g, &y, 1);
     for (int i = 0; i < x->m->input.n; i++) {
         const Port *in = &x->m->input.at[i];
-        bool needed = false;
-        for (int k = 0; k < order.n; k++) needed = needed || order.at[k] == in->node;
-        if (!needed) continue;
+        if (!node_list_has(order, in->node)) continue;
         vec_push(x->a, &x->entry.input, *in);
-        if (!has_rows(in->node)) continue;
+        if (!node_has_rows(in->node)) continue;
         Mixed k = {.leaf = in->node};
         k.baseline = own_leaf(x, arena_printf(x->a, "%s_baseline", in->name), in->node->dtype,
                 in->node, in->bound);
@@ -71,7 +59,7 @@ static void add_inputs(Explain *x, Node *y) {
 /* sum(weight * value) */
 static Node *weighted(Explain *x, Node *value) {
     Node *weight = own_leaf(x, "weight", T_F32, value, 0);
-    Expr *term = ex_op2(x->g, OP_mul, element(x->g, weight), element(x->g, value));
+    Expr *term = ex_op2(x->g, OP_mul, ex_element(x->g, weight), ex_element(x->g, value));
     return node_comp(x->g, 0, NULL, F_SUM, value->rank, value->dim, NULL, term, value->span);
 }
 
@@ -116,7 +104,7 @@ static Node *explained(Arena *a, const Model *m, const char *of) {
     if (of) return tap_tensor(a, m, "--output", of);
     const Entry *predict = &m->entry.at[0];
     for (int k = 0; k < predict->output.n; k++)
-        if (predict->output.at[k].node->dtype == T_F32 && has_rows(predict->output.at[k].node))
+        if (predict->output.at[k].node->dtype == T_F32 && node_has_rows(predict->output.at[k].node))
             return predict->output.at[k].node;
     diag_error(m->span,
             "the model `%s` has no output of reals to explain: output NAME = expression", m->name);
@@ -127,7 +115,7 @@ bool explain_add(Arena *a, Model *m, const char *of) {
     Explain x = {.a = a, .m = m, .g = m->graph, .entry = {.name = "explain", .span = m->span}};
     Node *y = tap_is_free(m, "explain") ? explained(a, m, of) : NULL;
     if (!y) return false;
-    if (y->dtype != T_F32 || !has_rows(y)) {
+    if (y->dtype != T_F32 || !node_has_rows(y)) {
         diag_error(m->span, "`%s` cannot be explained: it is no tensor of reals with rows", of);
         return false;
     }

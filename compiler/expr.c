@@ -242,6 +242,12 @@ Expr *ex_load(Graph *g, Node *n, Expr *const *index, Expr *guard) {
                                   .guard = guard});
 }
 
+Expr *ex_element(Graph *g, Node *n) {
+    Expr *index[MAX_RANK];
+    for (int k = 0; k < n->rank; k++) index[k] = ex_var(g, k, n->dim[k]);
+    return ex_load(g, n, index, NULL);
+}
+
 /* ---- operators ------------------------------------------------------------------------- */
 
 static Expr *to_real(Graph *g, Expr *e) {

@@ -187,10 +187,7 @@ Node *grad_comp(Grad *gr, int rank, const int64_t *dim, int nfold, const int64_t
 
 /* A value over n's axes as a node of its own, loaded at those axes. */
 static Expr *stored(Grad *gr, const Node *n, Expr *value) {
-    Expr *index[MAX_RANK];
-    for (int k = 0; k < n->rank; k++) index[k] = ex_var(gr->g, k, n->dim[k]);
-    Node *node = grad_comp(gr, n->rank, n->dim, 0, NULL, NULL, value, n->span);
-    return ex_load(gr->g, node, index, NULL);
+    return ex_element(gr->g, grad_comp(gr, n->rank, n->dim, 0, NULL, NULL, value, n->span));
 }
 
 /* So many terms stand in one sum, so many expressions in one condition; what is larger is

@@ -186,6 +186,8 @@ Node *node_copy(Graph *g, const Node *n) {
 
 /* ---- leaves ---------------------------------------------------------------------------- */
 
+bool node_has_rows(const Node *n) { return n->rank > 0 && n->dim[0] == DIM_BATCH; }
+
 int64_t node_elements(const Node *n, int64_t batch) {
     int64_t count = 1;
     for (int k = 0; k < n->rank; k++) {

@@ -99,6 +99,7 @@ Expr *ex_bool(Graph *g, bool v);
 Expr *ex_var(Graph *g, int var, int64_t extent);
 Expr *ex_time(Graph *g, Scan *s);
 Expr *ex_load(Graph *g, Node *n, Expr *const *index, Expr *guard);
+Expr *ex_element(Graph *g, Node *n);   /* loaded at the variables 0, 1, ... of its own axes */
 Expr *ex_op(Graph *g, Op op, Expr *const *arg);
 Expr *ex_op1(Graph *g, Op op, Expr *a);
 Expr *ex_op2(Graph *g, Op op, Expr *a, Expr *b);
@@ -240,6 +241,7 @@ bool node_in_scan(const Node *n, const Scan *s);
 double node_steps(const Node *n);       /* how often it is computed: steps of the scans around */
 /* Overflow is an ICE: shapes were checked on entry. */
 int64_t node_elements(const Node *n, int64_t batch);
+bool node_has_rows(const Node *n);     /* its first axis is the batch */
 
 /* Whole-tensor helpers on top of node_comp, aligned from the right as the language aligns. */
 /* Elementwise with broadcasting; the caller has checked the shapes. */
@@ -250,6 +252,7 @@ Node *node_zeros(Graph *g, DType t, int rank, const int64_t *dim, Span at);
 /* All nodes that the roots need, operands first, scan bodies included; deterministic. */
 typedef Vec(Node *) NodeList;
 NodeList graph_order(Graph *g, Node *const *root, int n);
+bool node_list_has(NodeList list, const Node *n);
 int graph_nodes(const Graph *g);        /* built so far: the next one's id */
 /* Nodes loaded by n's expressions (a carry: its scan's inits and nexts; a stack: of and those). */
 NodeList node_operands(Graph *g, const Node *n);

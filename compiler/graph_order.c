@@ -96,6 +96,12 @@ static void walk_from(Walk *w, Node *root) {
     }
 }
 
+bool node_list_has(NodeList list, const Node *n) {
+    for (int k = 0; k < list.n; k++)
+        if (list.at[k] == n) return true;
+    return false;
+}
+
 NodeList graph_order(Graph *g, Node *const *root, int n) {
     struct GraphTables *t = g->t;
     Walk w = {.g = g};

@@ -373,7 +373,6 @@ void plan_augmentation(Lower *L);
 void lower_augmentation(Lower *L, const Ast *s);
 void warn_unused(Lower *L);
 void count_layer_parameters(Lower *L);
-bool node_list_has(NodeList list, const Node *n);
 
 /* ---- the state of execution ----------------------------------------------------- */
 

@@ -109,8 +109,7 @@ static void check_shape(Lower *L, const Ast *port, const Ast *line) {
     Node *n = value_to_node(L, b->value, line->span);
     if (!n) return;
     Shape made = shape_of_node(n);
-    bool same = made.rank == declared.rank;
-    for (int k = 0; same && k < made.rank; k++) same = made.dim[k] == declared.dim[k];
+    bool same = shape_equal(&made, &declared);
     if (!same)
         lower_error(L, line->list->span,
                 "an augmented tensor keeps its shape: `%s` is %s, and this is %s", port->name,

@@ -46,9 +46,8 @@ Entry make_predict(Lower *L) {
     take_writes(L, &e);
     NodeList order = entry_order(L, &e);
     for (int k = 0; k < L->model->input.n; k++)
-        for (int i = 0; i < order.n; i++)
-            if (order.at[i] == L->model->input.at[k].node)
-                vec_push(L->arena, &e.input, L->model->input.at[k]);
+        if (node_list_has(order, L->model->input.at[k].node))
+            vec_push(L->arena, &e.input, L->model->input.at[k]);
     check_inputs(L, &e);
     return e;
 }

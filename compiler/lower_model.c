@@ -262,12 +262,6 @@ static NodeList all_results(Lower *L) {
     return roots;
 }
 
-bool node_list_has(NodeList list, const Node *n) {
-    for (int k = 0; k < list.n; k++)
-        if (list.at[k] == n) return true;
-    return false;
-}
-
 static void warn_unused_ports(const Port *port, int n, NodeList used, const char *what) {
     for (int k = 0; k < n; k++)
         if (!node_list_has(used, port[k].node))

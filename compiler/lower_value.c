@@ -334,9 +334,7 @@ bool value_to_bool(Lower *L, Value v, Span at, const char *what, bool *out) {
 /* Elementwise to another type; u8 already reads as i32 in expressions. */
 Node *convert_node(Lower *L, Node *n, DType t, Span at) {
     if (n->dtype == t) return n;
-    Expr *var[MAX_RANK];
-    for (int k = 0; k < n->rank; k++) var[k] = ex_var(L->graph, k, n->dim[k]);
-    Expr *e = ex_load(L->graph, n, var, NULL);
+    Expr *e = ex_element(L->graph, n);
     if (e->dtype != t && t == T_F32) e = ex_op1(L->graph, OP_real, e);
     if (e->dtype != t && t == T_I32) e = ex_op1(L->graph, OP_int, e);
     return make_node(L, n->rank, n->dim, F_NONE, 0, NULL, NULL, e, at);

@@ -133,12 +133,6 @@ static Expr *presence(Mixer *x, Expr *const *e, int n) {
     return loads.at.n == 1 ? sum : ex_op2(g, OP_mul, sum, ex_real(g, 1.0 / loads.at.n));
 }
 
-static Expr *element(Graph *g, Node *n) {
-    Expr *index[MAX_RANK];
-    for (int k = 0; k < n->rank; k++) index[k] = ex_var(g, k, n->dim[k]);
-    return ex_load(g, n, index, NULL);
-}
-
 /* Of a fold, the mean over the elements that it takes in. */
 static Node *presence_of(Mixer *x, Node *n) {
     Graph *g = x->g;
@@ -150,9 +144,9 @@ static Node *presence_of(Mixer *x, Node *n) {
     if (n->nfold) {
         Node *count = node_comp(
                 g, n->rank, n->dim, fold, n->nfold, n->fold_dim, n->guard, ex_real(g, 1), n->span);
-        Expr *least = ex_op2(g, OP_max, element(g, count), ex_real(g, 1));
+        Expr *least = ex_op2(g, OP_max, ex_element(g, count), ex_real(g, 1));
         sum = node_comp(g, n->rank, n->dim, F_NONE, 0, NULL, NULL,
-                ex_op2(g, OP_div, element(g, sum), least), n->span);
+                ex_op2(g, OP_div, ex_element(g, sum), least), n->span);
     }
     return views_of(x, n)->presence = sum;
 }

@@ -5,14 +5,18 @@
 
 #include <inttypes.h>
 
-const char *show_shape(Arena *a, const Node *n) {
+const char *show_extents(Arena *a, int n, const int64_t *dim) {
     const char *text = "";
-    for (int i = 0; i < n->rank; i++) {
+    for (int i = 0; i < n; i++) {
         const char *comma = i ? ", " : "";
-        text = n->dim[i] == DIM_BATCH ? arena_printf(a, "%s%sbatch", text, comma)
-                                      : arena_printf(a, "%s%s%" PRId64, text, comma, n->dim[i]);
+        text = dim[i] == DIM_BATCH ? arena_printf(a, "%s%sbatch", text, comma)
+                                   : arena_printf(a, "%s%s%" PRId64, text, comma, dim[i]);
     }
-    return arena_printf(a, "[%s]", text);
+    return text;
+}
+
+const char *show_shape(Arena *a, const Node *n) {
+    return arena_printf(a, "[%s]", show_extents(a, n->rank, n->dim));
 }
 
 const char *show_grouped(Arena *a, int64_t n) {

@@ -7,6 +7,7 @@
 
 #include "driver.h"
 
+const char *show_extents(Arena *a, int n, const int64_t *dim);     /* batch, 28, 28 */
 const char *show_shape(Arena *a, const Node *n);        /* [batch, 28, 28] */
 const char *show_grouped(Arena *a, int64_t n);          /* 12,345 */
 const char *show_bytes(Arena *a, double bytes);         /* 1.23 MB */
@@ -14,8 +15,6 @@ const char *show_count(Arena *a, double n);             /* 1.23 M */
 
 /* One line a layer, those inside of another behind it, and the totals of the forward pass. */
 void show_layers(Arena *a, const Model *m);
-/* Operations on reals to compute a node's elements, for so many rows. */
-double show_flops(const Model *m, const Node *n, int64_t rows);
 /* The layer that has made the node, the innermost; -1: none has. */
 int show_layer_of(const Model *m, const Node *n);
 

@@ -33,20 +33,10 @@ const char *show_escaped(Arena *a, const char *text) {
 /* ---- tensors ----------------------------------------------------------------------------------
  */
 
-static const char *extents_text(Arena *a, int n, const int64_t *dim) {
-    const char *text = "";
-    for (int i = 0; i < n; i++) {
-        const char *comma = i ? ", " : "";
-        text = dim[i] == DIM_BATCH ? arena_printf(a, "%s%sbatch", text, comma)
-                                   : arena_printf(a, "%s%s%" PRId64, text, comma, dim[i]);
-    }
-    return text;
-}
-
 static const char *comp_text(Arena *a, const Node *n) {
     static const char *const fold[] = {"", "sum", "product", "max", "min", "argmax", "argmin"};
     if (n->fold)
-        return arena_printf(a, "%s over %s", fold[n->fold], extents_text(a, n->nfold, n->fold_dim));
+        return arena_printf(a, "%s over %s", fold[n->fold], show_extents(a, n->nfold, n->fold_dim));
     return n->body->kind == E_OP     ? op_info[n->body->op].name
            : n->body->kind == E_LOAD ? "copy"
                                      : "";
@@ -178,7 +168,7 @@ static const char *what_of(Arena *a, const char *what) {
 
 static void put_kernel(Arena *a, const PlanKernel *k, int i, FILE *f) {
     const char *fill = !k->what                               ? "#eeeeee"
-                       : strncmp(k->what, "gradient", 8) == 0 ? "#fbe3c8"
+                       : plan_kernel_is_gradient(k) ? "#fbe3c8"
                                                               : "#dcebf7";
     if (!k->what) {
         fprintf(f, "    k%d [label=\"%d  scan\", fillcolor=\"%s\"];\n", i, i, fill);

@@ -17,16 +17,17 @@ static void count_operator(void *ctx, Expr *e) {
     if (e->kind == E_OP && e->dtype == T_F32) ++*(int *)ctx;
 }
 
-static double extent(int64_t dim, int64_t rows) {
-    return (double)(dim == DIM_BATCH ? rows : dim);
+static double extent(int64_t dim) {
+    return (double)(dim == DIM_BATCH ? 1 : dim);
 }
 
-double show_flops(const Model *m, const Node *n, int64_t rows) {
+/* Operations on reals to compute a node's elements, for one row. */
+static double flops_of(const Model *m, const Node *n) {
     if (n->kind != N_COMP) return 0;
     int operators = n->fold == F_SUM || n->fold == F_PROD;
     double points = node_steps(n);
-    for (int i = 0; i < n->rank; i++) points *= extent(n->dim[i], rows);
-    for (int i = 0; i < n->nfold; i++) points *= extent(n->fold_dim[i], rows);
+    for (int i = 0; i < n->rank; i++) points *= extent(n->dim[i]);
+    for (int i = 0; i < n->nfold; i++) points *= extent(n->fold_dim[i]);
     expr_walk(m->graph, n->body, count_operator, &operators);
     return points * operators;
 }
@@ -111,7 +112,7 @@ static double add_flops(Arena *a, const Model *m, Line *line) {
     NodeList order = forward_nodes(a, m);
     double all = 0;
     for (int i = 0; i < order.n; i++) {
-        double flops = show_flops(m, order.at[i], 1);
+        double flops = flops_of(m, order.at[i]);
         int of = flops > 0 ? show_layer_of(m, order.at[i]) : -1;
         for (int k = 0; of >= 0 && k < m->layer.n; k++)
             if (is_around(&m->layer.at[k], &m->layer.at[of])) line[k].flops += flops;

@@ -19,8 +19,8 @@ static const char *const title[2][KINDS] = {
 
 /* By what the kernel that writes it first computes. */
 static Kind kind_of(const Plan *p, const PlanBuffer *b) {
-    bool known = b->first >= 0 && b->first < p->kernel.n && p->kernel.at[b->first].what;
-    return known && strncmp(p->kernel.at[b->first].what, "gradient", 8) == 0 ? GRADIENT : FORWARD;
+    bool known = b->first >= 0 && b->first < p->kernel.n;
+    return known && plan_kernel_is_gradient(&p->kernel.at[b->first]) ? GRADIENT : FORWARD;
 }
 
 typedef struct Axes {

@@ -100,20 +100,14 @@ void tap_insert(Arena *a, Model *m, const Entry *e) {
     m->entry.at[1] = *e;
 }
 
-static bool is_needed(NodeList order, const Node *leaf) {
-    for (int k = 0; k < order.n; k++)
-        if (order.at[k] == leaf) return true;
-    return false;
-}
-
 static bool add_inputs(Arena *a, const Model *m, Entry *e) {
     NodeList roots = {0};
     for (int k = 0; k < e->output.n; k++) vec_push(a, &roots, e->output.at[k].node);
     NodeList order = graph_order(m->graph, roots.at, roots.n);
     for (int k = 0; k < m->input.n; k++)
-        if (is_needed(order, m->input.at[k].node)) vec_push(a, &e->input, m->input.at[k]);
+        if (node_list_has(order, m->input.at[k].node)) vec_push(a, &e->input, m->input.at[k]);
     for (int k = 0; k < m->target.n; k++) {
-        if (!is_needed(order, m->target.at[k].node)) continue;
+        if (!node_list_has(order, m->target.at[k].node)) continue;
         diag_error(m->span,
                 "--tap: one of the tensors needs the target `%s`; take one that is "
                 "made of inputs alone",

@@ -192,22 +192,27 @@ static int next_statement(const Format *f, int i) {
     return k;
 }
 
+/* Of the pieces from i to `at`, as they stand in a line. */
+static int width_before(const Format *f, int i, int at) {
+    int width = 0;
+    for (int k = i; k < at; k++) width += f->piece.at[k].length + format_gap(f, k + 1);
+    return width;
+}
+
 /* Aligns the run of statements that begins at i; returns what follows it. A run is not
  * interrupted by a blank line or a comment; words that stand out of the column belong to it. */
 static int align_run(Format *f, int i) {
     Columns c = columns_of(f, i);
     int widest = 0, end = i;
     do {
-        int at = aligned_piece(f, end, c), width = 0;
-        for (int k = end; k < at; k++) width += f->piece.at[k].length + format_gap(f, k + 1);
+        int width = width_before(f, end, aligned_piece(f, end, c));
         if (width > widest) widest = width;
         end = next_statement(f, end);
     } while (columns_of(f, end) == c && !f->piece.at[end].blank &&
              !is_commented(&f->piece.at[end]));
     for (int k = i; k < end; k = next_statement(f, k)) {
-        int at = aligned_piece(f, k, c), width = 0;
-        for (int j = k; j < at; j++) width += f->piece.at[j].length + format_gap(f, j + 1);
-        if (at) f->piece.at[at].pad = widest - width;
+        int at = aligned_piece(f, k, c);
+        if (at) f->piece.at[at].pad = widest - width_before(f, k, at);
     }
     return end;
 }

@@ -298,4 +298,15 @@ done
 check "kill -9: at $moment moments, $resumed checkpoints" [ $moment = 12 ]
 check "kill -9: there were checkpoints" [ $resumed -gt 0 ]
 
+# ---- fmt writes where a link points, and keeps who may read it ----
+
+echo 'model m { input x: f32[batch, 3]
+output y = 2*x }' >real.dl
+chmod 600 real.dl
+ln -s real.dl link.dl
+check "fmt: by a link" "$dlc" fmt link.dl
+check "fmt: the link is one" [ -L link.dl ]
+check "fmt: its file is formatted" "$dlc" fmt --check real.dl
+check "fmt: its mode is as it was" [ "$(stat -c %a real.dl)" = 600 ]
+
 report
