@@ -18,11 +18,17 @@ static bool is_picture_file(const char *file) {
 }
 
 /* What can be known to be wrong before the work begins. */
-static bool check_files(Job *j) {
+/* Before any work is done for them. */
+static bool check_files(Job *j, DlMethod method) {
     for (int i = 0; i < j->options->noutput; i++) {
         const char *file = j->options->output[i].file;
         if (is_picture_file(file)) {
             if (!dl_drawing_possible(&dl_gnuplot, file, &j->error)) return false;
+        } else if (method == DL_PERMUTATION) {
+            return dl_fail(&j->error,
+                    "-o %s: of permutations a picture can be written (.png, .svg); "
+                    "--json prints the numbers",
+                    file);
         } else if (!ends_in(file, ".npy")) {
             return dl_fail(&j->error,
                     "-o %s: a picture (.png, .svg) or attributions (.npy) can be "
@@ -171,20 +177,14 @@ static bool permute(Job *j) {
     if (!dl_permute(j, dl_job_split(j), &o->explanation, &p)) return false;
     dl_job_say_split(j);
     if (o->noutput == 0 || o->json) dl_permutation_print(&p, o->json);
-    for (int i = 0; i < o->noutput; i++) {
-        if (!is_picture_file(o->output[i].file))
-            return dl_fail(&j->error,
-                    "-o %s: of permutations a picture can be written (.png, .svg); "
-                    "--json prints the numbers",
-                    o->output[i].file);
+    for (int i = 0; i < o->noutput; i++)
         if (!dl_permutation_picture(&p, o->output[i].file, &j->error)) return false;
-    }
     return true;
 }
 
 static bool explain(Job *j) {
     DlMethod method = method_of(j);
-    if (!check_files(j) || !dl_job_load(j)) return false;
+    if (!check_files(j, method) || !dl_job_load(j)) return false;
     DlRequest q = dl_job_request(j, &j->stored);
     j->data = j->options->ninput ? dl_data_given(&q, j->options, false, &j->error)
                                  : dl_data_open(&q, &j->error);
