@@ -8,19 +8,8 @@
 
 #include "reader.h"
 
-static size_t row_elements(const dl_tensor *t) {
-    size_t n = 1;
-    for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0) n *= (size_t)t->shape[i];
-    return n;
-}
-
-static bool has_rows(const dl_tensor *t) {
-    return t->rank > 0 && t->shape[0] < 0;
-}
-
 size_t dl_batch_bytes(const dl_tensor *t, int64_t rows) {
-    return row_elements(t) * dl_type_size(t->type) * (has_rows(t) ? (size_t)rows : 1);
+    return dl_tensor_elements(t) * dl_type_size(t->type) * (dl_tensor_has_rows(t) ? (size_t)rows : 1);
 }
 
 bool dl_batch_open(DlBatch *b, const dl_tensor *tensor, int n, int64_t rows, DlError *e) {
@@ -95,7 +84,7 @@ static void fill_array(
         DlBatch *b, int k, const DlSplit *s, const int64_t *order, int64_t first, int64_t n) {
     const dl_tensor *t = &b->tensor[k];
     const DlArray *a = &s->array[k];
-    size_t step = row_elements(t) * dl_type_size(t->type);
+    size_t step = dl_tensor_elements(t) * dl_type_size(t->type);
     unsigned char *to = b->buffer[k];
     b->data[k] = to;
     if (a->fixed) {

@@ -7,22 +7,6 @@
 
 enum { MOST_CLASSES = 1000 };
 
-double dl_value_at(dl_type t, const void *at, size_t i) {
-    switch (t) {
-    case DL_F32:
-        return (double)((const float *)at)[i];
-    case DL_I32:
-        return (double)((const int32_t *)at)[i];
-    case DL_F64:
-        return ((const double *)at)[i];
-    case DL_I64:
-        return (double)((const int64_t *)at)[i];
-    case DL_U8:
-        break;
-    }
-    return (double)((const unsigned char *)at)[i];
-}
-
 int dl_class_of(const dl_tensor *t, const void *at, int64_t row, DlClasses c, double *weight) {
     size_t n = dl_tensor_elements(t), first = (size_t)row * n;
     if (c.n < 2 || !dl_tensor_has_rows(t) || (n != (size_t)c.n && !(n == 1 && c.n == 2))) return -1;

@@ -35,6 +35,4 @@ void dl_class_confusions(const DlClassifier *k, int64_t *count);
  * have; none when it is no classifier. In the pool. */
 DlClasses dl_classes_numbered(const dl_model *m, const DlSplit *s, DlPool *pool, DlError *e);
 
-double dl_value_at(dl_type t, const void *at, size_t i);
-
 #endif

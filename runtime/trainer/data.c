@@ -96,18 +96,6 @@ bool dl_arg_integer(const DlReading *r, const char *name, int64_t otherwise, int
 
 /* ---- building ----------------------------------------------------------------------- */
 
-size_t dl_type_size(dl_type t) {
-    static const size_t size[] = {
-            [DL_F32] = 4, [DL_I32] = 4, [DL_U8] = 1, [DL_F64] = 8, [DL_I64] = 8};
-    return size[t];
-}
-
-const char *dl_type_name(dl_type t) {
-    static const char *const name[] = {
-            [DL_F32] = "f32", [DL_I32] = "i32", [DL_U8] = "u8", [DL_F64] = "f64", [DL_I64] = "i64"};
-    return name[t];
-}
-
 bool dl_data_shape(DlReading *r, int ninput, int ntarget) {
     DlData *d = r->data;
     d->ninput = ninput;

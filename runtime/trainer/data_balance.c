@@ -50,20 +50,7 @@ typedef struct Classes {
 
 /* The class of row i, by target k. */
 static double label_of(const DlSplit *s, int k, int64_t i) {
-    const unsigned char *at = dl_row(s, k, i);
-    switch (s->array[k].type) {
-    case DL_F32:
-        return (double)*(const float *)(const void *)at;
-    case DL_F64:
-        return *(const double *)(const void *)at;
-    case DL_I32:
-        return (double)*(const int32_t *)(const void *)at;
-    case DL_I64:
-        return (double)*(const int64_t *)(const void *)at;
-    case DL_U8:
-        break;
-    }
-    return (double)*at;
+    return dl_value_at(s->array[k].type, dl_row(s, k, i), 0);
 }
 
 static bool check_labels(DlReading *r, const DlSplit *s, int k) {

@@ -78,22 +78,6 @@ static bool check_shape(const dl_model *m, const dl_tensor *t, const DlArray *a,
             t->line, t->name, want, what, a->name, have, remedy);
 }
 
-static double value_at(dl_type type, const unsigned char *row, size_t i) {
-    switch (type) {
-    case DL_F32:
-        return (double)((const float *)(const void *)row)[i];
-    case DL_I32:
-        return (double)((const int32_t *)(const void *)row)[i];
-    case DL_F64:
-        return ((const double *)(const void *)row)[i];
-    case DL_I64:
-        return (double)((const int64_t *)(const void *)row)[i];
-    case DL_U8:
-        break;
-    }
-    return (double)row[i];
-}
-
 /* The values that a tensor may hold: [least, most], whole or real. */
 typedef struct Range {
     double least, most;
@@ -146,7 +130,7 @@ static bool check_values(const dl_model *m, const DlSplit *s, int k, const char 
     for (int64_t row = 0; row < rows; row++) {
         const unsigned char *at = dl_row(s, k, row);
         for (size_t i = 0; i < each; i++) {
-            double v = value_at(a->type, at, i);
+            double v = dl_value_at(a->type, at, i);
             if (!(v >= r.least && v <= r.most && isfinite(v)) || (r.whole && v != floor(v)))
                 return bad_value(m, t, a, what, row, v, r, e);
         }

@@ -168,10 +168,7 @@ static bool take_table(DlReading *r, const Sizes *z, DlTextTable *how) {
 
 static bool is_folder(const char *path) {
     struct stat st;
-    size_t n = strlen(path);
-    bool archive = strstr(path, ".tar") || (n > 4 && strcmp(path + n - 4, ".zip") == 0) ||
-                   (n > 4 && strcmp(path + n - 4, ".tgz") == 0);
-    return archive || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+    return dl_is_archive(path) || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
 static bool read_source(DlReading *r, const Sizes *z, const char *name, DlTexts *out) {

@@ -43,13 +43,6 @@ bool dl_evaluate(const DlSession *s, const DlSplit *split, double *metric, DlErr
 
 /* ---- predictions -------------------------------------------------------------------- */
 
-static size_t row_bytes(const dl_tensor *t) {
-    size_t n = dl_type_size(t->type);
-    for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0) n *= (size_t)t->shape[i];
-    return n;
-}
-
 /* The arrays of the entry's inputs, which it may name in another order than training does. */
 static bool arrange(const dl_model *m, const dl_entry *entry, const DlSplit *split, DlSplit *out,
         DlError *e) {
@@ -74,7 +67,7 @@ static bool run_batches(const DlSession *s, const dl_entry *entry, const DlSplit
         for (int k = 0; k < entry->noutput; k++) {
             const dl_tensor *t = &entry->output[k];
             bool rows = t->rank > 0 && t->shape[0] < 0;
-            part[k] = (unsigned char *)output[k] + (rows ? (size_t)first * row_bytes(t) : 0);
+            part[k] = (unsigned char *)output[k] + (rows ? (size_t)first * dl_batch_bytes(t, 1) : 0);
         }
         int64_t n = smaller(b->rows, split->rows - first);
         dl_batch_fill(b, split, NULL, first, n);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "classify.h"
 #include "explain.h"
 #include "index_names.h"
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "classify.h"
 #include "explain.h"
 #include "plot.h"
 

@@ -16,7 +16,7 @@ enum {
     PACKED = sizeof packed_ending / sizeof *packed_ending
 };
 
-static bool is_archive(const char *path) {
+bool dl_is_archive(const char *path) {
     size_t n = strlen(path);
     for (int i = 0; i < ENDINGS; i++) {
         size_t k = strlen(archive_ending[i]);
@@ -85,7 +85,7 @@ static const char *inner_archive(DlReading *r, const char *folder) {
     DlFiles archives;
     struct stat st;
     if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode) ||
-            !open_fitting(r, folder, is_archive, &archives) || archives.n != 1)
+            !open_fitting(r, folder, dl_is_archive, &archives) || archives.n != 1)
         return NULL;
     return dl_path(r, folder, archives.file[0].path);
 }

@@ -72,14 +72,6 @@ static bool is_real(const dl_tensor *t) {
     return t->type == DL_F32 || t->type == DL_F64;
 }
 
-/* Elements of a row. */
-static int64_t row_size(const dl_tensor *t) {
-    int64_t n = 1;
-    for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0) n *= t->shape[i];
-    return n;
-}
-
 static bool text_as_number(const Chooser *h, const DlPlan *a, const DlColumn *c) {
     const DlReading *r = h->p->reading;
     return dl_fail(r->error,
@@ -93,7 +85,7 @@ static bool add_feature(Chooser *h, DlPlan *a, int at) {
     const DlColumn *c = &h->p->table->column[at];
     bool numeric = dl_column_is_numeric(c), real = is_real(a->tensor);
     bool category = !numeric || dl_names_have(h->categories.name, h->categories.n, c->name);
-    bool vector = real && row_size(a->tensor) > 1;
+    bool vector = real && (int64_t)dl_tensor_elements(a->tensor) > 1;
     if (category && real && !vector && !a->target) return text_as_number(h, a, c);
     if (category && numeric && c->width > 1)
         return dl_fail(h->p->reading->error,

@@ -8,13 +8,6 @@
 
 /* ---- does it fit? ---------------------------------------------------------------------------- */
 
-static int64_t row_size(const dl_tensor *t) {
-    int64_t n = 1;
-    for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0) n *= t->shape[i];
-    return n;
-}
-
 /* "age, sex (2 places: female, male)", as far as there is room. */
 static void list_features(const DlPlan *a, char *text, size_t size) {
     size_t at = 0;
@@ -35,13 +28,13 @@ static bool check_size(const DlPreparation *p, const DlPlan *a) {
     const dl_model *m = p->reading->request->table;
     const dl_tensor *t = a->tensor;
     char list[2400], type[16];
-    if (a->places == row_size(t)) return true;
+    if (a->places == (int64_t)dl_tensor_elements(t)) return true;
     list_features(a, list, sizeof list);
     snprintf(type, sizeof type, "%s", dl_type_name(t->type));
     return dl_fail(p->reading->error,
             "%s:%d: '%s' takes %lld number%s a row, and %s has %lld for it: %s\nWrite %s: %s[batch, "
             "%lld], or choose columns with inputs: \"...\" or except: \"...\" in the data line.",
-            m->source, t->line, t->name, (long long)row_size(t), row_size(t) == 1 ? "" : "s",
+            m->source, t->line, t->name, (long long)(int64_t)dl_tensor_elements(t), (int64_t)dl_tensor_elements(t) == 1 ? "" : "s",
             p->table->path, (long long)a->places, list, t->name, type, (long long)a->places);
 }
 

@@ -76,9 +76,15 @@ bool dl_array_make(DlReading *r, DlArray *a, const char *name, dl_type type, int
 /* The same around memory that is in the pool already. */
 bool dl_array_around(DlReading *r, DlArray *a, const char *name, dl_type type, int64_t rows,
         int rank, const int64_t *shape, void *at);
+bool dl_data_classes(DlReading *r, int n, const char *const *name);
+
+/* ---- tensor.c ---------------------------------------------------------------------------- */
+
 size_t dl_type_size(dl_type t);
 const char *dl_type_name(dl_type t);
-bool dl_data_classes(DlReading *r, int n, const char *const *name);
+double dl_value_at(dl_type t, const void *at, size_t i);
+size_t dl_tensor_elements(const dl_tensor *t); /* of one row; of the whole where there are none */
+bool dl_tensor_has_rows(const dl_tensor *t);
 
 /* ---- split.c: rows of a split ---------------------------------------------------------- */
 
@@ -187,6 +193,7 @@ bool dl_find_files(DlReading *r, bool (*fits)(const char *path), const char *wha
 /* The path of a file, folder or archive of that name, with or without the ending of an archive or of
  * a packed file. NULL, with a message that lists where it was sought. */
 const char *dl_find_place(DlReading *r, const char *name, const char *what);
+bool dl_is_archive(const char *path); /* by its ending */
 /* Whether each folder among those of a list of files holds some, at any depth: a class of which
  * nothing is there is a mistake that nobody would see later. */
 bool dl_folders_hold(DlReading *r, const DlFiles *files, const char *what);

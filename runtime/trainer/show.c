@@ -8,17 +8,6 @@
 
 enum { MOST_VALUES = 12 }; /* of a row; then "..." */
 
-bool dl_tensor_has_rows(const dl_tensor *t) {
-    return t->rank > 0 && t->shape[0] < 0;
-}
-
-size_t dl_tensor_elements(const dl_tensor *t) {
-    size_t n = 1;
-    for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0) n *= (size_t)t->shape[i];
-    return n;
-}
-
 void **dl_outputs_new(const dl_model *m, int64_t rows, DlError *e) {
     static const dl_entry none = {0};
     return dl_entry_outputs_new(m->nentry > 0 ? &m->entry[0] : &none, rows, e);

@@ -14,8 +14,6 @@ void **dl_outputs_new(const dl_model *m, int64_t rows, DlError *e);
 void dl_outputs_free(const dl_model *m, void **output);
 void **dl_entry_outputs_new(const dl_entry *entry, int64_t rows, DlError *e);
 void dl_entry_outputs_free(const dl_entry *entry, void **output);
-size_t dl_tensor_elements(const dl_tensor *t); /* of one row */
-bool dl_tensor_has_rows(const dl_tensor *t);
 
 /* One line a row on standard output, or one object a row. */
 void dl_show_outputs(

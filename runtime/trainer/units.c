@@ -15,13 +15,6 @@ static const char *scale_of(const DlMeta *meta, const dl_tensor *target) {
     return dl_meta_get(meta, key);
 }
 
-static int64_t row_size(const dl_tensor *t) {
-    int64_t n = 1;
-    for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] >= 0) n *= t->shape[i];
-    return n;
-}
-
 /* Every element's mean and deviation, in turn: one line for all, or a line for each. */
 static void restore(const char *scale, int64_t rows, int64_t size, float *at) {
     for (int64_t i = 0; i < size; i++) {
@@ -37,7 +30,7 @@ static void restore(const char *scale, int64_t rows, int64_t size, float *at) {
 
 static bool predicts(const dl_tensor *output, const dl_tensor *target) {
     return output->type == DL_F32 && output->rank > 0 && output->shape[0] < 0 &&
-           row_size(output) == row_size(target);
+           (int64_t)dl_tensor_elements(output) == (int64_t)dl_tensor_elements(target);
 }
 
 /* The output that predicts target k (counted after the inputs), or -1. */
@@ -47,7 +40,7 @@ static int output_of(const dl_model *m, const DlMeta *meta, int k) {
     if (m->nentry < 1 || !scale_of(meta, target)) return -1;
     for (int i = 0; i < m->ntarget; i++) {
         const dl_tensor *other = &m->input[m->ninput + i];
-        bool alike = scale_of(meta, other) && row_size(other) == row_size(target);
+        bool alike = scale_of(meta, other) && (int64_t)dl_tensor_elements(other) == (int64_t)dl_tensor_elements(target);
         place += alike && i < k;
         targets += alike;
     }
@@ -60,7 +53,7 @@ void dl_units_restore(const dl_model *m, const DlMeta *meta, int64_t rows, void 
     for (int k = 0; k < m->ntarget; k++) {
         int at = output_of(m, meta, k);
         const dl_tensor *target = &m->input[m->ninput + k];
-        if (at >= 0) restore(scale_of(meta, target), rows, row_size(target), output[at]);
+        if (at >= 0) restore(scale_of(meta, target), rows, (int64_t)dl_tensor_elements(target), output[at]);
     }
 }
 
@@ -73,7 +66,7 @@ typedef struct Errors {
 static bool measure(const DlSession *s, const DlSplit *split, int k, const char *scale,
         const float *predicted, Errors *out, DlError *e) {
     const dl_tensor *target = &s->table->input[s->table->ninput + k];
-    const int64_t step = s->table->batch, size = row_size(target);
+    const int64_t step = s->table->batch, size = (int64_t)dl_tensor_elements(target);
     DlSplit targets = *split;
     DlBatch b;
     double n = (double)split->rows * (double)size;
