@@ -236,8 +236,8 @@ static bool is_number(const char *text) {
 static bool is_expected(const char *list, const char *field) {
     size_t n = strlen(field);
     while (n > 0 && *list != '\0') {
-        size_t length = strcspn(list, "\n");
-        if (length == n && strncmp(list, field, n) == 0) return true;
+        size_t length = strcspn(list, "\n"), name = strcspn(list, "\t\n");
+        if (name == n && strncmp(list, field, n) == 0) return true;
         list += length + (list[length] == '\n');
     }
     return false;
@@ -305,6 +305,7 @@ bool dl_csv_open(DlTable *t, DlError *e) {
     t->begin_line = first.line;
     if (t->named) return name_columns(t, &first, e);
     t->nclass = first.n - 2;
+    t->announced = first.field[0];
     t->class_name = (const char **)(void *)(first.field + 2);
     return read_first(t, &second, e) && number_columns(t, second.n, e);
 }
@@ -312,9 +313,7 @@ bool dl_csv_open(DlTable *t, DlError *e) {
 bool dl_csv_check(const DlTable *t, DlError *e) {
     double rows;
     if (t->nclass == 0) return true;
-    const char *said = (const char *)t->bytes.at;
-    size_t n = strcspn(said, ",\t;|");
-    return (dl_real(said, n, &rows) && rows == (double)t->rows) ||
-           dl_fail(e, "%s:1: announces %.*s records, and %lld follow; the file is cut short, or the "
-                      "line is no header", t->path, (int)n, said, (long long)t->rows);
+    return (dl_real(t->announced, strlen(t->announced), &rows) && rows == (double)t->rows) ||
+           dl_fail(e, "%s:1: announces %s records, and %lld follow; the file is cut short, or the "
+                      "line is no header", t->path, t->announced, (long long)t->rows);
 }

@@ -116,10 +116,13 @@ static void put_line(const Jpeg *s, unsigned char *to) {
 
 static bool read_lines(Jpeg *s) {
     s->d.out_color_space = s->d.jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
+    /* Before a progressive image takes memory for all that its header claims. */
+    if (!dl_image_room(s->pool, s->b, s->d.image_height, s->d.image_width, 4, s->out, s->e))
+        return false;
     jpeg_start_decompress(&s->d);
-    int64_t width = s->d.output_width, height = s->d.output_height;
+    int64_t width = s->d.output_width;
     s->line = dl_pool_array(s->pool, width, (size_t)s->d.output_components, s->e);
-    if (!s->line || !dl_image_room(s->pool, s->b, height, width, 4, s->out, s->e)) return false;
+    if (!s->line) return false;
     while (s->d.output_scanline < s->d.output_height) {
         int64_t y = s->d.output_scanline;
         jpeg_read_scanlines(&s->d, &s->line, 1);

@@ -263,7 +263,7 @@ static bool load_feature(DlPreparation *p, const cJSON *j, DlFeature *f) {
     f->at = dl_table_column(p->table, f->column);
     if (f->at < 0) return dl_table_no_column(p->table, f->column, r->error);
     const DlColumn *c = &p->table->column[f->at];
-    return f->is_category || c->numbers == 0 || c->width == f->width ||
+    return (f->is_category && !f->numeric) || c->numbers == 0 || c->width == f->width ||
            dl_fail(r->error, "%s: column '%s' holds %lld numbers in a record, and in training %lld",
                    p->table->path, c->name, (long long)c->width, (long long)f->width);
 }

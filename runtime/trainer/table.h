@@ -58,7 +58,7 @@ struct DlTable {
     int columns, capacity;
     DlColumn *column;
     int nclass; /* scikit-learn's first line names the classes */
-    const char **class_name;
+    const char **class_name, *announced; /* and the number of records */
     bool (*scan)(DlTable *t, DlVisit *visit, void *context, DlError *e); /* all records in order */
 };
 
