@@ -148,7 +148,8 @@ $(B)/install/dlc.1: tools/install/manual.sh $(B)/dlc
 install: all $(B)/install/dlc.1
 	@rm -f $(FILLED) && $(MAKE) --no-print-directory $(FILLED)
 	install -d $(addprefix $(TREE)/,bin lib/pkgconfig lib/cmake/dlc include/dlc/trainer \
-		share/man/man1 share/bash-completion/completions share/doc/dlc)
+		share/man/man1 share/bash-completion/completions \
+		share/doc/dlc/docs/pictures share/doc/dlc/docs/performance)
 	install -m 755 $(B)/dlc $(TREE)/bin/dlc
 	install -m 644 $(B)/libruntime.a $(TREE)/lib/libdlc.a
 	install -m 644 $(B)/libtrainer.a $(TREE)/lib/libdlc_trainer.a
@@ -158,7 +159,10 @@ install: all $(B)/install/dlc.1
 	install -m 644 $(B)/install/*.cmake $(TREE)/lib/cmake/dlc
 	install -m 644 $(B)/install/dlc.1 $(TREE)/share/man/man1
 	install -m 644 tools/install/completion.bash $(TREE)/share/bash-completion/completions/dlc
-	install -m 644 README.md dsl/LANGUAGE.md docs/*.md $(TREE)/share/doc/dlc
+	install -m 644 README.md dsl/LANGUAGE.md $(TREE)/share/doc/dlc
+	install -m 644 docs/*.md $(TREE)/share/doc/dlc/docs
+	install -m 644 docs/pictures/*.png $(TREE)/share/doc/dlc/docs/pictures
+	install -m 644 docs/performance/*.png $(TREE)/share/doc/dlc/docs/performance
 
 demo: packages-build
 	@$(MAKE) --no-print-directory -j$$(nproc) all

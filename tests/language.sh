@@ -59,7 +59,7 @@ for f in "$work"/*.dl; do
 done
 mkdir "$work/tests" && cp -R tests/programs "$work/tests" && cp -R examples "$work" || exit 1
 for f in tests/programs/*.dl examples/*/*.dl; do must_compile "$work/$f" "$f"; done
-if "$dlc" fmt --check dsl/std/*.dl examples/*/*.dl examples/*/parts/*.dl > "$work/out" 2>&1; then
+if "$dlc" fmt --check dsl/std/*.dl examples/*/*.dl examples/*/*/*.dl > "$work/out" 2>&1; then
     passed=$((passed + 1))
 else
     fail "dlc fmt --check" "not in their form; dlc fmt mends them" "$work/out"

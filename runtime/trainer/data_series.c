@@ -235,6 +235,21 @@ static bool fill(
     return true;
 }
 
+/* The scale that came with the weights, where there is one; else that of the training part. */
+static bool settle_scale(DlReading *r, Series *s, const Windows *w, int64_t end) {
+    if (!dl_meta_get(r->request->stored, "series")) return measure(r, s, w, end);
+    Series kept = {0};
+    if (!load(r, &kept)) return false;
+    bool same = kept.n == s->n;
+    for (int k = 0; same && k < s->n; k++) same = strcmp(kept.name[k], s->name[k]) == 0;
+    if (!same)
+        return dl_fail(r->error, "data series: these weights are of other columns than the model "
+                "file names; train again, or name the columns that they are of");
+    s->mean = kept.mean;
+    s->deviation = kept.deviation;
+    return true;
+}
+
 static bool read_windows(DlReading *r) {
     const char *file = dl_arg(r, "file"), *path;
     double test;
@@ -252,7 +267,7 @@ static bool read_windows(DlReading *r) {
         return dl_fail(r->error,
                 "%s: has %lld rows for training, and a window and its target take %lld", path,
                 (long long)end, (long long)(w.length + w.times));
-    if (!measure(r, &s, &w, end) || !store(r, &s) || !store_scale(r, &s, &w))
+    if (!settle_scale(r, &s, &w, end) || !store(r, &s) || !store_scale(r, &s, &w))
         return false;
     apply_scale(&s);
     return fill(r, &w, &s, 0, end, &r->data->train) &&

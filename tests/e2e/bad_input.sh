@@ -37,9 +37,9 @@ refused 2 "--batch=many: a number of rows from 1 to 16777216 was expected" "$dlc
 refused 2 "one model at a time: 'a.dl' and 'b.dl' were given" "$dlc" show a.dl b.dl
 refused 2 "which model? Usage: dlc train model.dl" "$dlc" train
 check "no command: how it is used, exit code 2" sh -c "'$dlc' 2>&1 | grep -q '^Exit codes'; '$dlc' 2>/dev/null; [ \$? = 2 ]"
-for command in compile train evaluate predict gradients explain show bench check fmt; do
-    check "help $command" sh -c "'$dlc' help $command | grep -q '^Examples' && '$dlc' $command --help | cmp - help 2>/dev/null ||
-        '$dlc' $command --help >help && '$dlc' help $command | cmp - help"
+for command in compile train evaluate predict gradients explain show bench check fmt plot; do
+    check "help $command" sh -c \
+        "'$dlc' help $command >help && grep -q '^Examples' help && '$dlc' $command --help | cmp - help"
 done
 for code in 0 1 2 70 130; do
     check "exit code $code is documented" sh -c "'$dlc' --help | grep -q '^  $code '"

@@ -26,6 +26,11 @@ refused() {
     check "$what: $(cat err)" grep -qF -e "$message" err
 }
 
+# What an emitted program links, as its first lines say.
+libraries() {
+    sed -n '/^ \*  *-l/ { s/^ \*  *//; p; q; }' "$1"
+}
+
 # The last line that tests/check reads, and the exit code.
 report() {
     echo "$passed passed, $failed failed"

@@ -80,9 +80,6 @@ check "nothing is left: $(ls temporary)" [ -z "$(ls temporary)" ]
 
 # ---- what programs link ----
 
-libraries() { # of an emitted program, as its first lines say
-    sed -n '/^ \*  *-l/ { s/^ \*  *//; p; q; }' "$1"
-}
 for reader in $(grep -o 'dl_reader_[a-z0-9_]*' "$root/runtime/trainer/all_readers.c"); do
     sed "s/images(\"squares\", test: 0.2)/${reader#dl_reader_}(\"x\")/" squares.dl >reader.dl
     "$dlc" reader.dl --main -o reader.c || break

@@ -1,4 +1,4 @@
-/* embed.h - what the hosts of tests/e2e/embed_*.c share: checks that count, rows for any model, a
+/* embed.h - what steps.c and the hosts of embed_*.c share: checks that count, rows for any model, a
  * run of training through the table, and a hash of what came out of it. */
 #ifndef EMBED_H
 #define EMBED_H
@@ -40,13 +40,9 @@ static inline void *aligned_memory(size_t size) {
     return p;
 }
 
-static inline size_t element_size(dl_type t) {
-    return t == DL_U8 ? 1 : t == DL_F64 || t == DL_I64 ? 8 : 4;
-}
-
 /* Values that the tensor may have: floats in [-1, 1), indices in range, bytes. */
 static inline void fill_tensor(const dl_tensor *t, void *to, uint32_t stream) {
-    size_t n = t->bytes / element_size(t->type);
+    size_t n = t->bytes / (t->type == DL_U8 ? 1 : 4);
     unsigned char *p = to;
     for (size_t i = 0; i < n; i++) {
         float u = dl_uniform(7, 0, stream, i);
@@ -88,20 +84,20 @@ static inline int guest_train(Guest *g, int steps) {
 }
 
 /* FNV-1a over the model's tensors of the roles up to `last`. */
-static inline uint64_t hash_to(const Guest *g, dl_role last) {
+static inline uint64_t hash_to(const dl_model *m, const void *model, dl_role last) {
     uint64_t h = 14695981039346656037u;
-    for (int i = 0; i < g->table->ntensor; i++) {
-        const dl_tensor *t = &g->table->tensor[i];
+    for (int i = 0; i < m->ntensor; i++) {
+        const dl_tensor *t = &m->tensor[i];
         if (t->role > last) continue;
-        const unsigned char *p = (const unsigned char *)g->model + t->offset;
+        const unsigned char *p = (const unsigned char *)model + t->offset;
         for (size_t k = 0; k < t->bytes; k++) h = (h ^ p[k]) * 1099511628211u;
     }
     return h;
 }
 
 /* Of all that training moves; of what a file of weights has. */
-static inline uint64_t guest_hash(const Guest *g) { return hash_to(g, DL_SLOT); }
-static inline uint64_t weights_hash(const Guest *g) { return hash_to(g, DL_STATE); }
+static inline uint64_t guest_hash(const Guest *g) { return hash_to(g->table, g->model, DL_SLOT); }
+static inline uint64_t weights_hash(const Guest *g) { return hash_to(g->table, g->model, DL_STATE); }
 
 static inline uint64_t trained_hash(Table *table, int threads, int steps) {
     Guest g = guest_new(table, threads);

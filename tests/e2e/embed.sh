@@ -53,8 +53,7 @@ wrap=-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=
 all=$(for n in one two three four five six seven eight; do echo "$work/$n.o"; done)
 gcc $flags -Wall -Wextra -o "$work/threads" "$here/embed_threads.c" $all -lm -lpthread &&
     run "$work/threads" || fail "embed_threads.c"
-gcc $flags -Wall -Wextra $wrap -o "$work/memory" "$here/embed_memory.c" "$work/one.o" "$work/three.o" \
-    -Wl,--defsym=two_model=three_model -lm && run "$work/memory" "$work" "$steps" || fail "embed_memory.c"
+gcc $flags -Wall -Wextra $wrap -o "$work/memory" "$here/embed_memory.c" "$work/one.o" "$work/three.o" -lm && run "$work/memory" "$work" "$steps" || fail "embed_memory.c"
 gcc -shared -fopenmp -o "$work/one.so" "$work/one.o" -lm
 gcc -std=c11 -O2 -Wall -Wextra -I"$root/runtime" -o "$work/loads" "$here/embed_loads.c" -ldl &&
     run "$work/loads" "$work/one.so" one_model 1000 || fail "embed_loads.c"

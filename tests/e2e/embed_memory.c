@@ -2,7 +2,7 @@
  * an allocator that aborts, and a floating-point mode, a locale, an errno and signals of its own.
  * Sizes are exact, nothing is allocated, and all is afterwards as it was.
  *
- *     embed_memory [STEPS]     so many further steps, over which memory stays flat */
+ *     embed_memory FOLDER [STEPS]     so many further steps, over which memory stays flat */
 #include "embed.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 int passed, failed;
 
-Table one_model, two_model;
+Table one_model, three_model;
 
 /* ---- an allocator that aborts ------------------------------------------------------------ */
 
@@ -109,7 +109,7 @@ static uint64_t fenced_hash(Table *table, int threads, int steps, int at_end) {
     memset(totals.at, 0, totals.size);
     const void *const *rows = (const void *const *)g.data;
     /* One call with all threads first: the OpenMP library makes its threads once, with memory. */
-    uint64_t h = trained_hash(table, threads, 1);
+    trained_hash(table, threads, 1);
     forbidden = 1;
     int status = m->init(model.at, model.size, 1, &g.model);
     if (!status) status = m->work_init(work.at, work.size, threads, &g.work);
@@ -119,7 +119,7 @@ static uint64_t fenced_hash(Table *table, int threads, int steps, int at_end) {
     if (!status) status = m->evaluate(g.model, g.work, m->batch, rows, totals.at);
     forbidden = 0;
     CHECK(status == DL_OK);
-    h = guest_hash(&g);
+    uint64_t h = guest_hash(&g);
     CHECK(m->init(model.at, model.size - 1, 1, &g.model) == DL_E_SIZE);
     CHECK(m->work_init(work.at, work.size - 1, threads, &g.work) == DL_E_SIZE);
     for (int i = 0; i < g.ndata; i++) open_fence(&data[i]);
@@ -198,10 +198,10 @@ static void test_flat(Table *table, int steps) {
 int main(int argc, char **argv) {
     if (argc < 2) return 3;
     test_memory(one_model);
-    test_memory(two_model);
+    test_memory(three_model);
     test_untouched(one_model, argv[1]);
     test_flat(one_model, argc > 2 ? atoi(argv[2]) : 1000);
-    test_flat(two_model, argc > 2 ? atoi(argv[2]) : 1000);
+    test_flat(three_model, argc > 2 ? atoi(argv[2]) : 1000);
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0;
 }

@@ -85,7 +85,7 @@ sed -i 's#import "layers/hidden.dl"#layer hidden(x: f32[batch, n], units: int) {
 rm make/layers/hidden.dl
 check "make stops at a deleted import" make -C make
 
-for command in compile train evaluate predict show bench check; do
+for command in compile train evaluate predict gradients explain show bench check fmt plot; do
     grep -q "^  *$command \|^\.SH DLC $(echo $command | tr a-z A-Z)" tree/share/man/man1/dlc.1 && pass ||
         fail "the manual page lacks $command"
 done

@@ -25,11 +25,6 @@ value() {
 
 # ---- three ways ----
 
-# What an emitted program links, as its first lines say.
-libraries() {
-    sed -n '/^ \*  *-l/ { s/^ \*  *//; p; q; }' "$1"
-}
-
 for name in linear logistic toy_rnn fashion; do
     epochs=3
     [ $name != fashion ] || epochs=1

@@ -146,6 +146,25 @@ Test(data_sequences, series_of_one_column) {
     close_described(&d, data);
 }
 
+/* Another file is brought to the scale that came with the weights, and not to its own. */
+Test(data_sequences, series_with_a_scale_that_is_known) {
+    Described d;
+    write_text("t.csv", TABLE);
+    describe(&d, 1, narrow);
+    d.arg[0].text = "t.csv";
+    d.arg[1] = (DlArg){"target", "a"};
+    DlMeta kept = {1, (dl_pair[]){{"series", "a\t1\t2\n"}}};
+    DlData *data = open_data(&d, "series", &kept);
+    cr_assert(data, "%s", d.error.text);
+    cr_expect_float_eq(real(&data->train, 0, 0), 0, 1e-6f);
+    cr_expect_float_eq(real(&data->train, 0, 1), 0.5f, 1e-6f);
+    dl_data_free(data);
+    kept.pair[0].value = "b\t1\t2\n";
+    cr_expect_null(open_data(&d, "series", &kept));
+    cr_expect(strstr(d.error.text, "of other columns"), "%s", d.error.text);
+    close_described(&d, NULL);
+}
+
 Test(data_sequences, series_of_several_columns_and_times) {
     Described d;
     write_text("t.csv", TABLE);
